@@ -1,0 +1,57 @@
+# One door to everything: `make up`, `make test`, `make check`. Nothing outside this folder and $ALLIAGE_HOME is written.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: up down test check fmt bench bench-gateway pin clean help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@echo "== installing Alliage into $(VENV) (once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --only-binary=:all: -r requirements/run.txt
+	$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.txt
+	@echo "== installing what the checks and tests need"
+	$(PIP) install --only-binary=:all: -r requirements/dev.txt
+	@touch $@
+
+up: $(VENV)/.run ## start the cloud on this machine; Ctrl-C stops it (options: make up ARGS="--port 9000")
+	@$(BIN)/alliage up $(ARGS)
+
+down: ## stop the cloud of this home folder
+	@$(BIN)/alliage down
+
+check: $(VENV)/.dev ## lint, format, types, floors, dependencies, spelling
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry src
+	$(BIN)/codespell
+
+test: $(VENV)/.dev ## all tests; those that need a real PostgreSQL install one first where they may
+	@scripts/test-servers
+	$(BIN)/coverage erase
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --sort=cover | tail -40
+
+fmt: $(VENV)/.dev ## format and fix what can be fixed
+	$(BIN)/ruff check --fix-only --exit-zero .
+	$(BIN)/ruff format .
+
+bench: bench-gateway ## all benchmarks
+
+bench-gateway: $(VENV)/.dev ## the gateway against nginx (bench/README.md)
+	$(PYTHON_BENCH) bench/gateway/run.py $(ARGS)
+
+pin: ## make requirements/*.txt again from pyproject.toml
+	$(PYTHON) scripts/pin.py
+
+clean: ## remove everything that make made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist

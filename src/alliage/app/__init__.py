@@ -1,0 +1,1 @@
+"""The composition root: builds each process from its configuration."""

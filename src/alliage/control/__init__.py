@@ -1,0 +1,1 @@
+"""Floor 5: diff(desired, observed) -> actions, the loop, and the Protocols it needs."""

@@ -1,0 +1,71 @@
+"""What edges report: nodes by their agents, doors by the gateways. Facts in, never decisions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alliage.fleet.ids import DeviceId, ReplicaId
+from alliage.fleet.nodes import Node
+
+
+class EngineState(StrEnum):
+    """`ended`: the process ended by itself or could not start; `stopped`: it ended because we asked."""
+
+    FETCHING = "fetching"
+    STARTING = "starting"
+    READY = "ready"
+    ILL = "ill"
+    ENDED = "ended"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaReport:
+    """One replica as its agent sees it. `attempt` counts starts, so that an old end is not taken for a new one."""
+
+    replica: ReplicaId
+    attempt: int
+    state: EngineState
+    host: str
+    port: int
+    key: str
+    """Made by the agent; known to it, control and the gateway only; never stored or logged."""
+    fetched_bytes: int
+    total_bytes: int
+    ready_for_s: float
+    """Seconds it has been ready without a break, 0 when it is not."""
+    ended_why: str
+    """For `ended`: a sentence, with the engine's last words where it had any."""
+    pid: int
+    """0 when nothing runs."""
+    resident_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeReport:
+    """A node as its agent last told. `heard_s` is control's monotonic time of hearing it."""
+
+    node: Node
+    free_bytes: Mapping[DeviceId, int]
+    replicas: Mapping[ReplicaId, ReplicaReport]
+    heard_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoorReport:
+    """A gateway process: the table it works by, and how many requests each replica is answering for it."""
+
+    door: str
+    table_version: int
+    in_flight: Mapping[ReplicaId, int]
+    heard_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One thing that happened, appended to the store's history. `what` is a short sentence for people."""
+
+    at_s: float
+    subject: str
+    """A node, service or replica id."""
+    what: str

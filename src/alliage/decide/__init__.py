@@ -1,0 +1,1 @@
+"""Floor 4: the decisions, all pure: plan, bind, route, and their reasons."""

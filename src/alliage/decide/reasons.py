@@ -1,0 +1,94 @@
+"""Reasons as data: what was chosen, what was rejected, and what would change the answer. A face renders them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alliage.fleet.ids import ServiceName
+from alliage.fleet.replicas import Recipe
+
+
+class ReasonCode(StrEnum):
+    """Each code's facts are named beside it; `faces/reasons.py` has a sentence for every one (a test holds it)."""
+
+    FITS = "fits"
+    """node, device, cores, memory_bytes, free_bytes"""
+    MOST_ROOM = "most_room"
+    """node: it leaves the others more usable"""
+    NO_NODE = "no_node"
+    """(no facts) no node has joined or all are unreachable"""
+    NODE_UNREACHABLE = "node_unreachable"
+    """node"""
+    FORMAT_UNSERVED = "format_unserved"
+    """engine, format, formats"""
+    STACK_UNSERVED = "stack_unserved"
+    """engine, chip, stack"""
+    TASK_UNSERVED = "task_unserved"
+    """engine, task"""
+    ENGINE_MISSING = "engine_missing"
+    """engine, node"""
+    CHIP_UNKNOWN = "chip_unknown"
+    """chip, node"""
+    MEMORY_SHORT = "memory_short"
+    """node, device, needed_bytes, free_bytes, total_bytes, weight_bytes, kv_bytes"""
+    CORES_SHORT = "cores_short"
+    """node, device, needed, free, total, holders (names of the services that have the rest)"""
+    SPEED_UNKNOWN = "speed_unknown"
+    """recipe: no speed is known for it yet, so the objective could not be checked"""
+    ENOUGH_REPLICAS = "enough_replicas"
+    """wanted, running"""
+    ENGINE_ENDED = "engine_ended"
+    """replica, exit, starts, retry_after_s, last_words"""
+    WEIGHTS_FAILED = "weights_failed"
+    """replica, error"""
+    NODE_GONE = "node_gone"
+    """replica, node"""
+    NOT_WANTED = "not_wanted"
+    """replica: its service was deleted or wants fewer"""
+    STOP_SERVICE = "stop_service"
+    """service, device, cores: a change that would make room"""
+    ADD_MEMORY = "add_memory"
+    """node, missing_bytes: a change that would make room"""
+    INSTALL_ENGINE = "install_engine"
+    """engine, node: a change that would make it servable"""
+
+
+Facts = Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """A code and its facts."""
+
+    code: ReasonCode
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """An option that was looked at and not taken. `option` reads `ENGINE on CHIP at NODE`, as far as it got."""
+
+    option: str
+    reason: Reason
+
+
+class Outcome(StrEnum):
+    PLACED = "placed"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+    RESTARTED = "restarted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One decision about one service, as stored: why this, what else, what would change it."""
+
+    at_s: float
+    service: ServiceName
+    outcome: Outcome
+    recipe: Recipe | None
+    where: str
+    """`NODE` and what of it, such as `laptop/cpu0 cores 1`; "" when refused."""
+    because: tuple[Reason, ...]
+    rejected: tuple[Rejected, ...]
+    would_change: tuple[Reason, ...]

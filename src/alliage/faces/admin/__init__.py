@@ -1,0 +1,1 @@
+"""The admin HTTP API, served by the control process."""

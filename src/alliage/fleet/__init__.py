@@ -1,0 +1,1 @@
+"""Floor 2: the nouns, their lifecycle tables, and FleetView."""

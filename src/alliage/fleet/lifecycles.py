@@ -1,0 +1,123 @@
+"""Lifecycles as tables: phase x event -> phase. What is not in a table cannot happen.
+
+Each `*_TRANSITIONS` is the whole truth about its noun; `advance` is the only reader.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, TypeVar
+
+
+class NodePhase(StrEnum):
+    """`unreachable` means that control lost it; what runs there is left alone."""
+
+    READY = "ready"
+    UNREACHABLE = "unreachable"
+
+
+class NodeEvent(StrEnum):
+    HEARD = "heard"
+    SILENT = "silent"
+
+
+NODE_TRANSITIONS: Final[Mapping[tuple[NodePhase, NodeEvent], NodePhase]] = {
+    (NodePhase.READY, NodeEvent.HEARD): NodePhase.READY,
+    (NodePhase.READY, NodeEvent.SILENT): NodePhase.UNREACHABLE,
+    (NodePhase.UNREACHABLE, NodeEvent.HEARD): NodePhase.READY,
+    (NodePhase.UNREACHABLE, NodeEvent.SILENT): NodePhase.UNREACHABLE,
+}
+
+
+class ServicePhase(StrEnum):
+    """`unserved`: no chip can serve it now, the decision record says why. `deleting` ends with the row gone."""
+
+    STARTING = "starting"
+    READY = "ready"
+    UNSERVED = "unserved"
+    DELETING = "deleting"
+
+
+class ServiceEvent(StrEnum):
+    SERVED = "served"
+    LOST = "lost"
+    REFUSED = "refused"
+    ASKED = "asked"
+    DELETED = "deleted"
+
+
+SERVICE_TRANSITIONS: Final[Mapping[tuple[ServicePhase, ServiceEvent], ServicePhase]] = {
+    (ServicePhase.STARTING, ServiceEvent.SERVED): ServicePhase.READY,
+    (ServicePhase.STARTING, ServiceEvent.REFUSED): ServicePhase.UNSERVED,
+    (ServicePhase.STARTING, ServiceEvent.DELETED): ServicePhase.DELETING,
+    (ServicePhase.READY, ServiceEvent.LOST): ServicePhase.STARTING,
+    (ServicePhase.READY, ServiceEvent.REFUSED): ServicePhase.UNSERVED,
+    (ServicePhase.READY, ServiceEvent.DELETED): ServicePhase.DELETING,
+    (ServicePhase.UNSERVED, ServiceEvent.ASKED): ServicePhase.STARTING,
+    (ServicePhase.UNSERVED, ServiceEvent.SERVED): ServicePhase.READY,
+    (ServicePhase.UNSERVED, ServiceEvent.DELETED): ServicePhase.DELETING,
+}
+
+
+class ReplicaPhase(StrEnum):
+    """`backoff` waits after an engine that ended by itself; `stopped` is the end, the row goes with it."""
+
+    BOUND = "bound"
+    FETCHING = "fetching"
+    STARTING = "starting"
+    READY = "ready"
+    BACKOFF = "backoff"
+    DRAINING = "draining"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class ReplicaEvent(StrEnum):
+    FETCH_BEGUN = "fetch_begun"
+    ENGINE_STARTED = "engine_started"
+    ENGINE_READY = "engine_ready"
+    ENGINE_ILL = "engine_ill"
+    ENGINE_ENDED = "engine_ended"
+    RETRY_DUE = "retry_due"
+    UNWANTED = "unwanted"
+    DRAINED = "drained"
+    GONE = "gone"
+
+
+_P, _E = ReplicaPhase, ReplicaEvent
+REPLICA_TRANSITIONS: Final[Mapping[tuple[ReplicaPhase, ReplicaEvent], ReplicaPhase]] = {
+    (_P.BOUND, _E.FETCH_BEGUN): _P.FETCHING,
+    (_P.BOUND, _E.ENGINE_STARTED): _P.STARTING,
+    (_P.BOUND, _E.ENGINE_READY): _P.READY,
+    (_P.BOUND, _E.ENGINE_ENDED): _P.BACKOFF,
+    (_P.BOUND, _E.UNWANTED): _P.STOPPING,
+    (_P.FETCHING, _E.FETCH_BEGUN): _P.FETCHING,
+    (_P.FETCHING, _E.ENGINE_STARTED): _P.STARTING,
+    (_P.FETCHING, _E.ENGINE_READY): _P.READY,
+    (_P.FETCHING, _E.ENGINE_ENDED): _P.BACKOFF,
+    (_P.FETCHING, _E.UNWANTED): _P.STOPPING,
+    (_P.STARTING, _E.FETCH_BEGUN): _P.FETCHING,
+    (_P.STARTING, _E.ENGINE_STARTED): _P.STARTING,
+    (_P.STARTING, _E.ENGINE_READY): _P.READY,
+    (_P.STARTING, _E.ENGINE_ENDED): _P.BACKOFF,
+    (_P.STARTING, _E.UNWANTED): _P.STOPPING,
+    (_P.READY, _E.ENGINE_READY): _P.READY,
+    (_P.READY, _E.ENGINE_ILL): _P.STARTING,
+    (_P.READY, _E.ENGINE_STARTED): _P.STARTING,
+    (_P.READY, _E.FETCH_BEGUN): _P.FETCHING,
+    (_P.READY, _E.ENGINE_ENDED): _P.BACKOFF,
+    (_P.READY, _E.UNWANTED): _P.DRAINING,
+    (_P.BACKOFF, _E.RETRY_DUE): _P.BOUND,
+    (_P.BACKOFF, _E.UNWANTED): _P.STOPPING,
+    (_P.DRAINING, _E.DRAINED): _P.STOPPING,
+    (_P.DRAINING, _E.ENGINE_ENDED): _P.STOPPING,
+    (_P.DRAINING, _E.GONE): _P.STOPPED,
+    (_P.STOPPING, _E.GONE): _P.STOPPED,
+}
+
+_Phase = TypeVar("_Phase", bound=StrEnum)
+_Event = TypeVar("_Event", bound=StrEnum)
+
+
+def advance(table: Mapping[tuple[_Phase, _Event], _Phase], phase: _Phase, event: _Event) -> _Phase | None:
+    """The phase after `event`, or None where the table has no such transition (the caller ignores the event)."""
+    return table.get((phase, event))

@@ -1,0 +1,44 @@
+"""Nodes and their devices, as an agent detects them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alliage.fleet.ids import DeviceId, NodeId
+from alliage.fleet.lifecycles import NodePhase
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One schedulable card or die, or the CPU of a node.
+
+    `memory_bytes` is what may be bound on it (for a CPU: what is left to engines when none of ours runs);
+    `cores` are the ids of the CPU cores that may be bound, empty for accelerators.
+    """
+
+    id: DeviceId
+    chip: str
+    cores: tuple[int, ...]
+    memory_bytes: int
+    facts: Mapping[str, str]
+    """Shown to people: `model`, `cores`, `memory`, `flags` and the like."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFound:
+    """An engine program that a node has; `engine` is its id in the catalogue."""
+
+    engine: str
+    version: str
+    program: str
+    """`bundled`, or the path of the program."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A machine."""
+
+    id: NodeId
+    site: str
+    phase: NodePhase
+    devices: tuple[Device, ...]
+    engines: tuple[EngineFound, ...]

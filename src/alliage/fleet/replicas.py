@@ -1,0 +1,65 @@
+"""Recipes, bindings and replicas: how a model runs, on what, and how far it is."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alliage.fleet.ids import DeviceId, NodeId, ReplicaId, ServiceName
+from alliage.fleet.lifecycles import ReplicaPhase
+
+
+class Evidence(StrEnum):
+    """How a recipe's figures are known."""
+
+    ESTIMATED = "estimated"
+    REHEARSED = "rehearsed"
+    MEASURED = "measured"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One way to run one model on one chip.
+
+    `context_tokens` is what each of `concurrency` requests may hold; `cores` is 0 where a device is given whole;
+    `memory_bytes` is the footprint over all `tensor_parallel * pipeline_parallel` devices.
+    """
+
+    model: str
+    chip: str
+    engine: str
+    precision: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    context_tokens: int
+    concurrency: int
+    cores: int
+    memory_bytes: int
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A part of one device given to one replica. `cores` are core ids, empty where the device is given whole."""
+
+    device: DeviceId
+    cores: tuple[int, ...]
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replica:
+    """One engine of a service, desired and bound. What really runs is in the agent's report."""
+
+    id: ReplicaId
+    service: ServiceName
+    node: NodeId
+    recipe: Recipe
+    bindings: tuple[Binding, ...]
+    phase: ReplicaPhase
+    starts: int
+    """How many times in a row its engine ended before it was ready or soon after."""
+    retry_s: float
+    """Wall-clock seconds at which `backoff` ends; 0 elsewhere."""
+    note: str
+    """What a person should know now, such as the last error; may be empty."""
+    created_s: float

@@ -1,0 +1,50 @@
+"""The routing table: all that the gateway needs to know, pushed by control, a value with a version."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from alliage.catalog.records import Task
+from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
+from alliage.fleet.keys import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A ready replica as the gateway reaches it: `host`, `port`, and the key that only it accepts."""
+
+    replica: ReplicaId
+    host: str
+    port: int
+    key: str
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A service at the gateway. `waiting` says why there is no upstream yet; "" when it will not come by itself."""
+
+    service: ServiceName
+    created_s: int
+    tasks: tuple[Task, ...]
+    upstreams: tuple[Upstream, ...]
+    waiting: str
+    refusal: str
+    """Why it cannot be served now (a sentence); "" while it can or will be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyEntry:
+    """Who a key is."""
+
+    key: KeyId
+    tenant: str
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingTable:
+    """`version` grows with every change; `keys` maps the hex SHA-256 of a secret to who it is."""
+
+    version: int
+    routes: Mapping[ServiceName, Route]
+    keys: Mapping[str, KeyEntry]

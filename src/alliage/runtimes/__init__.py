@@ -1,0 +1,1 @@
+"""Floor 6: start, stop and observe engine processes; detect devices."""

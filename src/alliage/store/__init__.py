@@ -1,0 +1,1 @@
+"""Floor 6: SQL snapshot and commit."""

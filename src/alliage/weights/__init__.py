@@ -1,0 +1,1 @@
+"""Floor 6: fetch and read model files."""
