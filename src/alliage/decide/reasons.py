@@ -38,7 +38,7 @@ class ReasonCode(StrEnum):
     ENOUGH_REPLICAS = "enough_replicas"
     """wanted, running"""
     ENGINE_ENDED = "engine_ended"
-    """replica, exit, starts, retry_after_s, last_words"""
+    """replica, starts, failures, retry_after_s, last_words"""
     WEIGHTS_FAILED = "weights_failed"
     """replica, error"""
     NODE_GONE = "node_gone"

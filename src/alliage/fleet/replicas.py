@@ -57,7 +57,9 @@ class Replica:
     bindings: tuple[Binding, ...]
     phase: ReplicaPhase
     starts: int
-    """How many times in a row its engine ended before it was ready or soon after."""
+    """How many of its engines have ended by themselves; the engine that runs or comes next is attempt `starts + 1`."""
+    failures: int
+    """How many of them in a row ended before they had been ready for a minute: what back-off grows with."""
     retry_s: float
     """Wall-clock seconds at which `backoff` ends; 0 elsewhere."""
     note: str

@@ -1,0 +1,44 @@
+"""Builds the agent of this machine."""
+
+import asyncio
+import re
+import socket
+
+from alliage.app.home import Home
+from alliage.app.leave import Leave
+from alliage.catalog.loader import load_catalog
+from alliage.fleet.ids import NodeId
+from alliage.runtimes.agent import run_agent
+from alliage.runtimes.settings import AgentSettings
+from alliage.weights.fetch import WeightStore
+
+
+def node_name() -> NodeId:
+    """This machine's host name, made safe."""
+    return NodeId(re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().lower()).strip("-") or "node")
+
+
+async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> None:
+    """Run the agent until told to leave: its engines end with it, but stay for the next `up` when it was orphaned."""
+    stop, leave = asyncio.Event(), asyncio.Event()
+    agent = asyncio.create_task(
+        run_agent(
+            control=home.control_socket,
+            home=home.root,
+            node=node_name(),
+            site="local",
+            chips=load_catalog(home.catalog).chips.values(),
+            weights=WeightStore(home.models),
+            settings=settings,
+            stop=stop,
+            leave=leave,
+        ),
+    )
+    leaving = asyncio.create_task(told.stop.wait())
+    await asyncio.wait({agent, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    (leave if told.orphaned else stop).set()
+    at_once = asyncio.create_task(told.at_once.wait())
+    await asyncio.wait({agent, at_once}, return_when=asyncio.FIRST_COMPLETED)
+    leaving.cancel()
+    at_once.cancel()
+    await agent

@@ -1,0 +1,86 @@
+"""Settings of an installation: flags over environment over `alliage.toml` over the stated defaults."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Final, TypeVar
+
+import msgspec
+
+from alliage.app.home import Home
+from alliage.control.loop import LoopSettings
+from alliage.errors import BadInput
+from alliage.gateway.limits import GatewayLimits
+from alliage.runtimes.settings import AgentSettings
+
+PORT: Final = 8000
+ADMIN_PORT: Final = 8001
+DEFAULT_MODEL: Final = "smollm2-135m"
+HOST: Final = "127.0.0.1"
+
+_Section = TypeVar("_Section")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """`url`: a PostgreSQL URL, "" for the SQLite file of the home folder. `history_rows`: observations kept."""
+
+    url: str = ""
+    history_rows: int = 100_000
+    decisions_per_service: int = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """`alliage.toml`, section by section; each section's class states its defaults."""
+
+    gateway: GatewayLimits = field(default_factory=GatewayLimits)
+    control: LoopSettings = field(default_factory=LoopSettings)
+    agent: AgentSettings = field(default_factory=AgentSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+
+
+def default_home(environment: Mapping[str, str] = os.environ) -> Path:
+    """`$ALLIAGE_HOME`, else `~/.alliage`."""
+    return Path(environment.get("ALLIAGE_HOME") or "~/.alliage").expanduser()
+
+
+def read_settings(home: Home) -> Settings:
+    """The settings file, or the defaults where there is none; raises BadInput naming file, field and value."""
+    if not home.settings.exists():
+        return Settings()
+    try:
+        tables = tomllib.loads(home.settings.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadInput(f"{home.settings} cannot be read: {error}", remedy="correct it or move it away") from error
+    known = {section.name for section in fields(Settings)}
+    for name in tables:
+        if name not in known:
+            raise BadInput(
+                f"{home.settings}: there is no section [{name}]", remedy=f"sections: {', '.join(sorted(known))}"
+            )
+    return Settings(
+        gateway=_section(home.settings, tables, "gateway", GatewayLimits),
+        control=_section(home.settings, tables, "control", LoopSettings),
+        agent=_section(home.settings, tables, "agent", AgentSettings),
+        store=_section(home.settings, tables, "store", StoreSettings),
+    )
+
+
+def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Section]) -> _Section:
+    given = tables.get(name, {})
+    known = list(msgspec.inspect.type_info(kind).__getattribute__("fields"))
+    names = [entry.name for entry in known]
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if key not in names:
+                raise BadInput(
+                    f"{path}: [{name}] has no setting {key!r} (given: {value!r})",
+                    remedy=f"settings there: {', '.join(names)}",
+                )
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{path}: [{name}] {error} (given: {given!r})", remedy="correct it or leave it out") from error

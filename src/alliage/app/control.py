@@ -1,0 +1,103 @@
+"""Builds control: store, hubs, desk and loop, joined."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from alliage.app.config import Settings
+from alliage.app.home import Home
+from alliage.app.keys import ensure_keys, new_secret
+from alliage.catalog.loader import load_catalog
+from alliage.control.desk import Desk
+from alliage.control.loop import ControlLoop
+from alliage.control.ports import Clock, Store
+from alliage.errors import LinkError
+from alliage.link.doors import DoorHub
+from alliage.link.line import AnsweredLine, listen
+from alliage.link.messages import PROTOCOL, AgentHello, GatewayHello, Refused
+from alliage.runtimes.hub import AgentHub
+from alliage.store.sql import open_store
+from alliage.weights.resolve import ModelResolver
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlSystem:
+    """Control, put together. `desk` is what faces ask."""
+
+    store: Store
+    agents: AgentHub
+    doors: DoorHub
+    loop: ControlLoop
+    desk: Desk
+
+    @contextlib.asynccontextmanager
+    async def running(self, socket_path: Path) -> AsyncIterator[None]:
+        """Listen and loop while inside; the store is given back at the end."""
+        stop = asyncio.Event()
+        server = await listen(socket_path, self._answer)
+        looping = asyncio.create_task(self.loop.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            self.loop.wake()
+            await looping
+            server.close()
+            socket_path.unlink(missing_ok=True)
+            self.store.close()
+
+    async def _answer(self, line: AnsweredLine) -> None:
+        """The first message says who dialled."""
+        try:
+            hello = await line.receive()
+            if not isinstance(hello, AgentHello | GatewayHello):
+                line.send(Refused(why="the first message must be a hello"))
+            elif hello.protocol != PROTOCOL:
+                line.send(Refused(why=f"it speaks protocol {hello.protocol}, control speaks {PROTOCOL}"))
+            elif isinstance(hello, AgentHello):
+                await self.agents.answer(hello, line)
+            else:
+                await self.doors.answer(hello, line)
+        except LinkError as error:
+            _log.warning("a line broke", error=str(error))
+
+
+def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Callable[[], str]) -> ControlSystem:
+    """Open the store (migrating it if it is older) and join the rooms; raises StoreError, BadInput for bad facts."""
+    catalog = load_catalog(home.catalog)
+    store = open_store(
+        settings.store.url or home.database,
+        history_rows=settings.store.history_rows,
+        decisions_per_service=settings.store.decisions_per_service,
+    )
+    wake = asyncio.Event()
+    agents = AgentHub(on_change=wake.set)
+    doors = DoorHub(on_change=wake.set)
+    loop = ControlLoop(
+        store=store,
+        runtime=agents,
+        doors=doors,
+        catalog=catalog,
+        clock=clock,
+        new_id=new_id,
+        settings=settings.control,
+        woken=wake,
+    )
+    desk = Desk(
+        store=store,
+        runtime=agents,
+        doors=doors,
+        models=ModelResolver(catalog),
+        catalog=catalog,
+        clock=clock,
+        new_secret=new_secret,
+        wake=loop.wake,
+    )
+    ensure_keys(desk, home)
+    return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk)

@@ -1,0 +1,217 @@
+"""The supervisor: starts control, gateway and agent, restarts one that dies, ends them in the right order.
+
+It holds the listening sockets, so a port that is taken is told at once and a restarted process loses no connection.
+Each child holds the reading end of a pipe: when the supervisor dies, however it dies, they see its end and leave.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+import structlog
+
+from alliage.app.home import Home
+from alliage.errors import HomeError
+
+_log = structlog.get_logger()
+
+REFUSED_EXIT: Final = 2
+"""A child that ends with it will not run before somebody changes something: it is not started again."""
+EARLY_DEATHS_MAX: Final = 3
+"""So many deaths before the cloud was ever up end `alliage up` with the child's last words."""
+RESTART_S_FIRST: Final = 0.2
+RESTART_S_MAX: Final = 5.0
+WELL_AFTER_S: Final = 30.0
+OUTPUT_BYTES_MAX: Final = 1024 * 1024
+"""`logs/NAME.out` (what a child prints beside its log) is begun anew at a start when it is larger."""
+KILL_AFTER_S: Final = 5.0
+AGENT_LEAVES_S: Final = 15.0
+
+
+@dataclass(slots=True)
+class Child:
+    """One of the three processes."""
+
+    name: str
+    arguments: tuple[str, ...]
+    listener: socket.socket | None
+    process: asyncio.subprocess.Process | None = None
+    deaths: int = 0
+    restarts: int = 0
+    started_s: float = 0.0
+    last_words: str = ""
+    watcher: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Verdict:
+    """Why the supervisor gave up: which child, and what it said."""
+
+    child: str
+    words: str
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs the children. `drain_s` is how long the gateway may finish its requests when told to stop."""
+
+    home: Home
+    drain_s: float
+    children: list[Child] = field(default_factory=list)
+    _settled: bool = False
+    _stopping: bool = False
+    _gave_up: Callable[[Verdict], None] | None = None
+    _leash: tuple[int, int] = (-1, -1)
+
+    def add(self, name: str, *arguments: str, listener: socket.socket | None = None) -> None:
+        """Name a child; it is started by `start`."""
+        self.children.append(Child(name, arguments, listener))
+
+    def settle(self) -> None:
+        """The cloud was up: from now on a process that dies is started again for ever."""
+        self._settled = True
+
+    async def start(self, *, gave_up: Callable[[Verdict], None]) -> None:
+        """Start all and go on watching them; `gave_up` is called when one cannot run at all."""
+        reading, writing = os.pipe()
+        os.set_inheritable(writing, False)
+        self._leash = (reading, writing)
+        self._gave_up = gave_up
+        for child in self.children:
+            child.watcher = asyncio.create_task(self._keep(child))
+
+    async def stop(self, told: Callable[[str], None]) -> None:
+        """The gateway first, which drains; then the agent, which ends the engines; control last."""
+        self._stopping = True
+        for name, wait_s in (("gateway", self.drain_s + 2), ("agent", AGENT_LEAVES_S), ("control", KILL_AFTER_S)):
+            told(name)
+            await asyncio.gather(*(_end(child, wait_s) for child in self.children if child.name == name))
+        await self._finish()
+
+    async def stop_at_once(self) -> None:
+        """No drain: a second signal to all; what is left after 5 s is killed."""
+        self._stopping = True
+        for child in self.children:
+            _signal(child, signal.SIGTERM)
+            _signal(child, signal.SIGTERM)
+        await asyncio.gather(*(_end(child, KILL_AFTER_S) for child in self.children))
+        await self._finish()
+
+    async def _finish(self) -> None:
+        for child in self.children:
+            if child.watcher is not None:
+                child.watcher.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await child.watcher
+        for descriptor in self._leash:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+
+    async def _keep(self, child: Child) -> None:
+        """Start one child, and again each time it ends, until told to stop or it makes no sense."""
+        while not self._stopping:
+            await self._spawn(child)
+            process = child.process
+            if process is None:
+                return
+            code = await process.wait()
+            if self._is_stopping():
+                return
+            lived_s = asyncio.get_running_loop().time() - child.started_s
+            child.deaths = 1 if lived_s > WELL_AFTER_S else child.deaths + 1
+            child.last_words = last_words(self._output_path(child))
+            _log.warning("a process ended", name=child.name, pid=process.pid, exit=code, lived_s=round(lived_s, 1))
+            if code == REFUSED_EXIT or (not self._settled and child.deaths >= EARLY_DEATHS_MAX):
+                self._give_up(child, code)
+                return
+            child.restarts += 1
+            await asyncio.sleep(min(RESTART_S_MAX, RESTART_S_FIRST * 2.0 ** (child.deaths - 1)))
+
+    def _is_stopping(self) -> bool:
+        return self._stopping
+
+    def _give_up(self, child: Child, code: int) -> None:
+        words = child.last_words or f"it ended with exit status {code} and said nothing"
+        if self._gave_up is not None:
+            self._gave_up(Verdict(child=child.name, words=words))
+
+    async def _spawn(self, child: Child) -> None:
+        passed = [self._leash[0]]
+        arguments = [child.name, "--home", str(self.home.root), "--leash", str(self._leash[0]), *child.arguments]
+        if child.listener is not None:
+            passed.append(child.listener.fileno())
+            arguments += ["--listener", str(child.listener.fileno())]
+        child.started_s = asyncio.get_running_loop().time()
+        with self._output(child) as output:
+            child.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "alliage.faces.process",
+                *arguments,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                pass_fds=passed,
+                start_new_session=True,
+            )
+
+    def _output_path(self, child: Child) -> Path:
+        return self.home.logs / f"{child.name}.out"
+
+    def _output(self, child: Child) -> IO[bytes]:
+        path = self._output_path(child)
+        large = path.exists() and path.stat().st_size > OUTPUT_BYTES_MAX
+        return path.open("wb" if large or child.started_s == 0 else "ab")
+
+
+def _signal(child: Child, number: signal.Signals) -> None:
+    if child.process is not None and child.process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            child.process.send_signal(number)
+
+
+async def _end(child: Child, wait_s: float) -> None:
+    """SIGTERM, time, SIGKILL."""
+    if child.process is None or child.process.returncode is not None:
+        return
+    _signal(child, signal.SIGTERM)
+    try:
+        await asyncio.wait_for(child.process.wait(), wait_s)
+    except TimeoutError:
+        _signal(child, signal.SIGKILL)
+        await child.process.wait()
+
+
+def last_words(path: Path, lines: int = 12) -> str:
+    """The end of what a child printed."""
+    try:
+        text = path.read_bytes()[-8192:].decode(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def listen_on(host: str, port: int, option: str) -> socket.socket:
+    """A listening TCP socket, not inheritable; raises HomeError naming the port and the option that changes it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = error.strerror if isinstance(error, OSError) else "not a port number"
+        raise HomeError(
+            f"port {port} on {host} cannot be used: {reason}",
+            remedy=f"stop what uses it, or choose another with {option}",
+        ) from error
+    listener.setblocking(False)
+    return listener

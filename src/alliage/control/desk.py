@@ -1,0 +1,249 @@
+"""The desk: what faces may ask of control. It checks, decides through the pure functions, and commits."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from alliage.catalog.records import Catalog, ModelCard
+from alliage.control.observed import DoorReport, NodeReport, Observation
+from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
+from alliage.decide.plan import Budget, plan
+from alliage.decide.reasons import Decision, Outcome
+from alliage.errors import BadInput, Conflict, NotFound, Unavailable
+from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
+from alliage.fleet.keys import Key, Role
+from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, ServiceEvent, ServicePhase, advance
+from alliage.fleet.services import Objective, Service
+from alliage.fleet.view import FleetView
+
+REPLICAS_MAX: Final = 1000
+COMMIT_TRIES_MAX: Final = 20
+SECRET_PREFIX: Final = "alliage-"  # noqa: S105 - how every key begins, so that scanners find leaked ones
+Result = TypeVar("Result")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployOrder:
+    """What a tenant asks for. `model` is a catalogue name, an absolute path or a hub id; `name` defaults to its id."""
+
+    model: str
+    name: str | None
+    tenant: str
+    ttft_s: float | None
+    tpot_s: float | None
+    min_replicas: int
+    max_replicas: int
+    remote_code: bool
+    dry_run: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """The answer to a DeployOrder. A refused one changed nothing: its decision's outcome is `refused`."""
+
+    service: Service
+    decisions: tuple[Decision, ...]
+    dry_run: bool
+    created: bool
+
+
+def digest(secret: str) -> str:
+    """What is kept of a key: the hex SHA-256 of it (256 random bits need no salt or stretching)."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Desk:
+    """Reads and asks, for faces. All methods are called from control's own event loop."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        runtime: Runtime,
+        doors: Doors,
+        models: Models,
+        catalog: Catalog,
+        clock: Clock,
+        new_secret: Callable[[], str],
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._doors = doors
+        self._models = models
+        self._catalog = catalog
+        self._clock = clock
+        self._new_secret = new_secret
+        self._wake = wake
+
+    def view(self) -> FleetView:
+        """Desired state and bindings, with the memory that is free now."""
+        free = {device: count for report in self.reports().values() for device, count in report.free_bytes.items()}
+        return replace(self._store.snapshot(), free_bytes=free)
+
+    def reports(self) -> Mapping[NodeId, NodeReport]:
+        """The agents that are connected now."""
+        return self._runtime.observe()
+
+    def doors(self) -> tuple[DoorReport, ...]:
+        """The gateways that are connected now."""
+        return self._doors.observe()
+
+    def catalog(self) -> Catalog:
+        """All facts."""
+        return self._catalog
+
+    async def deploy(self, order: DeployOrder) -> Deployed:
+        """Ask for a service. Asking again changes objective and replicas; another model under the name is a Conflict."""
+        _check_order(order)
+        card = await self._models.resolve(order.model, remote_code=order.remote_code)
+        name = ServiceName(order.name or card.id)
+        if _NAME.fullmatch(name) is None:
+            raise BadInput(
+                f"{name!r} cannot be the name of a service",
+                remedy="use 1 to 63 of a-z, 0-9, '.' and '-', first and last a letter or digit (--name)",
+            )
+        for _ in range(COMMIT_TRIES_MAX):
+            deployed, version = self._consider(order, name, card)
+            refused = any(decision.outcome is Outcome.REFUSED for decision in deployed.decisions)
+            if order.dry_run:
+                return deployed
+            changes = Changes(decisions=deployed.decisions) if refused else Changes(services=(deployed.service,))
+            if not isinstance(self._store.commit(version, changes), Stale):
+                self._wake()
+                return deployed
+        raise Unavailable("the state kept changing while this was decided", remedy="ask again")
+
+    def _consider(self, order: DeployOrder, name: ServiceName, card: ModelCard) -> tuple[Deployed, int]:
+        """What the order comes to at the version that is returned beside it."""
+        view = self.view()
+        old = next((service for service in view.services if service.name == name), None)
+        service = self._asked(order, name, card, old)
+        others = tuple(other for other in view.services if other.name != name)
+        asked = replace(view, services=(*others, service))
+        answer = plan(asked, self._catalog, now_s=self._clock.now_s(), budget=Budget.unlimited())
+        decisions = tuple(decision for decision in answer.decisions if decision.service == name)
+        return Deployed(service=service, decisions=decisions, dry_run=order.dry_run, created=old is None), view.version
+
+    def _asked(self, order: DeployOrder, name: ServiceName, card: ModelCard, old: Service | None) -> Service:
+        """The service as it would be desired; raises Conflict where the name is not free."""
+        if old is not None and old.phase is ServicePhase.DELETING:
+            raise Conflict(f"service {name!r} is being deleted", remedy="ask again in a moment, or take another --name")
+        if old is not None and old.model != card:
+            raise Conflict(
+                f"service {name!r} serves another model ({old.model.id} from {old.model.weights.source})",
+                remedy=f"take another --name, or `alliage delete {name}` first",
+            )
+        phase = ServicePhase.STARTING
+        if old is not None:
+            phase = advance(SERVICE_TRANSITIONS, old.phase, ServiceEvent.ASKED) or old.phase
+        return Service(
+            name=name,
+            tenant=old.tenant if old is not None else order.tenant,
+            model=card,
+            objective=Objective(ttft_s=order.ttft_s, tpot_s=order.tpot_s),
+            min_replicas=order.min_replicas,
+            max_replicas=order.max_replicas,
+            phase=phase,
+            created_s=old.created_s if old is not None else self._clock.now_s(),
+        )
+
+    async def delete(self, name: str) -> Service:
+        """Mark a service for deletion; its replicas are drained and stopped, then it is gone."""
+
+        def changes(view: FleetView) -> tuple[Changes, Service]:
+            service = view.service(name)
+            phase = advance(SERVICE_TRANSITIONS, service.phase, ServiceEvent.DELETED) or service.phase
+            leaving = replace(service, phase=phase)
+            return Changes(services=(leaving,)), leaving
+
+        return self._commit(changes)
+
+    def decisions(self, name: str, limit: int) -> tuple[Decision, ...]:
+        """What was decided about a service, the newest first; raises NotFound where nothing ever was."""
+        found = self._store.decisions(ServiceName(name), limit)
+        if not found:
+            self._store.snapshot().service(name)
+        return found
+
+    def history(self, subject: str, limit: int) -> tuple[Observation, ...]:
+        """What happened to a node, service or replica, the newest first."""
+        return self._store.observations(subject, limit)
+
+    def key_of(self, secret: str) -> Key | None:
+        """Who a secret is."""
+        wanted = digest(secret)
+        return next((key for key in self._store.snapshot().keys if key.sha256 == wanted), None)
+
+    def create_key(self, *, name: str, role: Role, tenant: str) -> tuple[Key, str]:
+        """A new key and its secret, which is told once and not kept. Names are unique."""
+        secret = SECRET_PREFIX + self._new_secret()
+        made = self._key(name, role, tenant, secret)
+
+        def changes(view: FleetView) -> tuple[Changes, Key]:
+            if any(key.name == name for key in view.keys):
+                raise Conflict(f"there is a key named {name!r} already", remedy="take another name or revoke it")
+            return Changes(keys=(made,)), made
+
+        return self._commit(changes), secret
+
+    def admit_first_keys(self, secrets: Mapping[str, tuple[Role, str]]) -> None:
+        """Record keys by name, whose secrets somebody holds already, if there is no key at all yet: all or none."""
+        made = tuple(self._key(name, role, "default", secret) for name, (role, secret) in secrets.items())
+        self._commit(lambda view: (Changes() if view.keys else Changes(keys=made), None))
+
+    def _key(self, name: str, role: Role, tenant: str, secret: str) -> Key:
+        if not name.strip() or len(name) > 63:
+            raise BadInput(f"{name!r} cannot be the name of a key", remedy="use 1 to 63 characters")
+        sha256 = digest(secret)
+        now_s = self._clock.now_s()
+        return Key(id=KeyId(f"key-{sha256[:10]}"), name=name, role=role, tenant=tenant, sha256=sha256, created_s=now_s)
+
+    def revoke_key(self, key: str) -> Key:
+        """Revoke by id or name; the last admin key stays, or nobody could ask any more."""
+
+        def changes(view: FleetView) -> tuple[Changes, Key]:
+            found = next((known for known in view.keys if key in (known.id, known.name)), None)
+            if found is None:
+                known_names = ", ".join(known.name for known in view.keys) or "none"
+                raise NotFound(f"there is no key {key!r}", remedy=f"keys: {known_names}")
+            admins = sum(1 for known in view.keys if known.role is Role.ADMIN)
+            if found.role is Role.ADMIN and admins == 1:
+                raise Conflict(f"{found.name!r} is the last admin key", remedy="create another admin key first")
+            return Changes(drop_keys=(found.id,)), found
+
+        return self._commit(changes)
+
+    def logs(self, replica: str, *, lines: int, follow: bool) -> AsyncIterator[str]:
+        """Pieces of a replica's log; raises NotFound, or Unavailable when its agent is away."""
+        view = self._store.snapshot()
+        found = next((known for known in view.replicas if known.id == replica), None)
+        if found is None:
+            known_ids = ", ".join(known.id for known in view.replicas) or "none"
+            raise NotFound(f"there is no replica {replica!r}", remedy=f"replicas: {known_ids}")
+        return self._runtime.logs(found.node, ReplicaId(replica), lines=lines, follow=follow)
+
+    def _commit(self, decide: Callable[[FleetView], tuple[Changes, Result]]) -> Result:
+        """Decide on a snapshot and commit; decide again when another commit came first."""
+        for _ in range(COMMIT_TRIES_MAX):
+            view = self._store.snapshot()
+            changes, result = decide(view)
+            if not isinstance(self._store.commit(view.version, changes), Stale):
+                self._wake()
+                return result
+        raise Unavailable("the state kept changing while this was decided", remedy="ask again")
+
+
+def _check_order(order: DeployOrder) -> None:
+    """Raise BadInput for numbers that mean nothing."""
+    for label, seconds in (("--ttft", order.ttft_s), ("--tpot", order.tpot_s)):
+        if seconds is not None and not 0 < seconds <= 3600:
+            raise BadInput(f"{label} is {seconds} s", remedy="give a duration between 0 and 1 h, such as 500ms")
+    if not 1 <= order.min_replicas <= order.max_replicas <= REPLICAS_MAX:
+        raise BadInput(
+            f"replicas from {order.min_replicas} to {order.max_replicas} make no sense",
+            remedy=f"keep 1 <= --min-replicas <= --max-replicas <= {REPLICAS_MAX}",
+        )

@@ -1,0 +1,226 @@
+"""reconcile: one pass of control as a pure function: settle what was heard, plan, bind, say what to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from alliage.catalog.records import Catalog
+from alliage.control.actions import Action, StartReplica, StopReplica
+from alliage.control.observed import EngineState, Observation
+from alliage.control.ports import Changes
+from alliage.control.settle import Heard, settle
+from alliage.decide.bind import bind
+from alliage.decide.plan import LEAVING, Budget, Infeasible, Plan, PlannedReplicas, plan
+from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode
+from alliage.fleet.ids import ReplicaId
+from alliage.fleet.lifecycles import (
+    REPLICA_TRANSITIONS,
+    SERVICE_TRANSITIONS,
+    ReplicaEvent,
+    ReplicaPhase,
+    ServiceEvent,
+    ServicePhase,
+    advance,
+)
+from alliage.fleet.replicas import Replica
+from alliage.fleet.services import Service
+from alliage.fleet.view import FleetView
+
+STOP_GRACE_S: Final = 10.0
+_SHOULD_RUN: Final = frozenset(
+    {ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.READY},
+)
+_OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """The outcome of one pass. `view` is the state after `changes`; `actions` suit it and may be repeated."""
+
+    view: FleetView
+    changes: Changes
+    actions: tuple[Action, ...]
+    observations: tuple[Observation, ...]
+
+
+def reconcile(
+    view: FleetView,
+    heard: Heard,
+    catalog: Catalog,
+    *,
+    now_s: float,
+    new_id: Callable[[], str],
+    budget: Budget,
+) -> Pass:
+    """`new_id` gives six characters, never the same twice."""
+    settled = settle(view, heard, now_s=now_s)
+    planned = plan(settled.view, catalog, now_s=now_s, budget=budget)
+    after, bound = _bound(settled.view, planned, now_s, new_id)
+    after = _without_surplus(after, planned)
+    after, services_told = _services_after(after, planned, now_s)
+    changes = _difference(view, after, (*settled.decisions, *bound, *_news(view, planned)), now_s)
+    return Pass(
+        view=after,
+        changes=changes,
+        actions=_actions(after, heard),
+        observations=(*settled.observations, *services_told),
+    )
+
+
+def _bound(
+    view: FleetView,
+    planned: Plan | Infeasible,
+    now_s: float,
+    new_id: Callable[[], str],
+) -> tuple[FleetView, tuple[Decision, ...]]:
+    """The view with a replica for each that was planned and found a place, and the decisions that say where."""
+    if isinstance(planned, Infeasible):
+        return view, ()
+    why = {decision.service: decision for decision in planned.decisions if decision.outcome is Outcome.PLACED}
+    decisions: list[Decision] = []
+    for wanted in planned.add:
+        for _ in range(wanted.count):
+            replica = _bind_one(wanted, view, now_s, new_id)
+            if replica is None:
+                break
+            view = replace(view, replicas=(*view.replicas, replica))
+            decisions.append(replace(why[wanted.service], where=place_of(replica)))
+    return view, tuple(decisions)
+
+
+def _bind_one(wanted: PlannedReplicas, view: FleetView, now_s: float, new_id: Callable[[], str]) -> Replica | None:
+    placement = bind(wanted, view)
+    if placement is None:
+        return None
+    return Replica(
+        id=ReplicaId(f"{wanted.service}-{new_id()}"),
+        service=wanted.service,
+        node=placement.node,
+        recipe=wanted.recipe,
+        bindings=placement.bindings,
+        phase=ReplicaPhase.BOUND,
+        starts=0,
+        failures=0,
+        retry_s=0.0,
+        note="",
+        created_s=now_s,
+    )
+
+
+def place_of(replica: Replica) -> str:
+    """`laptop/cpu0 cores 0,1`."""
+    places = []
+    for binding in replica.bindings:
+        cores = ",".join(str(core) for core in binding.cores)
+        places.append(f"{binding.device} cores {cores}" if cores else binding.device)
+    return " + ".join(places)
+
+
+def _without_surplus(view: FleetView, planned: Plan | Infeasible) -> FleetView:
+    """The newest replicas of services that have too many begin to leave; a replica that is gone leaves the view."""
+    surplus = dict(planned.surplus) if isinstance(planned, Plan) else {}
+    leaving: set[ReplicaId] = set()
+    for name, count in surplus.items():
+        alive = [replica for replica in view.replicas_of(name) if replica.phase not in LEAVING]
+        leaving.update(replica.id for replica in alive[len(alive) - count :])
+    replicas = (_unwanted(replica) if replica.id in leaving else replica for replica in view.replicas)
+    return replace(view, replicas=tuple(replica for replica in replicas if replica.phase is not ReplicaPhase.STOPPED))
+
+
+def _unwanted(replica: Replica) -> Replica:
+    phase = advance(REPLICA_TRANSITIONS, replica.phase, ReplicaEvent.UNWANTED)
+    return replace(replica, phase=phase or replica.phase, retry_s=0.0)
+
+
+def _services_after(
+    view: FleetView,
+    planned: Plan | Infeasible,
+    now_s: float,
+) -> tuple[FleetView, tuple[Observation, ...]]:
+    """Each service's phase from its replicas; a deleted one without replicas is gone."""
+    services: list[Service] = []
+    told: list[Observation] = []
+    for service in view.services:
+        replicas = view.replicas_of(service.name)
+        if service.phase is ServicePhase.DELETING and not replicas:
+            told.append(Observation(at_s=now_s, subject=service.name, what="gone"))
+            continue
+        phase = _phase_after(service, replicas, refused=service.name in planned.unserved)
+        services.append(service if phase is service.phase else replace(service, phase=phase))
+        if phase is not service.phase:
+            told.append(Observation(at_s=now_s, subject=service.name, what=f"{service.phase} -> {phase}"))
+    return replace(view, services=tuple(services)), tuple(told)
+
+
+def _phase_after(service: Service, replicas: tuple[Replica, ...], *, refused: bool) -> ServicePhase:
+    if any(replica.phase is ReplicaPhase.READY for replica in replicas):
+        event = ServiceEvent.SERVED
+    elif any(replica.phase not in LEAVING for replica in replicas):
+        event = ServiceEvent.ASKED if service.phase is ServicePhase.UNSERVED else ServiceEvent.LOST
+    elif refused:
+        event = ServiceEvent.REFUSED
+    else:
+        event = ServiceEvent.LOST
+    return advance(SERVICE_TRANSITIONS, service.phase, event) or service.phase
+
+
+def _news(view: FleetView, planned: Plan | Infeasible) -> tuple[Decision, ...]:
+    """Refusals of services that were not refused already: the same no is not recorded at every pass."""
+    known = {service.name for service in view.services if service.phase is ServicePhase.UNSERVED}
+    refusals = (decision for decision in planned.decisions if decision.outcome is Outcome.REFUSED)
+    return tuple(decision for decision in refusals if decision.service not in known)
+
+
+def _difference(before: FleetView, after: FleetView, decisions: tuple[Decision, ...], now_s: float) -> Changes:
+    """The rows that differ."""
+    nodes = {node.id: node for node in before.nodes}
+    services = {service.name: service for service in before.services}
+    replicas = {replica.id: replica for replica in before.replicas}
+    staying = {replica.id for replica in after.replicas}
+    kept = {service.name for service in after.services}
+    gone = tuple(replica for replica in before.replicas if replica.id not in staying)
+    return Changes(
+        nodes=tuple(node for node in after.nodes if nodes.get(node.id) != node),
+        services=tuple(service for service in after.services if services.get(service.name) != service),
+        replicas=tuple(replica for replica in after.replicas if replicas.get(replica.id) != replica),
+        drop_services=tuple(name for name in services if name not in kept),
+        drop_replicas=tuple(replica.id for replica in gone),
+        decisions=(*decisions, *(_stopped(replica, now_s) for replica in gone)),
+    )
+
+
+def _stopped(replica: Replica, now_s: float) -> Decision:
+    """What is kept of a replica that was given back."""
+    reason = Reason(code=ReasonCode.NOT_WANTED, facts={"replica": replica.id})
+    return Decision(
+        at_s=now_s,
+        service=replica.service,
+        outcome=Outcome.STOPPED,
+        recipe=replica.recipe,
+        where=place_of(replica),
+        because=(reason,),
+        rejected=(),
+        would_change=(),
+    )
+
+
+def _actions(view: FleetView, heard: Heard) -> tuple[Action, ...]:
+    """What each agent that is there must start or stop; asked again at every pass until its report shows it done."""
+    models = {service.name: service.model for service in view.services}
+    known = {replica.id: replica for replica in view.replicas}
+    actions: list[Action] = []
+    for node_id, report in heard.reports.items():
+        for replica in view.replicas:
+            told = report.replicas.get(replica.id)
+            if replica.node != node_id or replica.service not in models:
+                continue
+            if replica.phase in _SHOULD_RUN and (
+                told is None or (told.state in _OVER and told.attempt <= replica.starts)
+            ):
+                model = models[replica.service]
+                actions.append(StartReplica(node=node_id, replica=replica, model=model, attempt=replica.starts + 1))
+        for replica_id in report.replicas:
+            found = known.get(replica_id)
+            if found is None or found.phase is ReplicaPhase.STOPPING:
+                actions.append(StopReplica(node=node_id, replica=replica_id, grace_s=STOP_GRACE_S))
+    return tuple(actions)

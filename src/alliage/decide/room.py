@@ -1,0 +1,64 @@
+"""What is left on each device once the bindings of a view are taken off. Shared by plan and bind."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from alliage.fleet.ids import DeviceId, NodeId, ServiceName
+from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
+from alliage.fleet.nodes import Device, Node
+from alliage.fleet.replicas import Replica
+from alliage.fleet.view import FleetView
+
+_NOT_YET_RESIDENT = frozenset({ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.BACKOFF})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """One device of a reachable node: the core ids and bytes that can still be bound, and who has the rest."""
+
+    node: NodeId
+    site: str
+    device: Device
+    cores: tuple[int, ...]
+    memory_bytes: int
+    holders: tuple[ServiceName, ...]
+
+    @property
+    def id(self) -> DeviceId:
+        """The device's id."""
+        return self.device.id
+
+
+def rooms(view: FleetView) -> tuple[Room, ...]:
+    """The room on every device of every ready node."""
+    return tuple(
+        _room(node, device, view) for node in view.nodes if node.phase is NodePhase.READY for device in node.devices
+    )
+
+
+def _room(node: Node, device: Device, view: FleetView) -> Room:
+    held = [
+        (replica, binding) for replica in view.replicas for binding in replica.bindings if binding.device == device.id
+    ]
+    taken = {core for _, binding in held for core in binding.cores}
+    return Room(
+        node=node.id,
+        site=node.site,
+        device=device,
+        cores=tuple(core for core in device.cores if core not in taken),
+        memory_bytes=_memory_left(device, view, (replica for replica, _ in held)),
+        holders=tuple(dict.fromkeys(replica.service for replica, _ in held)),
+    )
+
+
+def _memory_left(device: Device, view: FleetView, holders: Iterable[Replica]) -> int:
+    """The lesser of what is not bound and what is free now, less what bound engines have yet to take."""
+    bound = coming = 0
+    for replica in holders:
+        count = sum(binding.memory_bytes for binding in replica.bindings if binding.device == device.id)
+        bound += count
+        if replica.phase in _NOT_YET_RESIDENT:
+            coming += count
+    left = device.memory_bytes - bound
+    free = view.free_bytes.get(device.id)
+    return max(0, left if free is None else min(left, free - coming))

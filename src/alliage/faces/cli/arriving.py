@@ -1,0 +1,125 @@
+"""What `up` does once the processes run: wait for them, deploy the first model, say how to use the cloud."""
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from alliage.app.home import Home
+from alliage.errors import AlliageError, NotRunning, Unavailable
+from alliage.faces.admin import answers
+from alliage.faces.cli.client import AdminClient
+from alliage.faces.cli.deploying import telling, wait_ready
+from alliage.faces.cli.place import Place, find_place
+from alliage.faces.cli.screen import remark, show
+from alliage.units import format_seconds
+
+POLL_S: Final = 0.1
+UP_WITHIN_S: Final = 60.0
+"""Control, gateway and agent have this long to find each other."""
+MODEL_WITHIN_S: Final = 1800.0
+"""The first model's download and start are watched for so long; they go on in the background."""
+NO_MODEL: Final = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """One start of the cloud, followed as any client would, from a thread beside the supervisor's loop.
+
+    `model` is deployed on the first `up` of a home ("none": nothing is). `settled` is called when all processes
+    have found each other, `failed` with a sentence when they do not.
+    """
+
+    home: Home
+    model: str
+    url: str
+    admin_url: str
+    settled: Callable[[], None]
+    failed: Callable[[str], None]
+
+    def follow(self) -> None:
+        """Until the first service is ready, or will not be."""
+        try:
+            with AdminClient(self._place()) as client:
+                _wait_for_all(client)
+                self.settled()
+                self._first_model(client)
+                show(usage(self, _ready_service(client)))
+        except (NotRunning, Unavailable) as error:
+            self.failed(str(error))
+        except AlliageError as error:
+            remark(f"error: {error.message}" + (f"\n  try: {error.remedy}" if error.remedy else ""))
+            remark(f"the cloud itself is up at {self.url}; Ctrl-C stops it")
+
+    def _place(self) -> Place:
+        """Where to ask, once control has written the first key."""
+        deadline_s = time.monotonic() + UP_WITHIN_S
+        while not self.home.admin_key.exists():
+            if time.monotonic() > deadline_s:
+                raise Unavailable(f"control made no key in {self.home.root} within {format_seconds(UP_WITHIN_S)}")
+            time.sleep(POLL_S)
+        return find_place(self.home.root)
+
+    def _first_model(self, client: AdminClient) -> None:
+        """Deploy the default model on the first `up`; on later ones wait for what is deployed."""
+        services = answers.ServicesAnswer.model_validate_json(client.get("services")).services
+        if self.model != NO_MODEL and not self.home.default_deployed.exists():
+            reply = client.offer("services", body={"model": self.model})
+            answer = answers.DeployAnswer.model_validate_json(reply.text)
+            for decision in answer.decisions:
+                remark(decision.text)
+            self.home.default_deployed.write_text(self.model + "\n")
+            if not answer.accepted:
+                return
+            names = [answer.service.name]
+        else:
+            names = [service.name for service in services if service.phase in ("starting", "ready")]
+        for name in names[:1]:
+            with telling(name) as tell:
+                wait_ready(client, name, wait_s=MODEL_WITHIN_S, tell=tell)
+
+
+def _wait_for_all(client: AdminClient) -> None:
+    """Until control answers, this machine's agent has reported and a gateway has its table."""
+    deadline_s = time.monotonic() + UP_WITHIN_S
+    missing = "control"
+    while time.monotonic() < deadline_s:
+        with contextlib.suppress(NotRunning, Unavailable):
+            status = answers.StatusAnswer.model_validate_json(client.get("status"))
+            missing = "the gateway" if not status.doors else "the agent"
+            if status.doors and any(node.connected for node in status.nodes):
+                return
+        time.sleep(POLL_S)
+    raise Unavailable(f"{missing} did not come up within {format_seconds(UP_WITHIN_S)}")
+
+
+def _ready_service(client: AdminClient) -> str | None:
+    services = answers.ServicesAnswer.model_validate_json(client.get("services")).services
+    return next((service.name for service in services if service.phase == "ready"), None)
+
+
+def usage(arrival: Arrival, service: str | None) -> str:
+    """How to talk to it: lines that work when pasted."""
+    url, user_key = arrival.url, arrival.home.user_key
+    lines = [f"Alliage is up at {url}/v1 (admin API: {arrival.admin_url}/docs; Ctrl-C stops it)"]
+    if service is None:
+        return "\n".join([*lines, "nothing is deployed: `alliage deploy smollm2-135m`"])
+    body = f'{{"model": "{service}", "messages": [{{"role": "user", "content": "Say hello."}}]}}'
+    key = f'"Authorization: Bearer $(cat {user_key})"'
+    ask = f'model="{service}", messages=[{{"role": "user", "content": "Say hello."}}]'
+    lines += [
+        "",
+        "in a shell:",
+        f"curl {url}/v1/chat/completions -H {key} -H 'Content-Type: application/json' -d '{body}'",
+        "",
+        "in Python:",
+        "from openai import OpenAI",
+        f'client = OpenAI(base_url="{url}/v1", api_key=open("{user_key}").read().strip())',
+        f"print(client.chat.completions.create({ask}).choices[0].message.content)",
+        "",
+        f"or: {Path(sys.argv[0]).name} chat {service}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,112 @@
+"""`up`: the cloud of this machine in the foreground: start, show how far it is, say how to use it, stop when told."""
+
+import asyncio
+import contextlib
+import signal
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alliage import __version__
+from alliage.app.config import HOST, read_settings
+from alliage.app.home import HomeLock, open_home
+from alliage.app.supervisor import Supervisor, Verdict, listen_on
+from alliage.faces.cli.arriving import Arrival
+from alliage.faces.cli.screen import remark
+from alliage.units import format_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOrder:
+    """What `alliage up` was asked. `model` is deployed the first time; "none" for nothing."""
+
+    host: str = HOST
+    port: int
+    admin_port: int
+    model: str
+
+
+def up(root: Path, order: UpOrder) -> int:
+    """Run the cloud until Ctrl-C; the exit code. Raises HomeError and BadInput before anything is started."""
+    home = open_home(root)
+    drain_s = read_settings(home).gateway.drain_s
+    lock = HomeLock(home)
+    try:
+        gateway = listen_on(order.host, order.port, "--port or ALLIAGE_PORT")
+        admin = listen_on(HOST, order.admin_port, "--admin-port or ALLIAGE_ADMIN_PORT")
+        port, admin_port = gateway.getsockname()[1], admin.getsockname()[1]
+        url = f"http://{_reachable(order.host)}:{port}"
+        supervisor = Supervisor(home=home, drain_s=drain_s)
+        supervisor.add("control", "--gateway-url", url, listener=admin)
+        supervisor.add("gateway", listener=gateway)
+        supervisor.add("agent")
+        lock.announce(host=order.host, port=port, admin_port=admin_port)
+        arrival = Arrival(
+            home=home,
+            model=order.model,
+            url=url,
+            admin_url=f"http://{HOST}:{admin_port}",
+            settled=supervisor.settle,
+            failed=remark,
+        )
+        return asyncio.run(_run(supervisor, arrival))
+    finally:
+        lock.release()
+
+
+def _reachable(host: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, never bound
+    return f"[{host}]" if ":" in host else host
+
+
+async def _run(supervisor: Supervisor, arrival: Arrival) -> int:
+    """Start, follow the arrival in a thread of its own, wait for a signal or for trouble, stop."""
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[None] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, told.put_nowait, None)
+    remark(f"Alliage {__version__}: starting in {arrival.home.root}")
+    trouble: asyncio.Future[str] = loop.create_future()
+    await supervisor.start(gave_up=lambda verdict: _set(trouble, _sentence(verdict)))
+
+    def fail(message: str) -> None:
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_set, trouble, message)
+
+    following = replace(arrival, settled=supervisor.settle, failed=fail)
+    threading.Thread(target=following.follow, name="arrival", daemon=True).start()
+    asked = asyncio.ensure_future(told.get())
+    waited: set[asyncio.Future[None] | asyncio.Future[str]] = {asked, trouble}
+    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+    if trouble.done():
+        asked.cancel()
+        await supervisor.stop_at_once()
+        remark(f"error: {trouble.result()}\n  try: see the logs in {arrival.home.logs}")
+        return 1
+    return await _stop(supervisor, told)
+
+
+def _set(trouble: "asyncio.Future[str]", message: str) -> None:
+    if not trouble.done():
+        trouble.set_result(message)
+
+
+def _sentence(verdict: Verdict) -> str:
+    return f"{verdict.child} cannot run:\n{verdict.words}"
+
+
+async def _stop(supervisor: Supervisor, told: "asyncio.Queue[None]") -> int:
+    """Gracefully; a second signal: at once."""
+    remark(
+        f"\nstopping: requests in work may finish within {format_seconds(supervisor.drain_s)} (Ctrl-C again stops at once)"
+    )
+    leaving = asyncio.ensure_future(supervisor.stop(lambda name: remark(f"  ending {name}")))
+    again = asyncio.ensure_future(told.get())
+    await asyncio.wait({leaving, again}, return_when=asyncio.FIRST_COMPLETED)
+    again.cancel()
+    if not leaving.done():
+        leaving.cancel()
+        remark("stopping at once")
+        await supervisor.stop_at_once()
+    remark("stopped; `alliage up` goes on from here")
+    return 0

@@ -1,0 +1,119 @@
+"""The door through which the supervisor starts control, gateway and agent: parse, build through `app`, run.
+
+Each process imports its own rooms only. Exit status 2 means: refused, starting again will not help.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from alliage.app.config import Settings, read_settings
+from alliage.app.home import Home, open_home
+from alliage.app.leave import leave_when_told
+from alliage.app.logs import log_to
+from alliage.errors import AlliageError
+
+REFUSED_EXIT: Final = 2
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one process until it is told to leave."""
+    parser = argparse.ArgumentParser(
+        prog="alliage-process", description="One process of the cloud, run by `alliage up`."
+    )
+    parser.add_argument("name", choices=("control", "gateway", "agent"))
+    parser.add_argument("--home", type=Path, required=True)
+    parser.add_argument("--leash", type=int, help="file descriptor whose end means that the supervisor died")
+    parser.add_argument("--listener", type=int, help="file descriptor of the listening socket")
+    parser.add_argument("--gateway-url", default="", help="what status tells clients to use")
+    given = parser.parse_args(argv)
+    try:
+        home = open_home(given.home)
+        settings = read_settings(home)
+        log_to(home.logs, given.name)
+        run = {"control": _control, "gateway": _gateway, "agent": _agent}[given.name]
+        run(home, settings, given)
+    except AlliageError as error:
+        remedy = f"\n  try: {error.remedy}" if error.remedy else ""
+        sys.stderr.write(f"error: {error.message}{remedy}\n")
+        return REFUSED_EXIT
+    return 0
+
+
+def _control(home: Home, settings: Settings, given: argparse.Namespace) -> None:
+    import secrets
+
+    import uvicorn
+
+    from alliage import __version__
+    from alliage.app.clock import SystemClock
+    from alliage.app.control import build_control
+    from alliage.faces.admin.api import build_admin
+
+    class Server(uvicorn.Server):
+        """Signals are ours."""
+
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            yield
+
+    async def run() -> None:
+        leave = leave_when_told(given.leash)
+        listener = _listener(given.listener)
+        host, port = listener.getsockname()[:2]
+        system = build_control(home, settings, SystemClock(), new_id=lambda: secrets.token_hex(3))
+        admin = build_admin(
+            system.desk,
+            gateway_url=given.gateway_url,
+            version=__version__,
+            allowed_hosts=frozenset({f"{host}:{port}", f"localhost:{port}", f"127.0.0.1:{port}"}),
+        )
+        config = uvicorn.Config(admin, log_config=None, access_log=False, timeout_graceful_shutdown=2, loop="none")
+        server = Server(config)
+        async with system.running(home.control_socket):
+            serving = asyncio.create_task(server.serve(sockets=[listener]))
+            await leave.stop.wait()
+            server.should_exit = True
+            await serving
+
+    _run(run())
+
+
+def _gateway(home: Home, settings: Settings, given: argparse.Namespace) -> None:
+    from alliage.app.door import run_door
+
+    async def run() -> None:
+        await run_door(home, settings, _listener(given.listener), leave_when_told(given.leash))
+
+    _run(run())
+
+
+def _agent(home: Home, settings: Settings, given: argparse.Namespace) -> None:
+    from alliage.app.agent import run_node_agent
+
+    async def run() -> None:
+        await run_node_agent(home, settings.agent, leave_when_told(given.leash))
+
+    _run(run())
+
+
+def _run(coroutine: Coroutine[Any, Any, None]) -> None:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(coroutine)
+
+
+def _listener(descriptor: int) -> socket.socket:
+    listener = socket.socket(fileno=descriptor)
+    listener.setblocking(False)
+    return listener
+
+
+if __name__ == "__main__":
+    sys.exit(main())

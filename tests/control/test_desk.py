@@ -1,0 +1,140 @@
+"""The desk: what may be asked, and what is said to what may not."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from tests.builders import a_node
+from tests.control.world import World, an_order
+
+from alliage.control.desk import digest
+from alliage.decide.reasons import Outcome
+from alliage.errors import BadInput, Conflict, NotFound
+from alliage.fleet.keys import Role
+
+
+def ready_world() -> World:
+    """One laptop of two cores whose agent has reported."""
+    world = World(a_node())
+    world.run(1)
+    return world
+
+
+def test_dry_run_decides_but_changes_nothing() -> None:
+    """The decision is the real one, the version stays."""
+    world = ready_world()
+    version = world.desk.view().version
+    deployed = asyncio.run(world.desk.deploy(an_order(dry_run=True)))
+    assert [decision.outcome for decision in deployed.decisions] == [Outcome.PLACED]
+    assert world.desk.view().version == version
+    assert world.desk.view().services == ()
+
+
+def test_refused_order_leaves_its_reasons_but_no_service() -> None:
+    """The third model on two cores is a no that can be read again later."""
+    world = ready_world()
+    assert world.deploy("one")
+    world.run(3)
+    assert world.deploy("two")
+    world.run(3)
+    assert not world.deploy("three")
+    assert [service.name for service in world.desk.view().services] == ["one", "two"]
+    assert world.desk.decisions("three", 1)[0].outcome is Outcome.REFUSED
+
+
+def test_asking_again_changes_the_objective_not_the_service() -> None:
+    """Idempotent: same name, same model."""
+    world = ready_world()
+    world.deploy("tiny")
+    world.run(3)
+    again = asyncio.run(world.desk.deploy(an_order(ttft_s=0.5)))
+    assert not again.created
+    assert world.desk.view().service("tiny").objective.ttft_s == 0.5
+    assert len(world.desk.view().services) == 1
+
+
+def test_name_of_another_model_is_a_conflict() -> None:
+    """A name serves one model until it is deleted."""
+    world = ready_world()
+    world.deploy("tiny")
+    with pytest.raises(Conflict, match="serves another model"):
+        world.deploy("other", name="tiny")
+
+
+def test_service_being_deleted_cannot_be_asked_for() -> None:
+    """The new one would be stopped with the old."""
+    world = ready_world()
+    world.deploy("tiny")
+    world.run(3)
+    asyncio.run(world.desk.delete("tiny"))
+    with pytest.raises(Conflict, match="being deleted"):
+        world.deploy("tiny")
+
+
+@pytest.mark.parametrize("name", ["", "UPPER", "a b", "-x", "x-", "x" * 64, "ä", "a/b", "a\n"])
+def test_bad_names_are_refused(name: str) -> None:
+    """The name is also a path in the API and a model id: a safe alphabet only."""
+    world = ready_world()
+    if name == "":
+        assert world.deploy("tiny", name=name)
+        return
+    with pytest.raises(BadInput):
+        world.deploy("tiny", name=name)
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "ttft_s"),
+    [(0, 1, None), (2, 1, None), (1, 1001, None), (1, 1, 0.0), (1, 1, -1.0), (1, 1, float("nan")), (1, 1, 1e30)],
+)
+def test_absurd_numbers_are_refused(least: int, most: int, ttft_s: float | None) -> None:
+    """Negative, NaN and huge values get a clear no."""
+    world = ready_world()
+    order = replace(an_order(), min_replicas=least, max_replicas=most, ttft_s=ttft_s)
+    with pytest.raises(BadInput):
+        asyncio.run(world.desk.deploy(order))
+
+
+def test_unknown_things_name_the_known_ones() -> None:
+    """Services, replicas and keys that are not there."""
+    world = ready_world()
+    world.deploy("tiny")
+    world.run(3)
+    with pytest.raises(NotFound, match="tiny"):
+        asyncio.run(world.desk.delete("tin"))
+    with pytest.raises(NotFound, match="tiny-"):
+        world.desk.logs("tin", lines=1, follow=False)
+    with pytest.raises(NotFound):
+        world.desk.decisions("never", 1)
+
+
+def test_keys_are_kept_as_digests_and_found_by_secret() -> None:
+    """The secret is told once; what is kept is its SHA-256."""
+    world = ready_world()
+    key, secret = world.desk.create_key(name="ci", role=Role.USER, tenant="default")
+    assert key.sha256 == digest(secret)
+    assert secret not in repr(world.desk.view())
+    assert world.desk.key_of(secret) == key
+    assert world.desk.key_of(secret + "x") is None
+    with pytest.raises(Conflict):
+        world.desk.create_key(name="ci", role=Role.USER, tenant="default")
+
+
+def test_last_admin_key_stays() -> None:
+    """Nobody can lock everybody out by revoking."""
+    world = ready_world()
+    world.desk.admit_first_keys({"admin": (Role.ADMIN, "a"), "user": (Role.USER, "u")})
+    with pytest.raises(Conflict, match="last admin key"):
+        world.desk.revoke_key("admin")
+    world.desk.create_key(name="second", role=Role.ADMIN, tenant="default")
+    world.desk.revoke_key("admin")
+    assert {key.name for key in world.desk.view().keys} == {"user", "second"}
+
+
+def test_revoked_first_key_never_comes_back_by_itself() -> None:
+    """The file of a revoked key still lies in the home folder; the next start does not admit it again."""
+    world = ready_world()
+    first = {"admin": (Role.ADMIN, "a"), "user": (Role.USER, "u")}
+    world.desk.admit_first_keys(first)
+    world.desk.revoke_key("user")
+    world.desk.admit_first_keys(first)
+    assert world.desk.key_of("u") is None

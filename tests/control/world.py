@@ -1,0 +1,234 @@
+"""A small world on a virtual clock: agents, engines and doors that obey the real loop's orders, with seeded faults.
+
+Everything that decides is real: Desk, ControlLoop, reconcile, plan, bind. Only what costs time is not.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from tests.builders import CATALOG, a_card, a_node_report, a_replica_report
+from tests.doubles.memory_store import MemoryStore
+
+from alliage.catalog.records import ModelCard
+from alliage.control.actions import Action, StartReplica, StopReplica
+from alliage.control.desk import DeployOrder, Desk
+from alliage.control.loop import ControlLoop, LoopSettings
+from alliage.control.observed import DoorReport, EngineState, NodeReport, ReplicaReport
+from alliage.control.ports import Store
+from alliage.errors import NotFound
+from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.nodes import Node
+from alliage.fleet.routing import RoutingTable
+
+
+@dataclass(slots=True)
+class FakeClock:
+    """Time that moves when told to."""
+
+    t_s: float = 1000.0
+
+    def now_s(self) -> float:
+        """Wall clock."""
+        return self.t_s
+
+    def monotonic_s(self) -> float:
+        """For durations."""
+        return self.t_s
+
+
+@dataclass(slots=True)
+class SimEngine:
+    """An engine that is starting until `ready_at_s`, then ready, until something ends it."""
+
+    report: ReplicaReport
+    ready_at_s: float
+
+
+@dataclass(slots=True)
+class SimAgents:
+    """Implements Runtime for simulated nodes."""
+
+    clock: FakeClock
+    nodes: dict[NodeId, Node]
+    load_s: float = 2.0
+    away: set[NodeId] = field(default_factory=set)
+    engines: dict[NodeId, dict[ReplicaId, SimEngine]] = field(default_factory=dict)
+    orders: list[Action] = field(default_factory=list)
+    cut: list[ReplicaId] = field(default_factory=list)
+    """Replicas whose engine could answer when it was stopped."""
+
+    def observe(self) -> Mapping[NodeId, NodeReport]:
+        """What each present agent sees now."""
+        return {
+            node_id: a_node_report(
+                node,
+                *(self._seen(engine) for engine in self.engines.get(node_id, {}).values()),
+                heard_s=self.clock.t_s,
+            )
+            for node_id, node in self.nodes.items()
+            if node_id not in self.away
+        }
+
+    def _seen(self, engine: SimEngine) -> ReplicaReport:
+        if engine.report.state is EngineState.STARTING and self.clock.t_s >= engine.ready_at_s:
+            engine.report = replace(engine.report, state=EngineState.READY)
+        return replace(engine.report, ready_for_s=max(0.0, self.clock.t_s - engine.ready_at_s))
+
+    def act(self, actions: Sequence[Action]) -> None:
+        """Start and stop at once; orders to an absent agent are lost."""
+        self.orders.extend(actions)
+        for action in actions:
+            if action.node in self.away:
+                continue
+            running = self.engines.setdefault(action.node, {})
+            if isinstance(action, StartReplica):
+                self._start(running, action)
+            else:
+                self._stop(running, action)
+
+    def _start(self, running: dict[ReplicaId, SimEngine], order: StartReplica) -> None:
+        old = running.get(order.replica.id)
+        if old is not None and old.report.attempt >= order.attempt:
+            return
+        report = a_replica_report(order.replica.id, EngineState.STARTING, attempt=order.attempt)
+        running[order.replica.id] = SimEngine(report, self.clock.t_s + self.load_s)
+
+    def _stop(self, running: dict[ReplicaId, SimEngine], order: StopReplica) -> None:
+        engine = running.pop(order.replica, None)
+        if engine is not None and engine.report.state in (EngineState.READY, EngineState.ILL):
+            self.cut.append(order.replica)
+
+    def end(self, replica: ReplicaId, why: str = "killed by signal 9") -> None:
+        """An engine ends by itself."""
+        for running in self.engines.values():
+            if replica in running:
+                engine = running[replica]
+                engine.report = replace(engine.report, state=EngineState.ENDED, ended_why=why)
+
+    async def logs(self, node: NodeId, replica: ReplicaId, *, lines: int, follow: bool) -> AsyncIterator[str]:
+        """One line."""
+        yield f"{node} {replica} {lines} {follow}\n"
+
+
+@dataclass(slots=True)
+class SimDoors:
+    """Implements Doors: one gateway that takes tables at once and has the in-flight counts that a test sets."""
+
+    clock: FakeClock
+    table: RoutingTable | None = None
+    in_flight: dict[ReplicaId, int] = field(default_factory=dict)
+    pushes: int = 0
+
+    def push(self, table: RoutingTable) -> None:
+        """Take it."""
+        assert self.table is None or table.version > self.table.version
+        self.table = table
+        self.pushes += 1
+
+    def observe(self) -> tuple[DoorReport, ...]:
+        """The one door."""
+        version = self.table.version if self.table is not None else 0
+        return (DoorReport(door="door", table_version=version, in_flight=dict(self.in_flight), heard_s=self.clock.t_s),)
+
+    def upstreams(self, service: str) -> list[str]:
+        """Where the door would send a request."""
+        assert self.table is not None
+        return [
+            upstream.replica
+            for name, route in self.table.routes.items()
+            if name == service
+            for upstream in route.upstreams
+        ]
+
+    def upstreams_of_all(self) -> list[str]:
+        """Every replica that the door would use."""
+        assert self.table is not None
+        return [upstream.replica for route in self.table.routes.values() for upstream in route.upstreams]
+
+
+@dataclass(slots=True)
+class Cards:
+    """Implements Models: every name is a small card, but `missing`."""
+
+    async def resolve(self, reference: str, *, remote_code: bool) -> ModelCard:
+        """A card of that name."""
+        if reference == "missing":
+            raise NotFound("there is no model 'missing'", remedy="models: tiny")
+        return replace(a_card(reference), remote_code=remote_code)
+
+
+class World:
+    """Control and its surroundings. `restart_control` forgets all that control keeps in memory."""
+
+    def __init__(self, *nodes: Node, store: Store | None = None, seed: int = 0) -> None:
+        self.clock = FakeClock()
+        self.random = random.Random(seed)
+        self.store: Store = store if store is not None else MemoryStore()
+        self.agents = SimAgents(self.clock, {node.id: node for node in nodes})
+        self.doors = SimDoors(self.clock)
+        self._ids = 0
+        self.restart_control()
+
+    def restart_control(self) -> None:
+        """A new loop and desk over the same store and the same world."""
+        self.loop = ControlLoop(
+            store=self.store,
+            runtime=self.agents,
+            doors=self.doors,
+            catalog=CATALOG,
+            clock=self.clock,
+            new_id=self._new_id,
+            settings=LoopSettings(),
+            woken=asyncio.Event(),
+        )
+        self.desk = Desk(
+            store=self.store,
+            runtime=self.agents,
+            doors=self.doors,
+            models=Cards(),
+            catalog=CATALOG,
+            clock=self.clock,
+            new_secret=lambda: f"secret-{self._new_id()}",
+            wake=self.loop.wake,
+        )
+
+    def _new_id(self) -> str:
+        self._ids += 1
+        return f"{self._ids:06x}"
+
+    def deploy(self, model: str, *, replicas: int = 1, dry_run: bool = False, name: str | None = None) -> bool:
+        """Ask for a service; True when it was not refused."""
+        order = an_order(model, replicas=replicas, dry_run=dry_run, name=name)
+        deployed = asyncio.run(self.desk.deploy(order))
+        return all(decision.outcome != "refused" for decision in deployed.decisions)
+
+    def run(self, seconds: float, step_s: float = 0.5) -> None:
+        """Passes while time moves."""
+        for _ in range(round(seconds / step_s)):
+            self.loop.pass_once()
+            self.clock.t_s += step_s
+        self.loop.pass_once()
+
+
+def an_order(
+    model: str = "tiny",
+    *,
+    replicas: int = 1,
+    dry_run: bool = False,
+    name: str | None = None,
+    ttft_s: float | None = None,
+) -> DeployOrder:
+    """An order with everything else left open."""
+    return DeployOrder(
+        model=model,
+        name=name,
+        tenant="default",
+        ttft_s=ttft_s,
+        tpot_s=None,
+        min_replicas=replicas,
+        max_replicas=replicas,
+        remote_code=False,
+        dry_run=dry_run,
+    )
