@@ -21,6 +21,7 @@ from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import PROTOCOL, AgentHello, GatewayHello, Refused
 from alliage.runtimes.hub import AgentHub
 from alliage.store.sql import open_store
+from alliage.weights.fetch import WeightStore
 from alliage.weights.resolve import ModelResolver
 
 _log = structlog.get_logger()
@@ -93,7 +94,7 @@ def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Calla
         store=store,
         runtime=agents,
         doors=doors,
-        models=ModelResolver(catalog),
+        models=ModelResolver(catalog, WeightStore(home.models)),
         catalog=catalog,
         clock=clock,
         new_secret=new_secret,

@@ -1,0 +1,58 @@
+"""What the admin API accepts. Strict bodies, turned to domain values at once by the functions beside them."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from alliage.control.desk import DeployOrder
+from alliage.fleet.keys import Role
+
+
+class Body(BaseModel):
+    """Strict: no unknown field, no text where a number belongs."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class DeployBody(Body):
+    """A service that is asked for: a model, what is promised of it, and how many replicas it may have."""
+
+    model: Annotated[str, Field(min_length=1, max_length=4096)]
+    """A catalogue name, an absolute path of a GGUF file or Hugging Face folder, or a hub id ORG/NAME."""
+    name: Annotated[str, Field(min_length=1, max_length=63)] | None = None
+    """Of the service, and of the model at the gateway; the model's own id when left out."""
+    ttft_s: float | None = None
+    """Seconds to the first token."""
+    tpot_s: float | None = None
+    """Seconds a token after the first."""
+    min_replicas: int = 1
+    max_replicas: int | None = None
+    """`min_replicas` when left out."""
+    remote_code: bool = False
+    """Whether code that comes with the model may run (admins only)."""
+    dry_run: bool = False
+    """Decide and tell, change nothing."""
+
+
+class KeyBody(Body):
+    """A key that is asked for. Names are unique."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    role: Annotated[Role, Field(strict=False)] = Role.USER
+    tenant: Annotated[str, Field(min_length=1, max_length=63)] = "default"
+
+
+def order_of(body: DeployBody, *, tenant: str) -> DeployOrder:
+    """The order that a body stands for, in the name of `tenant`."""
+    most = body.max_replicas if body.max_replicas is not None else body.min_replicas
+    return DeployOrder(
+        model=body.model,
+        name=body.name,
+        tenant=tenant,
+        ttft_s=body.ttft_s,
+        tpot_s=body.tpot_s,
+        min_replicas=body.min_replicas,
+        max_replicas=most,
+        remote_code=body.remote_code,
+        dry_run=body.dry_run,
+    )

@@ -1,0 +1,242 @@
+"""Domain values -> answers. Reads the desk, decides nothing; every function is total and has no effect."""
+
+from collections.abc import Sequence
+
+from alliage.catalog.records import Catalog, ModelCard
+from alliage.control.desk import Deployed, Desk
+from alliage.control.observed import DoorReport, NodeReport
+from alliage.decide.reasons import Decision, Outcome, Reason
+from alliage.faces.admin import answers
+from alliage.faces.explain import phase_words
+from alliage.faces.reasons import describe, sentence, why
+from alliage.fleet.keys import Key
+from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.nodes import Device
+from alliage.fleet.replicas import Recipe, Replica
+from alliage.fleet.services import Service
+from alliage.fleet.view import FleetView
+
+
+def tell_status(desk: Desk, *, version: str, gateway_url: str) -> answers.StatusAnswer:
+    """Everything in one, from one snapshot."""
+    view, doors = desk.view(), desk.doors()
+    return answers.StatusAnswer(
+        version=version,
+        gateway_url=gateway_url,
+        state_version=view.version,
+        nodes=tell_nodes(desk, view),
+        services=tell_services(desk, view),
+        replicas=tell_replicas(desk, view),
+        doors=tuple(
+            answers.DoorAnswer(door=each.door, table_version=each.table_version, in_flight=sum(each.in_flight.values()))
+            for each in doors
+        ),
+        problems=tuple(_problems(desk, view, doors)),
+    )
+
+
+def tell_nodes(desk: Desk, view: FleetView) -> tuple[answers.NodeAnswer, ...]:
+    """All nodes with what is bound and free on them."""
+    connected, catalog = desk.reports(), desk.catalog()
+    return tuple(
+        answers.NodeAnswer(
+            id=node.id,
+            site=node.site,
+            phase=node.phase,
+            connected=node.id in connected,
+            devices=tuple(_device(each, view, catalog) for each in node.devices),
+            engines=tuple(
+                answers.EngineAnswer(engine=each.engine, version=each.version, program=each.program)
+                for each in node.engines
+            ),
+        )
+        for node in view.nodes
+    )
+
+
+def tell_services(desk: Desk, view: FleetView) -> tuple[answers.ServiceAnswer, ...]:
+    """All services."""
+    return tuple(tell_service(desk, service, view) for service in view.services)
+
+
+def tell_service(desk: Desk, service: Service, view: FleetView) -> answers.ServiceAnswer:
+    """One service with how many replicas it has."""
+    replicas = view.replicas_of(service.name)
+    return answers.ServiceAnswer(
+        name=service.name,
+        tenant=service.tenant,
+        phase=service.phase,
+        why=_why(desk, service, replicas),
+        model=tell_model(service.model),
+        objective=answers.ObjectiveAnswer(ttft_s=service.objective.ttft_s, tpot_s=service.objective.tpot_s),
+        min_replicas=service.min_replicas,
+        max_replicas=service.max_replicas,
+        replicas=len(replicas),
+        replicas_ready=sum(1 for replica in replicas if replica.phase is ReplicaPhase.READY),
+        created_s=service.created_s,
+    )
+
+
+def tell_replicas(desk: Desk, view: FleetView) -> tuple[answers.ReplicaAnswer, ...]:
+    """All replicas, with what their agents and the gateways see of them."""
+    reports, doors = desk.reports(), desk.doors()
+    return tuple(_replica(replica, reports.get(replica.node), doors) for replica in view.replicas)
+
+
+def tell_model(card: ModelCard) -> answers.ModelAnswer:
+    """A model card."""
+    return answers.ModelAnswer(
+        id=card.id,
+        name=card.name,
+        licence=card.licence,
+        precision=card.precision,
+        tasks=tuple(str(task) for task in card.tasks),
+        family=card.architecture.family,
+        parameters=card.architecture.parameters,
+        context_tokens=card.architecture.context_tokens,
+        source=card.weights.source,
+        format=card.weights.format,
+        size_bytes=card.weights.size_bytes,
+    )
+
+
+def tell_key(key: Key) -> answers.KeyAnswer:
+    """A key without its digest."""
+    return answers.KeyAnswer(id=key.id, name=key.name, role=key.role, tenant=key.tenant, created_s=key.created_s)
+
+
+def tell_decision(
+    decision: Decision, view: FleetView, catalog: Catalog, *, verb: str = "runs"
+) -> answers.DecisionAnswer:
+    """A decision, as data and as text; `verb` as in `describe`."""
+    return answers.DecisionAnswer(
+        at_s=decision.at_s,
+        service=decision.service,
+        outcome=decision.outcome,
+        where=decision.where,
+        recipe=_recipe(decision.recipe) if decision.recipe else None,
+        because=tuple(_reason(each) for each in decision.because),
+        rejected=tuple(
+            answers.RejectedAnswer(option=each.option, reason=_reason(each.reason)) for each in decision.rejected
+        ),
+        would_change=tuple(_reason(each) for each in decision.would_change),
+        text=describe(decision, view=view, catalog=catalog, verb=verb),
+    )
+
+
+def tell_deployed(desk: Desk, deployed: Deployed) -> answers.DeployAnswer:
+    """The answer to an order; a refused one carries an error as well."""
+    view, catalog = desk.view(), desk.catalog()
+    verb = "would run" if deployed.dry_run else "runs"
+    refused = next((each for each in deployed.decisions if each.outcome is Outcome.REFUSED), None)
+    return answers.DeployAnswer(
+        accepted=refused is None,
+        created=deployed.created and refused is None and not deployed.dry_run,
+        dry_run=deployed.dry_run,
+        service=tell_service(desk, deployed.service, view),
+        decisions=tuple(tell_decision(each, view, catalog, verb=verb) for each in deployed.decisions),
+        error=_refusal(refused) if refused else None,
+    )
+
+
+def _refusal(refused: Decision) -> answers.ErrorDetail:
+    return answers.ErrorDetail(
+        code="refused",
+        message=f"{refused.service} cannot be served now: {why(refused) or 'nothing here can run it'}",
+        remedy="; ".join(sentence(each) for each in refused.would_change),
+    )
+
+
+def _why(desk: Desk, service: Service, replicas: Sequence[Replica]) -> str:
+    match service.phase:
+        case ServicePhase.READY:
+            return ""
+        case ServicePhase.UNSERVED:
+            newest = next(iter(desk.decisions(service.name, 1)), None)
+            return (why(newest) if newest else "") or "no chip can serve it now"
+        case ServicePhase.STARTING | ServicePhase.DELETING:
+            return "; ".join(f"{each.id} is {phase_words(each)}" for each in replicas)
+
+
+def _problems(desk: Desk, view: FleetView, doors: Sequence[DoorReport]) -> list[str]:
+    found = [] if doors else ["no gateway is connected: requests are answered from the last table, or not at all"]
+    found += [] if view.nodes else ["no node has joined"]
+    found += [f"node {each.id} cannot be reached" for each in view.nodes if each.phase is NodePhase.UNREACHABLE]
+    for service in view.services:
+        if service.phase is ServicePhase.UNSERVED:
+            why = _why(desk, service, view.replicas_of(service.name))
+            found.append(f"service {service.name} cannot be served: {why}")
+    waiting = (each for each in view.replicas if each.phase is ReplicaPhase.BACKOFF)
+    return found + [f"replica {each.id} is {phase_words(each)}" for each in waiting]
+
+
+def _device(device: Device, view: FleetView, catalog: Catalog) -> answers.DeviceAnswer:
+    bound = [binding for replica in view.replicas for binding in replica.bindings if binding.device == device.id]
+    chip = catalog.chips.get(device.chip)
+    return answers.DeviceAnswer(
+        id=device.id,
+        chip=device.chip,
+        chip_name=chip.name if chip else device.chip,
+        cores=device.cores,
+        cores_bound=tuple(sorted(core for binding in bound for core in binding.cores)),
+        memory_bytes=device.memory_bytes,
+        bound_bytes=sum(binding.memory_bytes for binding in bound),
+        free_bytes=view.free_bytes.get(device.id),
+        facts=dict(device.facts),
+    )
+
+
+def _replica(replica: Replica, report: NodeReport | None, doors: Sequence[DoorReport]) -> answers.ReplicaAnswer:
+    return answers.ReplicaAnswer(
+        id=replica.id,
+        service=replica.service,
+        node=replica.node,
+        phase=replica.phase,
+        note=replica.note,
+        starts=replica.starts,
+        failures=replica.failures,
+        retry_s=replica.retry_s,
+        recipe=_recipe(replica.recipe),
+        bindings=tuple(
+            answers.BindingAnswer(device=each.device, cores=each.cores, memory_bytes=each.memory_bytes)
+            for each in replica.bindings
+        ),
+        live=_live(replica, report),
+        in_flight=sum(door.in_flight.get(replica.id, 0) for door in doors),
+        created_s=replica.created_s,
+    )
+
+
+def _live(replica: Replica, report: NodeReport | None) -> answers.LiveAnswer | None:
+    seen = report.replicas.get(replica.id) if report else None
+    if seen is None:
+        return None
+    return answers.LiveAnswer(
+        state=seen.state,
+        attempt=seen.attempt,
+        pid=seen.pid,
+        resident_bytes=seen.resident_bytes,
+        ready_for_s=seen.ready_for_s,
+        fetched_bytes=seen.fetched_bytes,
+        total_bytes=seen.total_bytes,
+    )
+
+
+def _recipe(recipe: Recipe) -> answers.RecipeAnswer:
+    return answers.RecipeAnswer(
+        model=recipe.model,
+        chip=recipe.chip,
+        engine=recipe.engine,
+        precision=recipe.precision,
+        tensor_parallel=recipe.tensor_parallel,
+        pipeline_parallel=recipe.pipeline_parallel,
+        context_tokens=recipe.context_tokens,
+        concurrency=recipe.concurrency,
+        cores=recipe.cores,
+        memory_bytes=recipe.memory_bytes,
+        evidence=recipe.evidence,
+    )
+
+
+def _reason(reason: Reason) -> answers.ReasonAnswer:
+    return answers.ReasonAnswer(code=reason.code, facts=dict(reason.facts), text=sentence(reason))

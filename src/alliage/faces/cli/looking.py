@@ -1,0 +1,142 @@
+"""The commands that read: ask, then print a table or, with `--json`, what the API answered."""
+
+import sys
+import time
+from pathlib import Path
+
+from alliage.errors import NotFound
+from alliage.faces.admin import answers
+from alliage.faces.cli import tables
+from alliage.faces.cli.client import AdminClient
+from alliage.faces.cli.place import find_place
+from alliage.faces.cli.screen import remark, show, show_json
+
+
+def status(home: Path, *, as_json: bool) -> None:
+    """Everything in one."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("status")
+    if as_json:
+        show_json(raw)
+        return
+    seen, now_s = answers.StatusAnswer.model_validate_json(raw), time.time()
+    show("\n".join(tables.status_lines(seen)))
+    for table in (
+        tables.nodes_table(seen.nodes),
+        tables.services_table(seen.services, now_s=now_s),
+        tables.replicas_table(seen.replicas, now_s=now_s),
+    ):
+        if table.row_count:
+            show("", table)
+
+
+def services(home: Path, *, as_json: bool) -> None:
+    """All services, and why those that are not ready are not."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("services")
+    if as_json:
+        show_json(raw)
+        return
+    found = answers.ServicesAnswer.model_validate_json(raw).services
+    if not found:
+        remark("no services; deploy one: alliage deploy smollm2-135m")
+        return
+    show(tables.services_table(found, now_s=time.time()))
+    for note in tables.service_notes(found):
+        remark(note)
+
+
+def replicas(home: Path, *, as_json: bool) -> None:
+    """All replicas."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("replicas")
+    if as_json:
+        show_json(raw)
+        return
+    found = answers.ReplicasAnswer.model_validate_json(raw).replicas
+    if found:
+        show(tables.replicas_table(found, now_s=time.time()))
+    else:
+        remark("no replicas")
+
+
+def nodes(home: Path, *, as_json: bool) -> None:
+    """All nodes and their devices."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("nodes")
+    if as_json:
+        show_json(raw)
+        return
+    found = answers.NodesAnswer.model_validate_json(raw).nodes
+    if found:
+        show(tables.nodes_table(found))
+    else:
+        remark("no node has joined yet")
+
+
+def models(home: Path, *, as_json: bool) -> None:
+    """The catalogue's models."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("models")
+    if as_json:
+        show_json(raw)
+    else:
+        show(tables.models_table(answers.ModelsAnswer.model_validate_json(raw).models))
+
+
+def keys(home: Path, *, as_json: bool) -> None:
+    """All keys."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("keys")
+    if as_json:
+        show_json(raw)
+    else:
+        show(tables.keys_table(answers.KeysAnswer.model_validate_json(raw).keys, now_s=time.time()))
+
+
+def explain(home: Path, service: str, *, as_json: bool) -> None:
+    """Why a service is as it is."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("services", service, "explain")
+    if as_json:
+        show_json(raw)
+    else:
+        show(answers.ExplainAnswer.model_validate_json(raw).text)
+
+
+def history(home: Path, subject: str, *, as_json: bool) -> None:
+    """What happened to a node, service or replica."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("history", subject)
+    if as_json:
+        show_json(raw)
+        return
+    seen = answers.HistoryAnswer.model_validate_json(raw).observations
+    if seen:
+        show(tables.history_table(seen, now_s=time.time()))
+    else:
+        remark(f"nothing is recorded about {subject}")
+
+
+def logs(home: Path, replica: str, *, lines: int, follow: bool) -> None:
+    """A replica's log as it is; the name of a service stands for its newest replica."""
+    with AdminClient(find_place(home)) as client:
+        name = _replica_named(client, replica)
+        try:
+            for piece in client.stream("replicas", name, "logs", lines=lines, follow=str(follow).lower()):
+                sys.stdout.write(piece)
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            remark("")
+
+
+def _replica_named(client: AdminClient, name: str) -> str:
+    found = answers.ReplicasAnswer.model_validate_json(client.get("replicas")).replicas
+    if any(each.id == name for each in found):
+        return name
+    of_service = [each.id for each in found if each.service == name]
+    if not of_service:
+        known = ", ".join(each.id for each in found) or "none"
+        raise NotFound(f"there is no replica {name!r}", remedy=f"replicas: {known}")
+    remark(f"-- {of_service[-1]}")
+    return of_service[-1]

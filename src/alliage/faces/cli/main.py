@@ -1,0 +1,306 @@
+"""The command `alliage`: what commands and options there are, and what an error looks like.
+
+Light on purpose: each body imports what it needs when it runs, so that `--help` answers at once (a test holds that).
+"""
+# ruff: noqa: PLC0415 - see above
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from alliage.errors import AlliageError, BadInput, NotRunning
+from alliage.units import parse_seconds
+
+app = typer.Typer(
+    name="alliage",
+    help="One AI cloud from whatever chips you have.",
+    epilog="Begin with: alliage up    then: alliage chat",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+keys_app = typer.Typer(
+    help="Keys: who may ask.", epilog="Example: alliage keys create ci --role user", no_args_is_help=True
+)
+
+CLOUD, SERVICES, FLEET = "The cloud", "Services", "What runs"
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="ALLIAGE_HOME", help="Folder where this cloud keeps everything.")
+]
+HomeAgain = Annotated[Path | None, typer.Option("--home", help="The same, after the command.", show_default=False)]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
+ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help="Its name, as in `alliage services`.")]
+
+
+class KeyRole(StrEnum):
+    """The roles as choices of the command line."""
+
+    USER = "user"
+    ADMIN = "admin"
+
+
+def main() -> None:
+    """Run a command. Exit codes: 0 done, 1 refused or failed, 2 bad input, 3 no cloud runs, 130 interrupted."""
+    try:
+        app(prog_name="alliage")
+    except AlliageError as error:
+        sys.stderr.write(f"error: {error.message}\n" + (f"  try: {error.remedy}\n" if error.remedy else ""))
+        sys.exit(exit_code(error))
+
+
+def exit_code(error: AlliageError) -> int:
+    """The exit code that an error stands for."""
+    if isinstance(error, BadInput):
+        return 2
+    return 3 if isinstance(error, NotRunning) else 1
+
+
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        from alliage import __version__
+
+        typer.echo(f"alliage {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def alliage(
+    context: typer.Context,
+    home: HomeOption = Path("~/.alliage"),
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=lambda wanted: _show_version(wanted=wanted), is_eager=True, help="Print it."
+        ),
+    ] = False,
+) -> None:
+    """One AI cloud from whatever chips you have."""
+    context.obj = home
+
+
+@app.command(rich_help_panel=CLOUD, epilog="Example: alliage up --port 9000")
+def up(
+    context: typer.Context,
+    home: HomeAgain = None,
+    *,
+    host: Annotated[str, typer.Option(envvar="ALLIAGE_HOST", help="Address of the OpenAI API.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, envvar="ALLIAGE_PORT", help="Port of the OpenAI API; 0: any.")
+    ] = 8000,
+    admin_port: Annotated[
+        int, typer.Option(min=0, max=65535, envvar="ALLIAGE_ADMIN_PORT", help="Port of the admin API; 0: any.")
+    ] = 8001,
+    model: Annotated[str, typer.Option(help="Deployed the first time; `none` for nothing.")] = "smollm2-135m",
+) -> None:
+    """Start the cloud on this machine, in the foreground. Ctrl-C drains and stops it, twice stops it at once."""
+    from alliage.faces.cli.up import UpOrder
+    from alliage.faces.cli.up import up as start
+
+    order = UpOrder(host=host, port=port, admin_port=admin_port, model=model)
+    raise typer.Exit(start(home or context.obj, order))
+
+
+@app.command(rich_help_panel=CLOUD, epilog="Example: alliage down --now")
+def down(
+    context: typer.Context,
+    home: HomeAgain = None,
+    *,
+    now: Annotated[bool, typer.Option("--now", help="Do not wait for running requests.")] = False,
+    timeout: Annotated[str, typer.Option(help="How long to wait until it is gone.")] = "2m",
+) -> None:
+    """Stop the cloud of this home folder: running requests finish first."""
+    from alliage.faces.cli import stopping
+
+    stopping.down(home or context.obj, now=now, wait_s=parse_seconds(timeout))
+
+
+@app.command(rich_help_panel=CLOUD, epilog="Example: alliage status --json")
+def status(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """Everything in one: nodes, services, replicas, and what is wrong."""
+    from alliage.faces.cli import looking
+
+    looking.status(context.obj, as_json=as_json)
+
+
+@app.command(rich_help_panel=SERVICES, epilog="Example: alliage deploy smollm2-135m --ttft 500ms --tpot 50ms")
+def deploy(
+    context: typer.Context,
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A name of `alliage models`, a GGUF file or model folder, or ORG/NAME of the hub."
+        ),
+    ],
+    *,
+    name: Annotated[str | None, typer.Option(help="Of the service.", show_default="the model's own")] = None,
+    ttft: Annotated[str | None, typer.Option(help="Goal: time to the first token, such as 500ms.")] = None,
+    tpot: Annotated[str | None, typer.Option(help="Goal: time a token after it, such as 50ms.")] = None,
+    min_replicas: Annotated[int, typer.Option(min=1, help="Least number of replicas.")] = 1,
+    max_replicas: Annotated[
+        int | None, typer.Option(min=1, help="Most replicas.", show_default="as many as --min-replicas")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and explain, change nothing.")] = False,
+    remote_code: Annotated[
+        bool, typer.Option("--remote-code", help="Let code that comes with the model run (admins).")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until it is ready.")] = True,
+    timeout: Annotated[str, typer.Option(help="How long --wait waits.")] = "30m",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON; does not wait.")] = False,
+) -> None:
+    """Ask for a model to be served. Where, on what and how is decided for you, and explained."""
+    from alliage.faces.cli import deploying
+
+    order: dict[str, Any] = {
+        "name": name,
+        "ttft_s": parse_seconds(ttft) if ttft is not None else None,
+        "tpot_s": parse_seconds(tpot) if tpot is not None else None,
+        "min_replicas": min_replicas,
+        "max_replicas": max_replicas,
+        "remote_code": remote_code,
+        "dry_run": dry_run,
+    }
+    wait_s = parse_seconds(timeout) if wait else 0.0
+    raise typer.Exit(deploying.deploy(context.obj, model, order=order, wait_s=wait_s, as_json=as_json))
+
+
+@app.command(rich_help_panel=SERVICES, epilog="Example: alliage services --json")
+def services(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List services, and why those that are not ready are not."""
+    from alliage.faces.cli import looking
+
+    looking.services(context.obj, as_json=as_json)
+
+
+@app.command(rich_help_panel=SERVICES, epilog="Example: alliage explain smollm2-135m")
+def explain(context: typer.Context, service: ServiceArgument, *, as_json: JsonOption = False) -> None:
+    """Say why a service runs where it runs, what was rejected, and what would change that."""
+    from alliage.faces.cli import looking
+
+    looking.explain(context.obj, service, as_json=as_json)
+
+
+@app.command(
+    rich_help_panel=SERVICES, epilog='Example: alliage chat -m "Hello"    or: echo Hello | alliage chat smollm2-135m'
+)
+def chat(
+    context: typer.Context,
+    service: Annotated[
+        str | None,
+        typer.Argument(metavar="[SERVICE]", help="The first one that is ready when left out.", show_default=False),
+    ] = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Ask this once instead of talking.")] = None,
+) -> None:
+    """Talk to a model. Ctrl-C stops an answer, Ctrl-D leaves."""
+    from alliage.faces.cli import chatting
+
+    raise typer.Exit(chatting.chat(context.obj, service, message=message))
+
+
+@app.command(rich_help_panel=SERVICES, epilog="Example: alliage delete smollm2-135m")
+def delete(
+    context: typer.Context,
+    service: ServiceArgument,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask (nor when the input is no terminal).")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete a service. Its replicas finish what they answer, then stop."""
+    from alliage.faces.cli import changing
+
+    if not changing.delete(context.obj, service, yes=yes, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=FLEET, epilog="Example: alliage replicas")
+def replicas(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List replicas: the engines that run, where, and how busy they are."""
+    from alliage.faces.cli import looking
+
+    looking.replicas(context.obj, as_json=as_json)
+
+
+@app.command(rich_help_panel=FLEET, epilog="Example: alliage nodes --json")
+def nodes(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List machines and their devices: what is bound, what is free."""
+    from alliage.faces.cli import looking
+
+    looking.nodes(context.obj, as_json=as_json)
+
+
+@app.command(rich_help_panel=FLEET, epilog="Example: alliage models")
+def models(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List the models of the catalogue, which can be deployed by name."""
+    from alliage.faces.cli import looking
+
+    looking.models(context.obj, as_json=as_json)
+
+
+@app.command(rich_help_panel=FLEET, epilog="Example: alliage history smollm2-135m")
+def history(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(metavar="NAME", help="Of a node, service or replica.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what happened to a node, service or replica."""
+    from alliage.faces.cli import looking
+
+    looking.history(context.obj, subject, as_json=as_json)
+
+
+@app.command(rich_help_panel=FLEET, epilog="Example: alliage logs smollm2-135m -f")
+def logs(
+    context: typer.Context,
+    replica: Annotated[str, typer.Argument(metavar="REPLICA", help="Its id, or a service for its newest replica.")],
+    *,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes; Ctrl-C ends it.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=10_000, help="How many of the last lines.")] = 200,
+) -> None:
+    """Show the log of a replica's engine."""
+    from alliage.faces.cli import looking
+
+    looking.logs(context.obj, replica, lines=lines, follow=follow)
+
+
+@keys_app.command("create", epilog="Example: KEY=$(alliage keys create ci --role user)")
+def create_key(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it; names are unique.")],
+    role: Annotated[KeyRole, typer.Option(help="What it may do.")] = KeyRole.USER,
+    tenant: Annotated[str, typer.Option(help="Whose it is.")] = "default",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key. Its secret is printed once and kept nowhere."""
+    from alliage.faces.cli import changing
+
+    changing.create_key(context.obj, name, role=role.value, tenant=tenant, as_json=as_json)
+
+
+@keys_app.command("list", epilog="Example: alliage keys list --json")
+def list_keys(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List keys, without their secrets."""
+    from alliage.faces.cli import looking
+
+    looking.keys(context.obj, as_json=as_json)
+
+
+@keys_app.command("revoke", epilog="Example: alliage keys revoke ci")
+def revoke_key(
+    context: typer.Context,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Its name or id.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a key back: from now on it opens nothing."""
+    from alliage.faces.cli import changing
+
+    changing.revoke_key(context.obj, key, as_json=as_json)
+
+
+app.add_typer(keys_app, name="keys", rich_help_panel=CLOUD)

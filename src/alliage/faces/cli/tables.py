@@ -1,0 +1,153 @@
+"""Answers as Rich tables, one function a noun. No asking, no printing."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+
+from rich.table import Table
+from rich.text import Text
+
+from alliage.faces.admin import answers
+from alliage.faces.cli.screen import printable
+from alliage.units import format_bytes, format_seconds
+
+_STYLES = {
+    "ready": "green",
+    "starting": "yellow",
+    "fetching": "yellow",
+    "bound": "yellow",
+    "draining": "yellow",
+    "deleting": "yellow",
+    "stopping": "yellow",
+    "backoff": "red",
+    "unserved": "red",
+    "unreachable": "red",
+}
+
+
+def services_table(services: Iterable[answers.ServiceAnswer], *, now_s: float) -> Table:
+    """Name, phase, replicas, model, goal, tenant, age."""
+    table = _table("SERVICE", "PHASE", "READY", "MODEL", "GOAL", "TENANT", "AGE")
+    for each in services:
+        model = f"{each.model.id} {each.model.precision}"
+        ready = f"{each.replicas_ready}/{each.min_replicas}"
+        _row(table, each.name, _phase(each.phase), ready, model, _goal(each.objective), each.tenant, _age(each, now_s))
+    return table
+
+
+def service_notes(services: Iterable[answers.ServiceAnswer]) -> list[str]:
+    """A line for each service that is not ready and can say why."""
+    return [f"{each.name}: {each.why}" for each in services if each.why]
+
+
+def replicas_table(replicas: Iterable[answers.ReplicaAnswer], *, now_s: float) -> Table:
+    """Id, phase, where, engine, memory, requests, age, and what there is to say."""
+    table = _table("REPLICA", "PHASE", "WHERE", "ENGINE", "MEMORY", "BUSY", "AGE", "NOTE")
+    for each in replicas:
+        where = " + ".join(_place(binding) for binding in each.bindings) or each.node
+        busy = f"{each.in_flight}/{each.recipe.concurrency}"
+        memory = format_bytes(each.recipe.memory_bytes)
+        note = fetching(each) or each.note
+        _row(table, each.id, _phase(each.phase), where, each.recipe.engine, memory, busy, _age(each, now_s), note)
+    return table
+
+
+def fetching(replica: answers.ReplicaAnswer) -> str:
+    """How much of the model's files is here, while they come; else ""."""
+    live = replica.live
+    if replica.phase != "fetching" or live is None or not live.total_bytes:
+        return ""
+    return f"fetching {format_bytes(live.fetched_bytes)} of {format_bytes(live.total_bytes)}"
+
+
+def nodes_table(nodes: Iterable[answers.NodeAnswer]) -> Table:
+    """One row a device: what it is, what is bound of it, what is free."""
+    table = _table("NODE", "PHASE", "DEVICE", "CHIP", "MODEL", "CORES BOUND", "MEMORY BOUND", "FREE NOW", "ENGINES")
+    for node in nodes:
+        engines = ", ".join(f"{each.engine} {each.version}" for each in node.engines) or "none"
+        for device in node.devices:
+            cores = f"{len(device.cores_bound)}/{len(device.cores)}" if device.cores else "-"
+            memory = f"{format_bytes(device.bound_bytes)} of {format_bytes(device.memory_bytes)}"
+            free = format_bytes(device.free_bytes) if device.free_bytes is not None else "unknown"
+            model = device.facts.get("model", device.chip_name)
+            _row(table, node.id, _phase(node.phase), device.id, device.chip, model, cores, memory, free, engines)
+        if not node.devices:
+            _row(table, node.id, _phase(node.phase), "none", "", "", "", "", "", engines)
+    return table
+
+
+def models_table(models: Iterable[answers.ModelAnswer]) -> Table:
+    """What can be deployed by name."""
+    table = _table("MODEL", "NAME", "PRECISION", "SIZE", "CONTEXT", "TASKS", "LICENCE", "SOURCE")
+    for each in models:
+        tasks = ", ".join(each.tasks)
+        size = format_bytes(each.size_bytes) if each.size_bytes else "unknown"
+        context = f"{each.context_tokens} tokens"
+        _row(table, each.id, each.name, each.precision, size, context, tasks, each.licence, each.source)
+    return table
+
+
+def keys_table(keys: Iterable[answers.KeyAnswer], *, now_s: float) -> Table:
+    """Who may ask."""
+    table = _table("KEY", "ID", "ROLE", "TENANT", "AGE")
+    for each in keys:
+        _row(table, each.name, each.id, each.role, each.tenant, _age(each, now_s))
+    return table
+
+
+def history_table(seen: Sequence[answers.ObservationAnswer], *, now_s: float) -> Table:
+    """What happened, the oldest first."""
+    table = _table("AGO", "WHAT")
+    for each in reversed(seen):
+        _row(table, ago(now_s - each.at_s), each.what)
+    return table
+
+
+def status_lines(status: answers.StatusAnswer) -> list[str]:
+    """The head of `status`: version, gateway, gateways, and what is wrong."""
+    doors = f"{len(status.doors)} connected" if status.doors else "none connected"
+    lines = [f"Alliage {status.version}", f"gateway  {status.gateway_url}/v1 ({doors})"]
+    return lines + [f"problem  {each}" for each in status.problems]
+
+
+def _goal(objective: answers.ObjectiveAnswer) -> str:
+    goals = (("first token", objective.ttft_s), ("a token", objective.tpot_s))
+    return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in goals if seconds is not None) or "none"
+
+
+def _place(binding: answers.BindingAnswer) -> str:
+    noun = "core" if len(binding.cores) == 1 else "cores"
+    return f"{binding.device} {noun} {core_ranges(binding.cores)}" if binding.cores else binding.device
+
+
+def core_ranges(cores: Sequence[int]) -> str:
+    """`(0, 1, 2, 5)` -> `0-2,5`."""
+    runs = groupby(enumerate(sorted(cores)), key=lambda pair: pair[1] - pair[0])
+    ends = [[core for _, core in run] for _, run in runs]
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in ends)
+
+
+def ago(seconds: float) -> str:
+    """Whole units, as ages are read: `5 s`, `12 min`, `3 h`, `9 d`."""
+    for unit, size, limit in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 172_800)):
+        if seconds < limit:
+            return f"{max(0, int(seconds)) // size} {unit}"
+    return f"{int(seconds) // 86_400} d"
+
+
+def _age(noun: answers.ServiceAnswer | answers.ReplicaAnswer | answers.KeyAnswer, now_s: float) -> str:
+    return ago(now_s - noun.created_s)
+
+
+def _phase(phase: str) -> Text:
+    return Text(phase, style=_STYLES.get(phase, ""))
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: str | Text) -> None:
+    table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in cells))

@@ -1,0 +1,55 @@
+"""What `explain` says of a service: how it stands, why it stands there, and what happened since. Words only."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from alliage.catalog.records import Catalog
+from alliage.decide.reasons import Decision, Outcome
+from alliage.faces.reasons import describe, headline, why
+from alliage.fleet.ids import ServiceName
+from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
+from alliage.fleet.replicas import Replica
+from alliage.fleet.services import Service
+from alliage.fleet.view import FleetView
+
+_LATER_MAX: Final = 5
+
+
+def explain(name: str, decisions: Sequence[Decision], *, view: FleetView, catalog: Catalog) -> str:
+    """The whole text for one service; `decisions` are the newest first."""
+    service = next((known for known in view.services if known.name == name), None)
+    parts = [standing(name, service, view.replicas_of(ServiceName(name)))]
+    main = [each for each in decisions if each.outcome in (Outcome.PLACED, Outcome.REFUSED)]
+    newest = [each for each in main if each.at_s == main[0].at_s]
+    verb = "runs" if service is not None else "ran"
+    parts += [describe(each, view=view, catalog=catalog, verb=verb) for each in reversed(newest)]
+    later = decisions[: decisions.index(newest[0])] if newest else decisions
+    if later := later[:_LATER_MAX]:
+        parts.append("\n".join(["Since then:", *(f"  - {_event(each, view, catalog)}" for each in reversed(later))]))
+    return "\n\n".join(parts)
+
+
+def standing(name: str, service: Service | None, replicas: Sequence[Replica]) -> str:
+    """How a service stands now, in one sentence, and a line for each replica that has something to say."""
+    if service is None:
+        return f"{name} is not deployed; this is what was decided about it last."
+    ready = sum(1 for replica in replicas if replica.phase is ReplicaPhase.READY)
+    wanted = service.min_replicas
+    counted = f"{ready} of {wanted} {'replica' if wanted == 1 else 'replicas'} ready"
+    state = "not served" if service.phase is ServicePhase.UNSERVED else str(service.phase)
+    lines = [f"{name} is {state}: {counted}."]
+    lines += [f"  {each.id} is {phase_words(each)}" for each in replicas if each.phase is not ReplicaPhase.READY]
+    return "\n".join(lines)
+
+
+def phase_words(replica: Replica) -> str:
+    """The phase of a replica, with its note where there is one."""
+    words = {ReplicaPhase.BACKOFF: "waiting before its next start", ReplicaPhase.BOUND: "about to start"}
+    phase = words.get(replica.phase, str(replica.phase))
+    return f"{phase}: {replica.note}" if replica.note else phase
+
+
+def _event(decision: Decision, view: FleetView, catalog: Catalog) -> str:
+    when = datetime.fromtimestamp(decision.at_s).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return f"{when} {headline(decision, view=view, catalog=catalog)} Why: {why(decision) or 'not recorded'}."

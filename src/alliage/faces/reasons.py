@@ -1,0 +1,187 @@
+"""Reasons in plain words: one sentence for every ReasonCode, and the text of one decision. Words only, no decisions."""
+
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from alliage.catalog.records import Catalog
+from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected
+from alliage.fleet.ids import DeviceId
+from alliage.fleet.replicas import Evidence, Recipe
+from alliage.fleet.view import FleetView
+from alliage.units import format_bytes, format_seconds
+
+_UNKNOWN: Final = "an unknown number of"
+
+
+def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912 - one case a code, and nothing else
+    """A reason as one clause without a full stop. A fact that an older Alliage did not store reads as unknown."""
+    facts = reason.facts
+    match reason.code:
+        case ReasonCode.FITS:
+            text = f"it fits: {_size(facts, 'memory_bytes')} of the {_size(facts, 'free_bytes')} free on {_word(facts, 'device')}"
+            text += f", and {_count(facts, 'cores', 'core')}" if facts.get("cores") else ""
+        case ReasonCode.MOST_ROOM:
+            text = f"{_word(facts, 'node')} keeps the most usable room for what comes next"
+        case ReasonCode.NO_NODE:
+            text = "no node has joined, or none can be reached"
+        case ReasonCode.NODE_UNREACHABLE:
+            text = f"node {_word(facts, 'node')} cannot be reached now"
+        case ReasonCode.FORMAT_UNSERVED:
+            text = f"{_word(facts, 'engine')} does not read {_word(facts, 'format')} files (it reads {_word(facts, 'formats')})"
+        case ReasonCode.STACK_UNSERVED:
+            text = f"{_word(facts, 'engine')} does not run on {_word(facts, 'chip')} (software stack {_word(facts, 'stack')})"
+        case ReasonCode.TASK_UNSERVED:
+            text = f"{_word(facts, 'engine')} cannot do {_word(facts, 'task')}"
+        case ReasonCode.ENGINE_MISSING:
+            text = f"{_word(facts, 'engine')} is not installed on {_word(facts, 'node')}"
+        case ReasonCode.CHIP_UNKNOWN:
+            text = f"{_word(facts, 'node')} has a chip that the catalogue does not know ({_word(facts, 'chip')})"
+        case ReasonCode.MEMORY_SHORT:
+            text = _memory_short(facts)
+        case ReasonCode.CORES_SHORT:
+            text = _cores_short(facts)
+        case ReasonCode.SPEED_UNKNOWN:
+            text = f"its speed is not known yet ({_word(facts, 'recipe')}), so the latency goal could not be checked"
+        case ReasonCode.ENOUGH_REPLICAS:
+            text = f"{_word(facts, 'running')} of the {_count(facts, 'wanted', 'replica')} wanted are there"
+        case ReasonCode.ENGINE_ENDED:
+            text = _engine_ended(facts)
+        case ReasonCode.WEIGHTS_FAILED:
+            text = f"the model's files for {_word(facts, 'replica')} could not be had: {_word(facts, 'error')}"
+        case ReasonCode.NODE_GONE:
+            text = f"node {_word(facts, 'node')}, which ran {_word(facts, 'replica')}, is gone"
+        case ReasonCode.NOT_WANTED:
+            text = (
+                f"{_word(facts, 'replica')} is not wanted any more: its service was deleted or asks for fewer replicas"
+            )
+        case ReasonCode.STOP_SERVICE:
+            text = f"deleting service {_word(facts, 'service')} would free {_freed(facts)} on {_word(facts, 'device')}"
+        case ReasonCode.ADD_MEMORY:
+            text = f"{_size(facts, 'missing_bytes')} more free memory on {_word(facts, 'node')} would make room"
+        case ReasonCode.INSTALL_ENGINE:
+            text = f"installing {_word(facts, 'engine')} on {_word(facts, 'node')} would make it servable"
+        case _:
+            assert_never(reason.code)
+    return text
+
+
+def describe(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str = "runs") -> str:
+    """One decision as lines that a newcomer follows: what, how, why, what else, and what would change it.
+
+    `verb` is what a placement does: `runs`, `ran` for one that is over, `would run` for a dry run.
+    """
+    parts = [
+        headline(decision, view=view, catalog=catalog, verb=verb),
+        *_listed("Chosen because" if decision.recipe else "Because", [sentence(each) for each in decision.because]),
+        *_listed("Not chosen", _rejections(decision.rejected)),
+        *_listed("What would change this", [sentence(each) for each in decision.would_change]),
+    ]
+    return "\n".join(parts)
+
+
+def headline(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str = "runs") -> str:
+    """What was decided, in one sentence; for a placement also how it runs."""
+    match decision.outcome:
+        case Outcome.PLACED:
+            text = f"{decision.service} {verb} on {_place(decision, view)}{_how(decision.recipe, catalog)}"
+        case Outcome.REFUSED:
+            text = f"{decision.service} cannot be served now."
+        case Outcome.STOPPED:
+            text = f"A replica of {decision.service}{_at(decision)} is stopped."
+        case Outcome.RESTARTED:
+            text = f"The engine of a replica of {decision.service}{_at(decision)} is started again."
+        case _:
+            assert_never(decision.outcome)
+    return text
+
+
+def why(decision: Decision) -> str:
+    """The reasons in one line: those for the outcome, else those against each option, each said once."""
+    reasons = decision.because or tuple(rejected.reason for rejected in decision.rejected)
+    return "; ".join(dict.fromkeys(sentence(reason) for reason in reasons))
+
+
+def rejection(rejected: Rejected) -> str:
+    """An option that was looked at, and why it was not taken."""
+    return f"{rejected.option}: {sentence(rejected.reason)}"
+
+
+def _rejections(rejected: Sequence[Rejected]) -> list[str]:
+    return [rejection(each) for each in rejected]
+
+
+def _listed(title: str, sentences: Sequence[str]) -> list[str]:
+    return [f"{title}:", *(f"  - {each}" for each in sentences)] if sentences else []
+
+
+def _at(decision: Decision) -> str:
+    return f" on {decision.where}" if decision.where else ""
+
+
+def _place(decision: Decision, view: FleetView) -> str:
+    """`laptop/cpu0 cores 1` -> `laptop/cpu0 (cpu-x86, AMD EPYC), core 1`, as far as the device is still known."""
+    name, _, rest = decision.where.partition(" ")
+    if rest.removeprefix("cores ").isdecimal():
+        rest = rest.replace("cores", "core", 1)
+    device = view.device(DeviceId(name))
+    chip = decision.recipe.chip if decision.recipe else ""
+    model = device.facts.get("model", "") if device else ""
+    known = ", ".join(word for word in (chip, model) if word)
+    return name + (f" ({known})" if known else "") + (f", {rest}" if rest else "")
+
+
+def _how(recipe: Recipe | None, catalog: Catalog) -> str:
+    if recipe is None:
+        return "."
+    engine = catalog.engines.get(recipe.engine)
+    devices = recipe.tensor_parallel * recipe.pipeline_parallel
+    spread = f", over {devices} devices" if devices > 1 else ""
+    evidence = " (estimated, not measured yet)" if recipe.evidence is Evidence.ESTIMATED else f" ({recipe.evidence})"
+    return (
+        f", by {engine.name if engine else recipe.engine}{spread}: {recipe.precision}, "
+        f"{recipe.concurrency} requests at once, {recipe.context_tokens} tokens each, "
+        f"{format_bytes(recipe.memory_bytes)}{evidence}."
+    )
+
+
+def _memory_short(facts: Facts) -> str:
+    needed = (
+        f"{_size(facts, 'needed_bytes')} (weights {_size(facts, 'weight_bytes')}, KV cache {_size(facts, 'kv_bytes')})"
+    )
+    return (
+        f"it needs {needed}, but {_word(facts, 'device')} has {_size(facts, 'free_bytes')} free "
+        f"of {_size(facts, 'total_bytes')}"
+    )
+
+
+def _cores_short(facts: Facts) -> str:
+    holders = str(facts.get("holders", ""))
+    held = f"; the rest is held by {holders}" if holders else ""
+    needed = _count(facts, "needed", "core")
+    return f"it needs {needed}, but {_word(facts, 'device')} has {_word(facts, 'free')} free of {_word(facts, 'total')}{held}"
+
+
+def _engine_ended(facts: Facts) -> str:
+    again = facts.get("retry_after_s")
+    later = f"; the next start is after {format_seconds(float(again))}" if again else ""
+    words = str(facts.get("last_words", ""))
+    said = f": {words}" if words else ""
+    times = f" ({facts['failures']} times in a row)" if int(facts.get("failures", 1)) > 1 else ""
+    return f"the engine of {_word(facts, 'replica')} ended by itself{times}{later}{said}"
+
+
+def _freed(facts: Facts) -> str:
+    return _count(facts, "cores", "core") if facts.get("cores") else "memory"
+
+
+def _word(facts: Facts, name: str) -> str:
+    return str(facts.get(name, "unknown"))
+
+
+def _size(facts: Facts, name: str) -> str:
+    return format_bytes(int(facts[name])) if name in facts else "an unknown amount"
+
+
+def _count(facts: Facts, name: str, noun: str) -> str:
+    number = facts.get(name, _UNKNOWN)
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,161 @@
+"""Rows and the nouns they stand for, both ways. The only place that knows how a noun is stored.
+
+Reading is lenient where a newer version may have added something: unknown fields are passed over, missing ones take
+their defaults. Anything else that does not fit is a damaged row and raises StoreError.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+import msgspec
+from sqlalchemy import Row, Table
+
+from alliage.control.observed import Observation
+from alliage.decide.reasons import Decision
+from alliage.errors import StoreError
+from alliage.fleet.keys import Key
+from alliage.fleet.nodes import Node
+from alliage.fleet.replicas import Binding, Replica
+from alliage.fleet.services import Service
+from alliage.store import tables
+
+RowValues = dict[str, str | int | float]
+Noun = TypeVar("Noun")
+_TEXT_KEYS: Final = ("id", "name")
+
+
+def node_row(node: Node) -> RowValues:
+    """A row of `nodes`."""
+    return _pack(node, tables.nodes)
+
+
+def node_of(row: Row[Any]) -> Node:
+    """The node of a row of `nodes`."""
+    return _unpack(row, Node, "nodes")
+
+
+def service_row(service: Service) -> RowValues:
+    """A row of `services`."""
+    return _pack(service, tables.services)
+
+
+def service_of(row: Row[Any]) -> Service:
+    """The service of a row of `services`."""
+    return _unpack(row, Service, "services")
+
+
+def replica_row(replica: Replica) -> RowValues:
+    """A row of `replicas`; its bindings are rows of their own."""
+    return _pack(replica, tables.replicas, elsewhere=("bindings",))
+
+
+def replica_of(row: Row[Any], bindings: tuple[Binding, ...]) -> Replica:
+    """The replica of a row of `replicas`, with its bindings."""
+    return _unpack(row, Replica, "replicas", bindings=bindings)
+
+
+def binding_rows(replica: Replica) -> list[RowValues]:
+    """The rows of `bindings` of one replica, in their order."""
+    return [
+        {
+            "replica": replica.id,
+            "place": place,
+            "device": binding.device,
+            "cores": _to_json(binding.cores),
+            "memory_bytes": binding.memory_bytes,
+        }
+        for place, binding in enumerate(replica.bindings)
+    ]
+
+
+def binding_of(row: Row[Any]) -> Binding:
+    """The binding of a row of `bindings`."""
+    fields = _fields(row)
+    return _convert({**fields, "cores": _from_json(fields["cores"], "bindings")}, Binding, "bindings")
+
+
+def key_row(key: Key) -> RowValues:
+    """A row of `keys`."""
+    return _pack(key, tables.keys)
+
+
+def key_of(row: Row[Any]) -> Key:
+    """The key of a row of `keys`."""
+    return _unpack(row, Key, "keys")
+
+
+def decision_row(decision: Decision) -> RowValues:
+    """A row of `decisions`, without its id."""
+    return _pack(decision, tables.decisions)
+
+
+def decision_of(row: Row[Any]) -> Decision:
+    """The decision of a row of `decisions`."""
+    return _unpack(row, Decision, "decisions")
+
+
+def observation_row(observation: Observation) -> RowValues:
+    """A row of `observations`, without its id."""
+    return _pack(observation, tables.observations)
+
+
+def observation_of(row: Row[Any]) -> Observation:
+    """The observation of a row of `observations`."""
+    return _unpack(row, Observation, "observations")
+
+
+def _pack(noun: Any, table: Table, *, elsewhere: tuple[str, ...] = ()) -> RowValues:
+    """The fields that `table` has a column for as columns, the rest as `record`; `elsewhere` is kept in other tables."""
+    fields: dict[str, Any] = msgspec.to_builtins(noun, enc_hook=_plain)
+    row: RowValues = {column.name: fields.pop(column.name) for column in table.columns if column.name in fields}
+    for name in elsewhere:
+        del fields[name]
+    row["record"] = _to_json(fields)
+    return row
+
+
+def _unpack(row: Row[Any], kind: type[Noun], table: str, **more: Any) -> Noun:
+    columns = _fields(row)
+    record = _from_json(columns.pop("record"), table)
+    return _convert({**record, **columns, **more}, kind, table)
+
+
+def _fields(row: Row[Any]) -> dict[str, Any]:
+    # `_mapping` is SQLAlchemy's public way to a row by name, underscored so that no column hides it. Its keys are of
+    # a kind of str that msgspec does not take.
+    return {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001
+
+
+def _convert(fields: Mapping[str, Any], kind: type[Noun], table: str) -> Noun:
+    try:
+        return msgspec.convert(fields, kind)
+    except msgspec.ValidationError as error:
+        which = next((f" {fields[name]!r}" for name in _TEXT_KEYS if name in fields), "")
+        raise _damaged(table, f"row{which}: {error}") from error
+
+
+def _to_json(value: Any) -> str:
+    """Compact JSON that any database can hold: halves of surrogate pairs, as broken logs have them, become `?`."""
+    text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.encode("utf-8", "replace").decode()
+
+
+def _from_json(text: str, table: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise _damaged(table, str(error)) from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+def _damaged(table: str, why: str) -> StoreError:
+    return StoreError(
+        f"the database holds something in table {table!r} that this Alliage cannot read ({why})",
+        remedy="restore the newest copy of the database, or delete that row",
+    )

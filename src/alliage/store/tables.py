@@ -1,0 +1,90 @@
+"""The tables as this version reads and writes them. How a database gets them is in `migrations/`.
+
+What SQL asks for has a column; the rest of each noun is in `record`, as JSON text, so that a noun may gain a field
+with a default without a migration.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text
+
+REVISIONS: Final = ("0001",)
+"""Every schema there has been, oldest first; the last one is what this version works on. One file each in `migrations/`."""
+VERSION_TABLE: Final = "alliage_schema"
+"""Where Alembic keeps the revision: not its default name, which another program may use in the same database."""
+
+_ROW_ID: Final = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts up INTEGER keys only
+
+metadata: Final = MetaData()
+
+meta: Final = Table(
+    "meta",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("version", BigInteger, nullable=False),
+    Column("installation", Text, nullable=False),
+)
+nodes: Final = Table(
+    "nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("site", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("record", Text, nullable=False),  # devices, engines
+)
+services: Final = Table(
+    "services",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("record", Text, nullable=False),
+)
+replicas: Final = Table(
+    "replicas",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("record", Text, nullable=False),
+)
+bindings: Final = Table(
+    "bindings",
+    metadata,
+    Column("replica", Text, ForeignKey("replicas.id", ondelete="CASCADE"), primary_key=True),
+    Column("place", Integer, primary_key=True, autoincrement=False),  # its place in `Replica.bindings`
+    Column("device", Text, nullable=False),
+    Column("cores", Text, nullable=False),  # a JSON list of core ids
+    Column("memory_bytes", BigInteger, nullable=False),
+    Index("bindings_by_device", "device"),
+)
+keys: Final = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("record", Text, nullable=False),
+)
+decisions: Final = Table(
+    "decisions",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("service", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("decisions_by_service", "service", "id"),
+)
+observations: Final = Table(
+    "observations",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("observations_by_subject", "subject", "id"),
+)

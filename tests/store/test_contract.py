@@ -1,0 +1,202 @@
+"""What every Store does, whatever is behind it: run over the double, SQLite and a real PostgreSQL."""
+
+from dataclasses import replace
+
+import pytest
+from tests.store.builders import CARD, CPU, GIB, a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
+from tests.store.grounds import Opener
+
+from alliage.control.ports import Changes, Stale, Store
+from alliage.errors import StoreError
+from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
+from alliage.fleet.lifecycles import ReplicaPhase
+from alliage.fleet.view import FleetView
+
+
+def test_an_empty_store_is_at_version_zero(opener: Opener) -> None:
+    """A new store has nothing in it, and says so with version 0."""
+    assert opener().snapshot() == FleetView(version=0)
+
+
+def test_what_is_committed_is_read_back_whole(opener: Opener) -> None:
+    """Every noun survives the way into the store and out of it, field for field, for a store opened later too."""
+    node, service, key = a_node(), a_service(), a_key()
+    replica = a_replica("chat-000001", a_binding(0, 1), a_binding(device=CARD), note="waits; ünïcode ✓")
+    changes = Changes(nodes=(node,), services=(service,), replicas=(replica,), keys=(key,), decisions=(a_decision(),))
+
+    assert opener().commit(0, changes) == 1
+
+    view = FleetView(version=1, nodes=(node,), services=(service,), replicas=(replica,), keys=(key,))
+    assert opener().snapshot() == view
+    assert opener().decisions(ServiceName("chat"), 10) == (a_decision(),)
+
+
+def test_a_snapshot_is_sorted(opener: Opener) -> None:
+    """Nodes and keys come by id, services and replicas by age, then by id."""
+    store = opener()
+    store.commit(
+        0,
+        Changes(
+            nodes=(a_node("b"), a_node("a"), a_node("B")),
+            services=(a_service("y", created_s=2), a_service("z", created_s=1), a_service("x", created_s=2)),
+            replicas=(a_replica("y-2", created_s=9), a_replica("y-1", created_s=9), a_replica("y-3", created_s=1)),
+            keys=(a_key("k2"), a_key("k1")),
+        ),
+    )
+
+    view = store.snapshot()
+
+    assert [node.id for node in view.nodes] == ["B", "a", "b"]
+    assert [service.name for service in view.services] == ["z", "x", "y"]
+    assert [replica.id for replica in view.replicas] == ["y-3", "y-1", "y-2"]
+    assert [key.id for key in view.keys] == ["k1", "k2"]
+
+
+def test_a_stale_commit_is_refused_and_changes_nothing(opener: Opener) -> None:
+    """Who decided on an older version gets Stale with the version there is, and nothing of it lands."""
+    first, second = opener(), opener()
+    assert first.commit(0, Changes(services=(a_service("one"),))) == 1
+
+    assert second.commit(0, Changes(services=(a_service("two"),), decisions=(a_decision("two"),))) == Stale(version=1)
+    assert second.commit(7, Changes(services=(a_service("two"),))) == Stale(version=1)
+
+    assert [service.name for service in second.snapshot().services] == ["one"]
+    assert second.decisions(ServiceName("two"), 10) == ()
+
+
+def test_puts_replace_and_drops_remove(opener: Opener) -> None:
+    """A put replaces the row of its id, a drop removes it with its bindings; dropping what is not there is no error."""
+    store = opener()
+    store.commit(0, Changes(nodes=(a_node(),), services=(a_service(),), keys=(a_key(),)))
+    store.commit(1, Changes(replicas=(a_replica("chat-1", a_binding(0)), a_replica("chat-2", a_binding(1)))))
+
+    moved = a_replica("chat-1", a_binding(2, 3), phase=ReplicaPhase.READY)
+    assert store.commit(2, Changes(replicas=(moved,), drop_replicas=(ReplicaId("chat-2"), ReplicaId("never")))) == 3
+    assert store.snapshot().replicas == (moved,)
+
+    everything = Changes(
+        drop_nodes=(NodeId("laptop"),),
+        drop_services=(ServiceName("chat"),),
+        drop_replicas=(ReplicaId("chat-1"),),
+        drop_keys=(KeyId("key-1"),),
+    )
+    assert store.commit(3, everything) == 4
+    assert store.snapshot() == FleetView(version=4)
+
+
+def test_puts_come_before_drops_and_the_last_of_two_puts_counts(opener: Opener) -> None:
+    """One commit that puts and drops the same id leaves it dropped; of two puts of one id the later one stays."""
+    store = opener()
+    twice = (a_replica("chat-1", a_binding(0)), a_replica("chat-1", a_binding(1), a_binding(2)))
+    services = (a_service("a", tenant="old"), a_service("a", tenant="new"), a_service("b"))
+
+    store.commit(0, Changes(nodes=(a_node(),), services=services, replicas=twice, drop_services=(ServiceName("b"),)))
+
+    view = store.snapshot()
+    assert [(service.name, service.tenant) for service in view.services] == [("a", "new")]
+    assert view.replicas == twice[1:]
+
+
+def test_nothing_to_commit_leaves_the_version(opener: Opener) -> None:
+    """An empty commit returns the version there is, and is refused as stale like any other."""
+    store = opener()
+    assert store.commit(0, Changes()) == 0
+    store.commit(0, Changes(keys=(a_key(),)))
+    assert store.commit(1, Changes()) == 1
+    assert store.commit(0, Changes()) == Stale(version=1)
+
+
+def test_records_do_not_move_the_version(opener: Opener) -> None:
+    """Decisions alone and observations are records: a plan made before them still stands."""
+    store = opener()
+    assert store.commit(0, Changes(decisions=(a_decision(),))) == 0
+    store.append([seen()])
+    store.append([])
+    assert store.commit(0, Changes(services=(a_service(),))) == 1
+    assert store.commit(0, Changes(decisions=(a_decision(),))) == Stale(version=1)
+    assert len(store.decisions(ServiceName("chat"), 10)) == 1
+
+
+def test_records_come_newest_first(opener: Opener) -> None:
+    """Decisions and observations of one subject, the newest first, no more than asked for."""
+    store = opener()
+    for at_s in (1.0, 2.0, 3.0):
+        store.commit(0, Changes(decisions=(a_decision(at_s=at_s), a_decision("other"))))
+        store.append([seen(at_s=at_s), seen("other")])
+
+    assert [decision.at_s for decision in store.decisions(ServiceName("chat"), 2)] == [3.0, 2.0]
+    assert [observation.at_s for observation in store.observations("chat", 2)] == [3.0, 2.0]
+    assert store.observations("nobody", 2) == ()
+
+
+def test_history_is_bounded(opener: Opener) -> None:
+    """Observations stay within `history_rows`, decisions within their number a service and within `history_rows`."""
+    store = opener(history_rows=5, decisions_per_service=2)
+    for at_s in range(4):
+        store.append([seen("a", at_s=at_s), seen("b", at_s=at_s)])
+        store.commit(0, Changes(decisions=tuple(a_decision(name, at_s=at_s) for name in "xyz")))
+
+    kept = [[observation.at_s for observation in store.observations(subject, 99)] for subject in ("a", "b")]
+    assert kept == [[3, 2], [3, 2, 1]]
+    decided = [[decision.at_s for decision in store.decisions(ServiceName(name), 99)] for name in "xyz"]
+    assert decided == [[3], [3, 2], [3, 2]]
+
+
+def test_text_of_broken_logs_is_kept(opener: Opener) -> None:
+    """A zero byte, which PostgreSQL's text cannot hold, in a note, a decision or an observation stops nobody."""
+    store = opener()
+    replica = a_replica("chat-1", note="last words: \x00\x1b[31m")
+    store.commit(0, Changes(replicas=(replica,), decisions=(replace(a_decision(), where="\x00"),)))
+    store.append([seen(what="ended: \x00")])
+
+    assert store.snapshot().replicas == (replica,)
+    assert store.decisions(ServiceName("chat"), 1)[0].where == "\x00"
+    assert store.observations("chat", 1)[0].what == "ended: \x00"
+
+
+def _refused(store: Store, changes: Changes, device: str) -> None:
+    before = store.snapshot()
+    with pytest.raises(StoreError, match=device):
+        store.commit(before.version, changes)
+    assert store.snapshot() == before
+
+
+def test_safety_1_bindings_never_exceed_a_device(opener: Opener) -> None:
+    """Safety property 1: a commit that binds more memory, a core twice or a whole device twice is refused, whole."""
+    store = opener()
+    store.commit(0, Changes(nodes=(a_node(),), replicas=(a_replica("a-1", a_binding(0, memory_bytes=5 * GIB)),)))
+    store.commit(1, Changes(replicas=(a_replica("a-2", a_binding(device=CARD)),)))
+
+    _refused(store, Changes(replicas=(a_replica("b-1", a_binding(1, memory_bytes=4 * GIB)),)), CPU)
+    _refused(store, Changes(services=(a_service(),), replicas=(a_replica("b-1", a_binding(0)),)), CPU)
+    _refused(store, Changes(replicas=(a_replica("b-1", a_binding(9)),)), CPU)
+    _refused(store, Changes(replicas=(a_replica("b-1", a_binding(1), a_binding(1)),)), CPU)
+    _refused(store, Changes(replicas=(a_replica("b-1", a_binding(device=CPU)),)), CPU)
+    _refused(store, Changes(replicas=(a_replica("b-1", a_binding(device=CARD)),)), CARD)
+    _refused(store, Changes(replicas=(a_replica("b-1", a_binding(1)),), drop_nodes=(NodeId("laptop"),)), CPU)
+
+    swap = Changes(replicas=(a_replica("b-1", a_binding(0)),), drop_replicas=(ReplicaId("a-1"),))
+    assert store.commit(2, swap) == 3
+
+
+def test_a_device_that_shrinks_under_its_bindings_is_recorded(opener: Opener) -> None:
+    """A fact cannot be refused: less memory than is bound is stored, phases still move, new bindings are refused."""
+    store = opener()
+    replica = a_replica("a-1", a_binding(0, memory_bytes=5 * GIB))
+    store.commit(0, Changes(nodes=(a_node(),), replicas=(replica,)))
+
+    assert store.commit(1, Changes(nodes=(a_node(memory_bytes=2 * GIB),))) == 2
+    assert store.commit(2, Changes(replicas=(replace(replica, phase=ReplicaPhase.READY),))) == 3
+    _refused(store, Changes(replicas=(a_replica("a-2", a_binding(1, memory_bytes=1)),)), CPU)
+    assert store.commit(3, Changes(drop_nodes=(NodeId("laptop"),))) == 4
+
+
+def test_a_snapshot_sees_what_another_store_committed(opener: Opener) -> None:
+    """The kept view is right when another handle moved the version, and is the same object when nobody did."""
+    mine, other = opener(), opener()
+    mine.snapshot()
+    other.commit(0, Changes(services=(a_service(),)))
+
+    assert mine.snapshot().services == (a_service(),)
+    other.append([seen()])
+    assert mine.snapshot() == mine.snapshot()

@@ -1,0 +1,47 @@
+"""The last line of defence, by itself."""
+
+import pytest
+from tests.store.builders import CARD, CPU, GIB, a_binding, a_node, a_replica
+
+from alliage.errors import StoreError
+from alliage.fleet.ids import ReplicaId
+from alliage.fleet.replicas import Binding
+from alliage.store.guard import newly_bound, refuse_overbound
+
+DEVICES = {device.id: device for device in a_node(memory_bytes=4 * GIB).devices}
+
+
+def test_only_new_bindings_are_judged() -> None:
+    """A replica that is put again with what it has touches no device; more, less or elsewhere touches the new place."""
+    before = {ReplicaId("a-1"): (a_binding(0),)}
+    assert newly_bound([a_replica("a-1", a_binding(0))], before) == frozenset()
+    assert newly_bound([a_replica("a-1")], before) == frozenset()
+    assert newly_bound([a_replica("a-1", a_binding(0), a_binding(device=CARD))], before) == {CARD}
+    assert newly_bound([a_replica("a-1", a_binding(0), a_binding(0))], before) == {CPU}
+    assert newly_bound([a_replica("a-2", a_binding(0))], before) == {CPU}
+
+
+def test_a_device_may_be_filled_to_the_brim() -> None:
+    """All cores and all bytes may be bound, and a whole device once."""
+    full = {ReplicaId(f"a-{core}"): (a_binding(core),) for core in range(4)}
+    refuse_overbound({CPU, CARD}, DEVICES, {**full, ReplicaId("b-1"): (a_binding(device=CARD),)})
+
+
+@pytest.mark.parametrize(
+    ("second", "why"),
+    [
+        (a_binding(1, memory_bytes=3 * GIB + 1), f"{4 * GIB + 1} of {4 * GIB} bytes"),
+        (a_binding(0), "core 0 is bound by a-1 and by b-1"),
+        (a_binding(4), r"b-1 takes core 4, it has \[0, 1, 2, 3\]"),
+        (a_binding(), "it is given whole and also shared, by a-1, b-1"),
+        (a_binding(0, device=CARD), f"{CARD}.*b-1 takes core 0, it has"),
+        (a_binding(0, device=a_node("gone").devices[0].id), "no node has such a device"),
+    ],
+)
+def test_too_much_is_named(second: Binding, why: str) -> None:
+    """The message names the device and what is too much of what."""
+    with pytest.raises(StoreError, match=why) as raised:
+        refuse_overbound(
+            {CPU, second.device}, DEVICES, {ReplicaId("a-1"): (a_binding(0),), ReplicaId("b-1"): (second,)}
+        )
+    assert second.device in raised.value.message

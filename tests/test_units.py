@@ -1,0 +1,48 @@
+"""Sizes and durations as people write them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alliage.errors import BadInput
+from alliage.units import GIB, format_bytes, format_seconds, parse_seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("1.5s", 1.5), (" 2 m ", 120.0), ("1h", 3600.0), ("20us", 2e-5)]
+)
+def test_durations_are_read(text: str, seconds: float) -> None:
+    """Number and unit, blanks allowed."""
+    assert parse_seconds(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "500", "ms", "-1s", "1e3s", "1 day", "nan s", "١s ms"])
+def test_what_is_no_duration_is_named(text: str) -> None:
+    """The error repeats the text and shows how to write one."""
+    with pytest.raises(BadInput, match="500ms"):
+        parse_seconds(text)
+
+
+@given(st.text())
+def test_any_text_is_a_duration_or_a_clear_no(text: str) -> None:
+    """Never another exception."""
+    try:
+        assert parse_seconds(text) >= 0
+    except BadInput as error:
+        assert error.remedy
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0 B"), (1023, "1023 B"), (98_362_432, "93.8 MiB"), (3 * GIB, "3 GiB"), (1 << 60, "1.05e+06 TiB")]
+)
+def test_bytes_are_written_in_binary_units(count: int, text: str) -> None:
+    """Three digits."""
+    assert format_bytes(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.5, "500 ms"), (2.0, "2 s"), (90.0, "1.5 min"), (7200.0, "2 h"), (0.0001, "0.1 ms")]
+)
+def test_seconds_are_written_with_the_unit_that_fits(seconds: float, text: str) -> None:
+    """Three digits."""
+    assert format_seconds(seconds) == text
