@@ -48,7 +48,7 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 bench: bench-gateway ## all benchmarks
 
 bench-gateway: $(VENV)/.dev ## the gateway against nginx (bench/README.md)
-	$(PYTHON_BENCH) bench/gateway/run.py $(ARGS)
+	@$(BIN)/python -m bench.gateway.run $(ARGS)
 
 pin: ## make requirements/*.txt again from pyproject.toml
 	$(PYTHON) scripts/pin.py

@@ -7,6 +7,7 @@ AlliageError
 ├── NotFound             no such service, replica, node, key, model     (HTTP 404)
 ├── Conflict             the name is taken, the state moved on          (HTTP 409)
 ├── Unavailable          a process of ours cannot be reached or is not ready (HTTP 503)
+│   └── NotRunning       no cloud runs in this home folder          (exit 3)
 ├── HomeError            the home folder or a port cannot be used
 ├── StoreError           the database cannot be used
 │   └── SchemaTooNew     it was written by a newer Alliage
@@ -76,6 +77,12 @@ class Unavailable(AlliageError):
 
     code = "unavailable"
     http_status = 503
+
+
+class NotRunning(Unavailable):
+    """No cloud runs in this home folder: the command line has nobody to ask."""
+
+    code = "not_running"
 
 
 class HomeError(AlliageError):

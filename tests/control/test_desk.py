@@ -4,13 +4,13 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from tests.builders import a_node
-from tests.control.world import World, an_order
 
 from alliage.control.desk import digest
 from alliage.decide.reasons import Outcome
 from alliage.errors import BadInput, Conflict, NotFound
 from alliage.fleet.keys import Role
+from tests.builders import a_node
+from tests.control.world import World, an_order
 
 
 def ready_world() -> World:

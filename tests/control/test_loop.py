@@ -3,14 +3,13 @@
 import asyncio
 from dataclasses import replace
 
-from tests.builders import a_node
-from tests.control.world import World
-
 from alliage.control.actions import StopReplica
 from alliage.control.observed import EngineState
 from alliage.decide.reasons import Outcome, ReasonCode
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
+from tests.builders import a_node
+from tests.control.world import World
 
 
 def test_service_becomes_ready_and_routed() -> None:

@@ -5,13 +5,13 @@ import contextlib
 from collections.abc import Callable
 
 import pytest
-from tests.builders import a_node
-from tests.control.world import World
 
 from alliage.errors import AlliageError
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
 from alliage.fleet.view import FleetView
+from tests.builders import a_node
+from tests.control.world import World
 
 STEPS = 400
 

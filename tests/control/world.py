@@ -8,9 +8,6 @@ import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.builders import CATALOG, a_card, a_node_report, a_replica_report
-from tests.doubles.memory_store import MemoryStore
-
 from alliage.catalog.records import ModelCard
 from alliage.control.actions import Action, StartReplica, StopReplica
 from alliage.control.desk import DeployOrder, Desk
@@ -21,6 +18,8 @@ from alliage.errors import NotFound
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
+from tests.builders import CATALOG, a_card, a_node_report, a_replica_report
+from tests.doubles.memory_store import MemoryStore
 
 
 @dataclass(slots=True)

@@ -4,16 +4,16 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.builders import CATALOG, a_card, a_node, a_replica, a_service
 
 from alliage.catalog.records import WeightsFormat
 from alliage.decide.bind import bind
-from alliage.decide.plan import Budget, Infeasible, Plan, Status, plan
+from alliage.decide.plan import Budget, Infeasible, Plan, Status, label, plan
 from alliage.decide.reasons import Outcome, ReasonCode
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.services import Objective
 from alliage.fleet.view import FleetView
 from alliage.units import GIB, MIB
+from tests.builders import CATALOG, a_card, a_node, a_replica, a_service
 
 
 def planned(view: FleetView, work: int = 1000) -> Plan:
@@ -89,6 +89,27 @@ def test_smaller_context_is_taken_where_the_default_does_not_fit() -> None:
     answer = planned(FleetView(version=1, nodes=(tight,), services=(a_service(),)))
     assert answer.add[0].recipe.concurrency == 1
     assert codes(answer) == {ReasonCode.MEMORY_SHORT}
+
+
+def test_placed_decision_names_what_was_not_taken_and_what_would_change_it() -> None:
+    """Truthful: with a byte less free than `below_bytes` the plan takes what `instead` says."""
+    node = a_node(memory_bytes=16 * GIB)
+    view = FleetView(version=1, nodes=(node,), services=(a_service(),))
+    (decision,) = planned(view).decisions
+    assert {entry.reason.code for entry in decision.rejected} == {ReasonCode.SMALLER_SIZE}
+    (change,) = decision.would_change
+    below = replace(view, free_bytes={node.devices[0].id: int(change.facts["below_bytes"]) - 1})
+    (after,) = planned(below).decisions
+    assert after.recipe is not None
+    assert label(after.recipe, after.where) == change.facts["instead"]
+
+
+def test_two_nodes_alike_the_one_with_less_room_is_named() -> None:
+    """The roomier node is taken, the other is said to have less to spare."""
+    view = FleetView(version=1, nodes=(a_node("big", cores=8), a_node("small")), services=(a_service(),))
+    (decision,) = planned(view).decisions
+    assert decision.where == "big/cpu0"
+    assert ReasonCode.LESS_ROOM in {entry.reason.code for entry in decision.rejected}
 
 
 def test_engine_reasons() -> None:

@@ -51,7 +51,7 @@ class Cloud:
                 command, stdout=output, stderr=subprocess.STDOUT, env=environment(), start_new_session=True
             )
         if settled:
-            eventually(lambda: self._settled(), what="Alliage is up")
+            eventually(self._settled, what="Alliage is up")
 
     def _settled(self) -> bool:
         assert self.process is not None
@@ -102,9 +102,11 @@ class Cloud:
     def pids(self) -> dict[str, list[int]]:
         """Our processes of this home, by what they are."""
         found: dict[str, list[int]] = {}
-        for pid, command in _commands():
-            if str(self.home) in command:
-                found.setdefault(_kind(command), []).append(pid)
+        every = list(_processes())
+        watchers = {each.pid for each in every if str(self.home) in each.command and "watcher.py" in each.command}
+        for each in every:
+            if str(self.home) in each.command or each.parent in watchers or each.folder.startswith(str(self.home)):
+                found.setdefault(_kind(each.command), []).append(each.pid)
         return found
 
     def pid(self, kind: str) -> int:
@@ -147,16 +149,26 @@ def _alliage(home: Path) -> list[str]:
     return [sys.executable, "-m", "alliage", "--home", str(home)]
 
 
-def _commands() -> Iterator[tuple[int, str]]:
+@dataclass(frozen=True)
+class _Process:
+    pid: int
+    parent: int
+    command: str
+    folder: str
+
+
+def _processes() -> Iterator[_Process]:
+    """Every process but zombies."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             try:
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                state = (entry / "stat").read_text().rsplit(")", 1)[1].split()[0]
+                state, parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:2]
+                folder = str((entry / "cwd").readlink())
             except OSError:
                 continue
             if command and state != "Z":
-                yield int(entry.name), command
+                yield _Process(int(entry.name), int(parent), command, folder)
 
 
 def _kind(command: str) -> str:
@@ -172,7 +184,7 @@ def _kind(command: str) -> str:
 @contextmanager
 def a_cloud(settings: str = "") -> Iterator[Cloud]:
     """An empty home in a short folder (Unix sockets), with `settings` as its alliage.toml."""
-    with tempfile.TemporaryDirectory(prefix="al", dir="/tmp", ignore_cleanup_errors=True) as folder:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="al", dir="/tmp", ignore_cleanup_errors=True) as folder:
         cloud = Cloud(home=Path(folder) / "home")
         cloud.home.mkdir(mode=0o700)
         if settings:

@@ -1,6 +1,7 @@
 """Starts llama.cpp on a model file for the length of a `with` block."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,13 +29,17 @@ class Served:
 
 @contextmanager
 def served(path: Path, *, slots: int = 4, context_tokens: int = 4096, embedding: bool = False) -> Iterator[Served]:
-    """Serve `path`; the process is gone at the end of the block, also when the block fails."""
+    """Serve `path`; the process is gone at the end of the block, also when the block fails.
+
+    Its memory is looked at, so it runs without the measuring of coverage.
+    """
     wanted = {"path": str(path), "slots": slots, "context_tokens": context_tokens, "embedding": embedding}
     program = str(Path(__file__).with_name("llama_server.py"))
     with subprocess.Popen(
         [sys.executable, program, json.dumps(wanted)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name != "COVERAGE_PROCESS_START"},
         text=True,
     ) as process:
         try:

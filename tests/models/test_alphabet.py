@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tests.models.alphabet import alphabet, write_alphabet
 from tests.models.serving import Served, served
 

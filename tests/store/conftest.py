@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.store.grounds import Ground, Opener, SqliteFiles, memory
 from tests.store.postgres import NoPostgres, Server, running_server
 

@@ -7,10 +7,9 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from tests.doubles.memory_store import MemoryStore
-
 from alliage.control.ports import Store
 from alliage.store.sql import open_store
+from tests.doubles.memory_store import MemoryStore
 
 
 class Opener(Protocol):

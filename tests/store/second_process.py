@@ -3,11 +3,10 @@
 import sys
 from itertools import count
 
-from tests.store.builders import a_binding, a_decision, a_node, a_replica, a_service, seen
-
 from alliage.control.ports import Changes, Stale
 from alliage.fleet.ids import ReplicaId
 from alliage.store.sql import open_store
+from tests.store.builders import a_binding, a_decision, a_node, a_replica, a_service, seen
 
 
 def step(version: int) -> Changes:

@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from tests.store.builders import CARD, CPU, GIB, a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
-from tests.store.grounds import Opener
 
 from alliage.control.ports import Changes, Stale, Store
 from alliage.errors import StoreError
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase
 from alliage.fleet.view import FleetView
+from tests.store.builders import CARD, CPU, GIB, a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
+from tests.store.grounds import Opener
 
 
 def test_an_empty_store_is_at_version_zero(opener: Opener) -> None:

@@ -12,13 +12,13 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
-from tests.store.builders import a_service, seen
-from tests.store.postgres import Server
 
 from alliage.control.ports import Changes
 from alliage.errors import StoreError
 from alliage.store.faults import told_plainly
 from alliage.store.sql import SqlStore, open_store
+from tests.store.builders import a_service, seen
+from tests.store.postgres import Server
 
 NOBODY = 65534
 

@@ -1,12 +1,12 @@
 """The last line of defence, by itself."""
 
 import pytest
-from tests.store.builders import CARD, CPU, GIB, a_binding, a_node, a_replica
 
 from alliage.errors import StoreError
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.replicas import Binding
 from alliage.store.guard import newly_bound, refuse_overbound
+from tests.store.builders import CARD, CPU, GIB, a_binding, a_node, a_replica
 
 DEVICES = {device.id: device for device in a_node(memory_bytes=4 * GIB).devices}
 

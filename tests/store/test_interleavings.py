@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.doubles.memory_store import MemoryStore
-from tests.store.builders import GIB, a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
-from tests.store.grounds import Ground
 
 from alliage.control.ports import Changes, Stale, Store
 from alliage.errors import StoreError
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from tests.doubles.memory_store import MemoryStore
+from tests.store.builders import GIB, a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
+from tests.store.grounds import Ground
 
 _services = st.sampled_from("abc")
 _replicas = st.sampled_from(["a-1", "a-2", "b-1", "b-2"])

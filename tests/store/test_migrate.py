@@ -13,8 +13,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from tests.store.builders import a_binding, a_node, a_replica, a_service
-from tests.store.postgres import Server
 
 from alliage.control.ports import Changes
 from alliage.errors import SchemaTooNew, StoreError
@@ -22,6 +20,8 @@ from alliage.store import tables
 from alliage.store.connect import locate, open_engine
 from alliage.store.migrate import COPIES_KEPT, THIS_SCHEMA, Schema, bring_up_to_date
 from alliage.store.sql import open_store
+from tests.store.builders import a_binding, a_node, a_replica, a_service
+from tests.store.postgres import Server
 
 NEXT = '''
 """A schema of the future."""

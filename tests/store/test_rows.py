@@ -11,13 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from tests.store.builders import a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
 
 from alliage.control.ports import Changes
 from alliage.errors import StoreError
 from alliage.fleet.ids import ServiceName
 from alliage.store import rows, tables
 from alliage.store.sql import open_store
+from tests.store.builders import a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
 
 EVERYTHING = Changes(
     nodes=(a_node(),),

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.store.builders import seen
-from tests.store.postgres import Server
-from tests.store.second_process import step
 
 from alliage.fleet.ids import ServiceName
 from alliage.store.sql import SqlStore, open_store
+from tests.store.builders import seen
+from tests.store.postgres import Server
+from tests.store.second_process import step
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import time
 
 from alliage.app.home import Home
 from alliage.app.leave import Leave
@@ -21,6 +22,8 @@ def node_name() -> NodeId:
 async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> None:
     """Run the agent until told to leave: its engines end with it, but stay for the next `up` when it was orphaned."""
     stop, leave = asyncio.Event(), asyncio.Event()
+    weights = WeightStore(home.models)
+    weights.remove_old_parts(time.time())
     agent = asyncio.create_task(
         run_agent(
             control=home.control_socket,
@@ -28,7 +31,7 @@ async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> No
             node=node_name(),
             site="local",
             chips=load_catalog(home.catalog).chips.values(),
-            weights=WeightStore(home.models),
+            weights=weights,
             settings=settings,
             stop=stop,
             leave=leave,

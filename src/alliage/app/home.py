@@ -95,9 +95,9 @@ def open_home(root: Path) -> Home:
         for folder in (home.root, home.run, home.models, home.logs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
-        probe = home.run / ".probe"
+        probe = home.run / f".probe-{os.getpid()}"
         probe.write_bytes(b"")
-        probe.unlink()
+        probe.unlink(missing_ok=True)
     except OSError as error:
         raise HomeError(
             f"the home folder {home.root} cannot be used: {error.strerror}",

@@ -15,12 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
-import structlog
-
 from alliage.app.home import Home
 from alliage.errors import HomeError
-
-_log = structlog.get_logger()
 
 REFUSED_EXIT: Final = 2
 """A child that ends with it will not run before somebody changes something: it is not started again."""
@@ -64,6 +60,8 @@ class Supervisor:
 
     home: Home
     drain_s: float
+    told: Callable[[str], None]
+    """Gets a sentence for each thing that happens."""
     children: list[Child] = field(default_factory=list)
     _settled: bool = False
     _stopping: bool = False
@@ -87,11 +85,11 @@ class Supervisor:
         for child in self.children:
             child.watcher = asyncio.create_task(self._keep(child))
 
-    async def stop(self, told: Callable[[str], None]) -> None:
+    async def stop(self) -> None:
         """The gateway first, which drains; then the agent, which ends the engines; control last."""
         self._stopping = True
         for name, wait_s in (("gateway", self.drain_s + 2), ("agent", AGENT_LEAVES_S), ("control", KILL_AFTER_S)):
-            told(name)
+            self.told(f"ending {name}")
             await asyncio.gather(*(_end(child, wait_s) for child in self.children if child.name == name))
         await self._finish()
 
@@ -127,11 +125,11 @@ class Supervisor:
             lived_s = asyncio.get_running_loop().time() - child.started_s
             child.deaths = 1 if lived_s > WELL_AFTER_S else child.deaths + 1
             child.last_words = last_words(self._output_path(child))
-            _log.warning("a process ended", name=child.name, pid=process.pid, exit=code, lived_s=round(lived_s, 1))
             if code == REFUSED_EXIT or (not self._settled and child.deaths >= EARLY_DEATHS_MAX):
                 self._give_up(child, code)
                 return
             child.restarts += 1
+            self.told(f"{child.name} (pid {process.pid}) {_ended(code)}; it is started again")
             await asyncio.sleep(min(RESTART_S_MAX, RESTART_S_FIRST * 2.0 ** (child.deaths - 1)))
 
     def _is_stopping(self) -> bool:
@@ -169,6 +167,10 @@ class Supervisor:
         path = self._output_path(child)
         large = path.exists() and path.stat().st_size > OUTPUT_BYTES_MAX
         return path.open("wb" if large or child.started_s == 0 else "ab")
+
+
+def _ended(code: int) -> str:
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
 
 
 def _signal(child: Child, number: signal.Signals) -> None:

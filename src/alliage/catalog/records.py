@@ -1,5 +1,6 @@
 """Facts, frozen: chips, stacks, engines and model cards as the TOML files state them. No I/O, no behaviour."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
@@ -145,3 +146,13 @@ class ModelCard:
     weights: Weights
     remote_code: bool
     """Whether an admin allowed code that comes with the weights to run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """All facts, by id. Decisions take it as a value."""
+
+    chips: Mapping[str, Chip]
+    stacks: Mapping[str, Stack]
+    engines: Mapping[str, Engine]
+    models: Mapping[str, ModelCard]

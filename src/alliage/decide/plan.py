@@ -18,6 +18,8 @@ from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 from alliage.footprint.memory import footprint
 
+REJECTED_MAX = 50
+"""Options that a decision names beside the one taken; on a large fleet the rest are alike."""
 LEAVING = frozenset({ReplicaPhase.DRAINING, ReplicaPhase.STOPPING, ReplicaPhase.STOPPED})
 
 
@@ -105,6 +107,15 @@ def _missing(service: Service, view: FleetView) -> int:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Option:
+    """A recipe on a device, and what it lacks there (None: it fits)."""
+
+    recipe: Recipe
+    room: Room
+    lacks: Reason | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Choice:
     recipe: Recipe | None
     room: Room | None
@@ -114,8 +125,8 @@ class _Choice:
 
 def _choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog) -> _Choice:
     """The first recipe that fits, on the device with the most room; and why the others were not taken."""
+    options: list[_Option] = []
     rejected: list[Rejected] = []
-    changes: list[Reason] = []
     for room in sorted(left, key=lambda room: (-len(room.cores), -room.memory_bytes)):
         node = view.node(room.node)
         if node is None:
@@ -124,13 +135,57 @@ def _choose(service: Service, view: FleetView, left: list[Room], catalog: Catalo
         rejected.extend(found.rejected)
         for recipe in found.recipes:
             need = footprint(service.model, catalog.engines[recipe.engine])
-            reason = short_of(recipe, room, need)
-            if reason is None:
-                return _Choice(recipe=recipe, room=room, rejected=tuple(rejected), would_change=())
-            rejected.append(Rejected(option=label(recipe, room.id), reason=reason))
-            changes.extend(_remedies(reason, service, view))
-        changes.extend(_installs(found.rejected, service.model, catalog))
-    return _Choice(recipe=None, room=None, rejected=tuple(rejected), would_change=tuple(_unique(changes)))
+            options.append(_Option(recipe=recipe, room=room, lacks=short_of(recipe, room, need)))
+    taken = next((option for option in options if option.lacks is None), None)
+    others = [option for option in options if option is not taken]
+    rejected.extend(_rejected(option, taken) for option in others)
+    if taken is None:
+        changes = [change for option in others if option.lacks for change in _remedies(option.lacks, service, view)]
+        changes.extend(_installs(tuple(rejected), service.model, catalog))
+    else:
+        changes = _turning_points(taken, others)
+    return _Choice(
+        recipe=taken.recipe if taken is not None else None,
+        room=taken.room if taken is not None else None,
+        rejected=tuple(rejected[:REJECTED_MAX]),
+        would_change=tuple(_unique(changes)),
+    )
+
+
+def _rejected(option: _Option, taken: _Option | None) -> Rejected:
+    """Why an option was not taken: what it lacks, or what makes it worse than the one that was."""
+    reason = option.lacks
+    if reason is None and taken is not None and option.room is taken.room:
+        facts: dict[str, str | int | float] = {
+            "concurrency": option.recipe.concurrency,
+            "context_tokens": option.recipe.context_tokens,
+            "than_concurrency": taken.recipe.concurrency,
+            "than_context_tokens": taken.recipe.context_tokens,
+        }
+        reason = Reason(code=ReasonCode.SMALLER_SIZE, facts=facts)
+    elif reason is None:
+        facts = {
+            "node": option.room.node,
+            "device": option.room.id,
+            "free": len(option.room.cores),
+            "free_bytes": option.room.memory_bytes,
+            "than": taken.room.id if taken is not None else "",
+        }
+        reason = Reason(code=ReasonCode.LESS_ROOM, facts=facts)
+    return Rejected(option=label(option.recipe, option.room.id), reason=reason)
+
+
+def _turning_points(taken: _Option, others: list[_Option]) -> list[Reason]:
+    """The loss of memory on the chosen device from which on the next best option would be taken."""
+    instead = next((option for option in others if option.lacks is None), None)
+    if instead is None:
+        return []
+    facts: dict[str, str | int | float] = {
+        "device": taken.room.id,
+        "below_bytes": taken.recipe.memory_bytes,
+        "instead": label(instead.recipe, instead.room.id),
+    }
+    return [Reason(code=ReasonCode.LOSE_MEMORY, facts=facts)]
 
 
 def label(recipe: Recipe, where: str) -> str:

@@ -20,8 +20,10 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912 - one case a code, a
         case ReasonCode.FITS:
             text = f"it fits: {_size(facts, 'memory_bytes')} of the {_size(facts, 'free_bytes')} free on {_word(facts, 'device')}"
             text += f", and {_count(facts, 'cores', 'core')}" if facts.get("cores") else ""
-        case ReasonCode.MOST_ROOM:
-            text = f"{_word(facts, 'node')} keeps the most usable room for what comes next"
+        case ReasonCode.LESS_ROOM:
+            text = f"it would fit too, but {_word(facts, 'device')} has less to spare than {_word(facts, 'than')}"
+        case ReasonCode.SMALLER_SIZE:
+            text = _smaller(facts)
         case ReasonCode.NO_NODE:
             text = "no node has joined, or none can be reached"
         case ReasonCode.NODE_UNREACHABLE:
@@ -42,14 +44,8 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912 - one case a code, a
             text = _cores_short(facts)
         case ReasonCode.SPEED_UNKNOWN:
             text = f"its speed is not known yet ({_word(facts, 'recipe')}), so the latency goal could not be checked"
-        case ReasonCode.ENOUGH_REPLICAS:
-            text = f"{_word(facts, 'running')} of the {_count(facts, 'wanted', 'replica')} wanted are there"
         case ReasonCode.ENGINE_ENDED:
             text = _engine_ended(facts)
-        case ReasonCode.WEIGHTS_FAILED:
-            text = f"the model's files for {_word(facts, 'replica')} could not be had: {_word(facts, 'error')}"
-        case ReasonCode.NODE_GONE:
-            text = f"node {_word(facts, 'node')}, which ran {_word(facts, 'replica')}, is gone"
         case ReasonCode.NOT_WANTED:
             text = (
                 f"{_word(facts, 'replica')} is not wanted any more: its service was deleted or asks for fewer replicas"
@@ -58,6 +54,8 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912 - one case a code, a
             text = f"deleting service {_word(facts, 'service')} would free {_freed(facts)} on {_word(facts, 'device')}"
         case ReasonCode.ADD_MEMORY:
             text = f"{_size(facts, 'missing_bytes')} more free memory on {_word(facts, 'node')} would make room"
+        case ReasonCode.LOSE_MEMORY:
+            text = f"with less than {_size(facts, 'below_bytes')} free on {_word(facts, 'device')} it would be {_word(facts, 'instead')}"
         case ReasonCode.INSTALL_ENGINE:
             text = f"installing {_word(facts, 'engine')} on {_word(facts, 'node')} would make it servable"
         case _:
@@ -159,6 +157,12 @@ def _cores_short(facts: Facts) -> str:
     held = f"; the rest is held by {holders}" if holders else ""
     needed = _count(facts, "needed", "core")
     return f"it needs {needed}, but {_word(facts, 'device')} has {_word(facts, 'free')} free of {_word(facts, 'total')}{held}"
+
+
+def _smaller(facts: Facts) -> str:
+    size = f"{_count(facts, 'concurrency', 'request')} at once with {_word(facts, 'context_tokens')} tokens each"
+    than = f"{_word(facts, 'than_concurrency')} with {_word(facts, 'than_context_tokens')}"
+    return f"it would fit too, but serve only {size}, where there is room for {than}"
 
 
 def _engine_ended(facts: Facts) -> str:

@@ -38,8 +38,9 @@ def register_faults(app: FastAPI) -> None:
 
     app.add_exception_handler(AlliageError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
-    for kind in (HTTPException, *_CODES):
-        app.add_exception_handler(kind, plain)
+    app.add_exception_handler(HTTPException, plain)
+    for status in _CODES:
+        app.add_exception_handler(status, plain)
 
 
 def _answer(status: int, code: str, message: str, remedy: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -11,7 +11,7 @@ from typing import Final
 from alliage.app.home import Home
 from alliage.errors import AlliageError, NotRunning, Unavailable
 from alliage.faces.admin import answers
-from alliage.faces.cli.client import AdminClient
+from alliage.faces.cli.client import AdminClient, parse
 from alliage.faces.cli.deploying import telling, wait_ready
 from alliage.faces.cli.place import Place, find_place
 from alliage.faces.cli.screen import remark, show
@@ -65,10 +65,10 @@ class Arrival:
 
     def _first_model(self, client: AdminClient) -> None:
         """Deploy the default model on the first `up`; on later ones wait for what is deployed."""
-        services = answers.ServicesAnswer.model_validate_json(client.get("services")).services
+        services = parse(answers.ServicesAnswer, client.get("services")).services
         if self.model != NO_MODEL and not self.home.default_deployed.exists():
             reply = client.offer("services", body={"model": self.model})
-            answer = answers.DeployAnswer.model_validate_json(reply.text)
+            answer = parse(answers.DeployAnswer, reply.text)
             for decision in answer.decisions:
                 remark(decision.text)
             self.home.default_deployed.write_text(self.model + "\n")
@@ -88,7 +88,7 @@ def _wait_for_all(client: AdminClient) -> None:
     missing = "control"
     while time.monotonic() < deadline_s:
         with contextlib.suppress(NotRunning, Unavailable):
-            status = answers.StatusAnswer.model_validate_json(client.get("status"))
+            status = parse(answers.StatusAnswer, client.get("status"))
             missing = "the gateway" if not status.doors else "the agent"
             if status.doors and any(node.connected for node in status.nodes):
                 return
@@ -97,7 +97,7 @@ def _wait_for_all(client: AdminClient) -> None:
 
 
 def _ready_service(client: AdminClient) -> str | None:
-    services = answers.ServicesAnswer.model_validate_json(client.get("services")).services
+    services = parse(answers.ServicesAnswer, client.get("services")).services
     return next((service.name for service in services if service.phase == "ready"), None)
 
 

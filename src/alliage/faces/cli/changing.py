@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from alliage.faces.admin import answers
-from alliage.faces.cli.client import AdminClient
+from alliage.faces.cli.client import AdminClient, parse
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.screen import remark, show_json
 
@@ -31,7 +31,7 @@ def create_key(home: Path, name: str, *, role: str, tenant: str, as_json: bool) 
     if as_json:
         show_json(raw)
         return
-    made = answers.KeyCreatedAnswer.model_validate_json(raw)
+    made = parse(answers.KeyCreatedAnswer, raw)
     remark(f"key {made.key.name} ({made.key.role}, tenant {made.key.tenant}); its secret is shown this once:")
     sys.stdout.write(made.secret + "\n")
 
@@ -43,7 +43,7 @@ def revoke_key(home: Path, key: str, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
     else:
-        remark(f"key {answers.KeyAnswer.model_validate_json(raw).name} is revoked")
+        remark(f"key {parse(answers.KeyAnswer, raw).name} is revoked")
 
 
 def _agreed(question: str) -> bool:

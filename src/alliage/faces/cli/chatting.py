@@ -11,7 +11,7 @@ import httpx2
 
 from alliage.errors import AlliageError, BadInput, NotFound, Unavailable
 from alliage.faces.admin import answers
-from alliage.faces.cli.client import CONNECT_S_MAX, AdminClient
+from alliage.faces.cli.client import CONNECT_S_MAX, AdminClient, parse
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.screen import printable, remark
 
@@ -69,7 +69,7 @@ def chat(home: Path, service: str | None, *, message: str | None) -> int:
         raise BadInput("the message is empty", remedy='say something: alliage chat -m "Hello"')
     place = find_place(home)
     with AdminClient(place) as client:
-        status = answers.StatusAnswer.model_validate_json(client.get("status"))
+        status = parse(answers.StatusAnswer, client.get("status"))
     name = service or pick(status.services)
     timeout = httpx2.Timeout(SILENCE_S_MAX, connect=CONNECT_S_MAX)
     headers = {"Authorization": f"Bearer {place.key}"}

@@ -4,14 +4,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 import httpx2
+from pydantic import ValidationError
 
 from alliage.errors import AlliageError, BadInput, NotFound, Unavailable
+from alliage.faces.admin.answers import Answer
 from alliage.faces.cli.place import Place, not_running
 
+Answered = TypeVar("Answered", bound=Answer)
 CONNECT_S_MAX: Final = 5.0
 ANSWER_S_MAX: Final = 120.0
 """A hub id is looked up while the API answers."""
@@ -27,6 +30,17 @@ class Reply:
     def data(self) -> Any:
         """The JSON as plain values."""
         return json.loads(self.text)
+
+
+def parse(kind: type[Answered], text: str) -> Answered:
+    """The answer in a JSON text; raises Unavailable where it is another one (another program, or a much older Alliage)."""
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        message = f"the answer is not one of this admin API: {error.error_count()} fields are missing or wrong"
+        raise Unavailable(
+            message, remedy="see which program and version answers there; check ALLIAGE_ADMIN_PORT"
+        ) from error
 
 
 class AdminClient:

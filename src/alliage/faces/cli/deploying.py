@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from alliage.errors import AlliageError, NotFound, NotRunning, Unavailable
 from alliage.faces.admin import answers
-from alliage.faces.cli.client import AdminClient
+from alliage.faces.cli.client import AdminClient, parse
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.reference import model_reference
 from alliage.faces.cli.screen import remark, show, show_json, stderr
@@ -38,10 +38,10 @@ Teller = Callable[[Step], None]
 def deploy(home: Path, model: str, *, order: dict[str, Any], wait_s: float, as_json: bool) -> int:
     """Ask for a service; the exit code. `order` holds the other fields of the API's body; `wait_s` 0: do not wait."""
     with AdminClient(find_place(home)) as client:
-        catalogue = {each.id for each in answers.ModelsAnswer.model_validate_json(client.get("models")).models}
+        catalogue = {each.id for each in parse(answers.ModelsAnswer, client.get("models")).models}
         body = {"model": model_reference(model, catalogue=catalogue), **order}
         reply = client.offer("services", body=body)
-        answer = answers.DeployAnswer.model_validate_json(reply.text)
+        answer = parse(answers.DeployAnswer, reply.text)
         if as_json:
             show_json(reply.text)
         else:
@@ -80,17 +80,17 @@ def wait_ready(client: AdminClient, name: str, *, wait_s: float, tell: Teller) -
 def _look(client: AdminClient, name: str, tell: Teller) -> int | None:
     """One look: an exit code when it is over, None while it goes on."""
     try:
-        service = answers.ServiceAnswer.model_validate_json(client.get("services", name))
+        service = parse(answers.ServiceAnswer, client.get("services", name))
     except NotFound as error:
         raise NotFound(f"{name} was deleted while it started") from error
-    found = answers.ReplicasAnswer.model_validate_json(client.get("replicas")).replicas
+    found = parse(answers.ReplicasAnswer, client.get("replicas")).replicas
     replicas = [each for each in found if each.service == name]
     if service.phase == "ready" and service.replicas_ready >= service.min_replicas:
         tell(Step(words="ready"))
         _greet(client, name)
         return 0
     if service.phase in ("unserved", "deleting"):
-        show(answers.ExplainAnswer.model_validate_json(client.get("services", name, "explain")).text)
+        show(parse(answers.ExplainAnswer, client.get("services", name, "explain")).text)
         return 1
     failing = next((each for each in replicas if each.failures >= FAILURES_TOLD and each.phase == "backoff"), None)
     if failing is not None:
@@ -164,6 +164,6 @@ def _tell(answer: answers.DeployAnswer) -> None:
 
 
 def _greet(client: AdminClient, name: str) -> None:
-    gateway = answers.StatusAnswer.model_validate_json(client.get("status")).gateway_url
+    gateway = parse(answers.StatusAnswer, client.get("status")).gateway_url
     remark(f"{name} is ready at {gateway}/v1")
     remark(f"  try: alliage chat {name}")

@@ -7,7 +7,7 @@ from pathlib import Path
 from alliage.errors import NotFound
 from alliage.faces.admin import answers
 from alliage.faces.cli import tables
-from alliage.faces.cli.client import AdminClient
+from alliage.faces.cli.client import AdminClient, parse
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.screen import remark, show, show_json
 
@@ -19,7 +19,7 @@ def status(home: Path, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
         return
-    seen, now_s = answers.StatusAnswer.model_validate_json(raw), time.time()
+    seen, now_s = parse(answers.StatusAnswer, raw), time.time()
     show("\n".join(tables.status_lines(seen)))
     for table in (
         tables.nodes_table(seen.nodes),
@@ -37,7 +37,7 @@ def services(home: Path, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
         return
-    found = answers.ServicesAnswer.model_validate_json(raw).services
+    found = parse(answers.ServicesAnswer, raw).services
     if not found:
         remark("no services; deploy one: alliage deploy smollm2-135m")
         return
@@ -53,7 +53,7 @@ def replicas(home: Path, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
         return
-    found = answers.ReplicasAnswer.model_validate_json(raw).replicas
+    found = parse(answers.ReplicasAnswer, raw).replicas
     if found:
         show(tables.replicas_table(found, now_s=time.time()))
     else:
@@ -67,7 +67,7 @@ def nodes(home: Path, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
         return
-    found = answers.NodesAnswer.model_validate_json(raw).nodes
+    found = parse(answers.NodesAnswer, raw).nodes
     if found:
         show(tables.nodes_table(found))
     else:
@@ -81,7 +81,7 @@ def models(home: Path, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
     else:
-        show(tables.models_table(answers.ModelsAnswer.model_validate_json(raw).models))
+        show(tables.models_table(parse(answers.ModelsAnswer, raw).models))
 
 
 def keys(home: Path, *, as_json: bool) -> None:
@@ -91,7 +91,7 @@ def keys(home: Path, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
     else:
-        show(tables.keys_table(answers.KeysAnswer.model_validate_json(raw).keys, now_s=time.time()))
+        show(tables.keys_table(parse(answers.KeysAnswer, raw).keys, now_s=time.time()))
 
 
 def explain(home: Path, service: str, *, as_json: bool) -> None:
@@ -101,7 +101,7 @@ def explain(home: Path, service: str, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
     else:
-        show(answers.ExplainAnswer.model_validate_json(raw).text)
+        show(parse(answers.ExplainAnswer, raw).text)
 
 
 def history(home: Path, subject: str, *, as_json: bool) -> None:
@@ -111,7 +111,7 @@ def history(home: Path, subject: str, *, as_json: bool) -> None:
     if as_json:
         show_json(raw)
         return
-    seen = answers.HistoryAnswer.model_validate_json(raw).observations
+    seen = parse(answers.HistoryAnswer, raw).observations
     if seen:
         show(tables.history_table(seen, now_s=time.time()))
     else:
@@ -131,7 +131,7 @@ def logs(home: Path, replica: str, *, lines: int, follow: bool) -> None:
 
 
 def _replica_named(client: AdminClient, name: str) -> str:
-    found = answers.ReplicasAnswer.model_validate_json(client.get("replicas")).replicas
+    found = parse(answers.ReplicasAnswer, client.get("replicas")).replicas
     if any(each.id == name for each in found):
         return name
     of_service = [each.id for each in found if each.service == name]

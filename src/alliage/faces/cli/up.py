@@ -36,7 +36,7 @@ def up(root: Path, order: UpOrder) -> int:
         admin = listen_on(HOST, order.admin_port, "--admin-port or ALLIAGE_ADMIN_PORT")
         port, admin_port = gateway.getsockname()[1], admin.getsockname()[1]
         url = f"http://{_reachable(order.host)}:{port}"
-        supervisor = Supervisor(home=home, drain_s=drain_s)
+        supervisor = Supervisor(home=home, drain_s=drain_s, told=remark)
         supervisor.add("control", "--gateway-url", url, listener=admin)
         supervisor.add("gateway", listener=gateway)
         supervisor.add("agent")
@@ -100,7 +100,7 @@ async def _stop(supervisor: Supervisor, told: "asyncio.Queue[None]") -> int:
     remark(
         f"\nstopping: requests in work may finish within {format_seconds(supervisor.drain_s)} (Ctrl-C again stops at once)"
     )
-    leaving = asyncio.ensure_future(supervisor.stop(lambda name: remark(f"  ending {name}")))
+    leaving = asyncio.ensure_future(supervisor.stop())
     again = asyncio.ensure_future(told.get())
     await asyncio.wait({leaving, again}, return_when=asyncio.FIRST_COMPLETED)
     again.cancel()

@@ -1,0 +1,115 @@
+"""Reads the catalogue's TOML files, those in the package and then a user's, into one frozen Catalog.
+
+A wrong file is a BadInput that names the file, the field and the value; nothing is skipped in silence.
+"""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+from alliage.catalog.records import Catalog, Chip, Engine, ModelCard, Stack
+from alliage.catalog.schema import ChipFile, EngineFile, ModelFile, StackFile
+from alliage.errors import BadInput
+
+__all__ = ["Catalog", "load_catalog"]
+
+FILE_BYTES_MAX: Final = 1024**2
+
+Record = TypeVar("Record", Chip, Stack, Engine, ModelCard)
+Record_co = TypeVar("Record_co", covariant=True)
+
+
+class _Entry(Protocol[Record_co]):
+    def to_record(self) -> Record_co: ...
+
+
+class _Schema(Protocol[Record_co]):
+    def model_validate(self, obj: object, /) -> _Entry[Record_co]: ...
+
+
+def load_catalog(extra: Path | None = None) -> Catalog:
+    """The catalogue of this version, with the user's: files under `extra`/{chips,stacks,engines,models} add to it.
+
+    An entry in `extra` replaces the one of the same id; a folder that is not there adds nothing. Raises BadInput for
+    a file that cannot be read or does not hold what it should, and for a name of a stack that is not there.
+    """
+    folders: list[Traversable] = [files("alliage.catalog") / "data"]
+    if extra is not None:
+        folders.append(extra)
+    catalog = Catalog(
+        chips=_load_kind(folders, "chips", ChipFile),
+        stacks=_load_kind(folders, "stacks", StackFile),
+        engines=_load_kind(folders, "engines", EngineFile),
+        models=_load_kind(folders, "models", ModelFile),
+    )
+    _check_stacks(catalog)
+    return catalog
+
+
+def _load_kind(folders: list[Traversable], kind: str, schema: _Schema[Record]) -> Mapping[str, Record]:
+    found: dict[str, Record] = {}
+    for folder in folders:
+        came_from: dict[str, Traversable] = {}
+        for file in _toml_files(folder / kind):
+            record = _load_file(file, schema)
+            if record.id in came_from:
+                raise BadInput(
+                    f"{file} and {came_from[record.id]} both have the id {record.id!r}",
+                    remedy="give one of them another id",
+                )
+            came_from[record.id] = file
+            found[record.id] = record
+    return MappingProxyType(dict(sorted(found.items())))
+
+
+def _toml_files(folder: Traversable) -> Iterator[Traversable]:
+    try:
+        entries = sorted(folder.iterdir(), key=lambda entry: entry.name) if folder.is_dir() else []
+    except OSError as error:
+        raise BadInput(f"the catalogue folder {folder} cannot be read: {error.strerror}") from error
+    return (entry for entry in entries if entry.name.endswith(".toml") and not entry.name.startswith("."))
+
+
+def _load_file(file: Traversable, schema: _Schema[Record]) -> Record:
+    try:
+        return schema.model_validate(tomllib.loads(_read_text(file))).to_record()
+    except OSError as error:
+        raise BadInput(f"the catalogue file {file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f"the catalogue file {file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise BadInput(f"the catalogue file {file} is not TOML: {error}") from error
+    except ValidationError as error:
+        raise BadInput(f"the catalogue file {file} is wrong: {_describe(error)}") from error
+
+
+def _read_text(file: Traversable) -> str:
+    with file.open("rb") as stream:
+        data = stream.read(FILE_BYTES_MAX + 1)
+    if len(data) > FILE_BYTES_MAX:
+        raise BadInput(f"the catalogue file {file} is larger than {FILE_BYTES_MAX} bytes")
+    return data.decode()
+
+
+def _describe(error: ValidationError) -> str:
+    """`field`: what is wrong with it (value), for each field."""
+    return "; ".join(
+        f"`{'.'.join(map(str, item['loc'])) or 'file'}`: {item['msg'].removeprefix('Value error, ')}"
+        + (f" (it has {str(item['input'])[:80]!r})" if item["type"] != "missing" else "")
+        for item in error.errors(include_url=False)
+    )
+
+
+def _check_stacks(catalog: Catalog) -> None:
+    named = [(f"chip {chip.id!r}", chip.stack) for chip in catalog.chips.values()]
+    named += [(f"engine {engine.id!r}", stack) for engine in catalog.engines.values() for stack in engine.stacks]
+    for who, stack in named:
+        if stack not in catalog.stacks:
+            known = ", ".join(catalog.stacks)
+            raise BadInput(f"{who} names the stack {stack!r}, which is not in the catalogue", remedy=f"stacks: {known}")

@@ -1,0 +1,75 @@
+"""llama.cpp: a replica -> how to start it, as the bundled library or as a `llama-server` program. Pure."""
+
+from typing import Final
+
+from alliage.engines.launch import LaunchSpec
+from alliage.fleet.replicas import Replica
+
+BUNDLED: Final = "bundled"
+HTTP_THREADS_SPARE: Final = 512
+"""As in the bundled launcher: requests that wait for a slot hold a thread each, and /health must still answer."""
+READY_BASE_S: Final = 120.0
+LOAD_BYTES_PER_S: Final = 50_000_000
+"""A slow disk; it only makes the time after which a start counts as failed longer for larger models."""
+
+
+def launch_spec(
+    replica: Replica,
+    *,
+    model_path: str,
+    alias: str,
+    program: str,
+    python: str,
+    host: str,
+    port: int,
+    key: str,
+    embed: bool,
+) -> LaunchSpec:
+    """How to start `replica` on the file `model_path`.
+
+    `program` is `bundled` (then `python` runs the launcher) or the path of a `llama-server`.
+    """
+    recipe = replica.recipe
+    slots, context = recipe.concurrency, recipe.context_tokens * recipe.concurrency
+    where = ("--model", model_path, "--alias", alias, "--host", host, "--port", str(port))
+    if program == BUNDLED:
+        argv, environment = _bundled(python, where, slots, context, recipe.cores, embed=embed), _bundled_secret(key)
+    else:
+        argv, environment = _program(program, where, slots, context, recipe.cores, embed=embed), _program_settings(key)
+    return LaunchSpec(
+        argv=argv,
+        environment=environment,
+        cores=tuple(core for binding in replica.bindings for core in binding.cores),
+        host=host,
+        port=port,
+        ready_path="/health",
+        ready_within_s=READY_BASE_S + recipe.memory_bytes // LOAD_BYTES_PER_S,
+    )
+
+
+def _bundled(
+    python: str, where: tuple[str, ...], slots: int, context: int, cores: int, *, embed: bool
+) -> tuple[str, ...]:
+    sizes = ("--slots", str(slots), "--context", str(context), "--threads", str(max(cores, 1)))
+    module = (python, "-m", "alliage.runtimes.llama_server")
+    return (*module, *where, *sizes, *(("--embed",) if embed else ()))
+
+
+def _bundled_secret(key: str) -> dict[str, str]:
+    return {"ALLIAGE_REPLICA_KEY": key}
+
+
+def _program(
+    program: str, where: tuple[str, ...], slots: int, context: int, cores: int, *, embed: bool
+) -> tuple[str, ...]:
+    threads = str(max(cores, 1))
+    sizes = ("--parallel", str(slots), "--ctx-size", str(context), "--threads", threads, "--threads-batch", threads)
+    http = ("--threads-http", str(slots + HTTP_THREADS_SPARE), "--metrics", "--slots")
+    batch = str(context // slots)
+    pooled = ("--embeddings", "--batch-size", batch, "--ubatch-size", batch) if embed else ()
+    return (program, *where, *sizes, *http, "--cont-batching", "--jinja", *pooled)
+
+
+def _program_settings(key: str) -> dict[str, str]:
+    """By environment: the key, which must not be seen, and what an older program may not know and then ignores."""
+    return {"LLAMA_API_KEY": key, "LLAMA_ARG_CACHE_RAM": "0", "LLAMA_ARG_FIT": "off"}

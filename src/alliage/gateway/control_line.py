@@ -1,0 +1,108 @@
+"""The gateway's line to control: takes tables, reports counts, dials again when control is away."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from alliage.errors import LinkError
+from alliage.fleet.ids import ReplicaId
+from alliage.gateway.door import Door
+from alliage.link.line import DialledLine, dial
+from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewTable, Refused
+
+_log: Final = structlog.get_logger("alliage.gateway")
+_EMPTIED_DELAY_S: Final = 0.05
+"""A busy gateway's replicas become empty thousands of times a second: reports of that are put together."""
+
+
+class ControlLine:
+    """Keeps a line to control for as long as `run` runs; the door's reporter."""
+
+    def __init__(self, door: Door, path: Path, name: str) -> None:
+        self._door = door
+        self._path = path
+        self._name = name
+        self._line: DialledLine | None = None
+        self._due: asyncio.TimerHandle | None = None
+
+    def table_taken(self) -> None:
+        """Tell at once: control waits for it before it lets a replica go."""
+        self._report()
+
+    def emptied(self, replica: ReplicaId) -> None:
+        """Tell at once of a replica that gets no more requests, else soon."""
+        if not self._door.knows_replica(replica):
+            self._report()
+        elif self._due is None and self._line is not None:
+            self._due = self._door.loop.call_later(_EMPTIED_DELAY_S, self._report)
+
+    def _report(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        table = self._door.table
+        if self._line is None or table is None:
+            return
+        try:
+            self._line.send(GatewayReport(table_version=table.version, in_flight=dict(self._door.flights.counts)))
+        except LinkError as error:
+            self._lost(str(error))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        limits = self._door.limits
+        wait_s, told = limits.redial_min_s, False
+        try:
+            while True:
+                try:
+                    line = await dial(self._path)
+                except LinkError as error:
+                    if not told:
+                        _log.warning("control is away; the last table is kept", why=str(error))
+                        told = True
+                else:
+                    if await self._talk(line):
+                        wait_s, told = limits.redial_min_s, False
+                await asyncio.sleep(wait_s)
+                wait_s = min(wait_s * 2, limits.redial_max_s)
+        finally:
+            self._lost("the gateway stops")
+
+    async def _talk(self, line: DialledLine) -> bool:
+        """Until the line ends; whether control gave a table."""
+        beat = asyncio.create_task(self._beat())
+        served = False
+        try:
+            line.send(GatewayHello(protocol=PROTOCOL, door=self._name))
+            self._line = line
+            self._door.control_connected = True
+            while (message := await line.receive()) is not None:
+                if isinstance(message, NewTable):
+                    served = True
+                    self._door.take_table(message.table)
+                elif isinstance(message, Refused):
+                    _log.error("control refuses this gateway", why=message.why)
+                    return False
+        except LinkError as error:
+            _log.warning("the line to control broke", why=str(error))
+        finally:
+            beat.cancel()
+            self._lost("")
+            line.close()
+        return served
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._door.limits.heartbeat_s)
+            self._report()
+
+    def _lost(self, why: str) -> None:
+        if self._line is not None and why:
+            _log.info("no line to control", why=why)
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+        self._line = None
+        self._door.control_connected = False

@@ -1,0 +1,165 @@
+"""What all connections of one gateway process share: the table, keys, pools, counters and who is waiting. No parsing, no answers."""
+
+import asyncio
+import hashlib
+import os
+from typing import Final, Protocol
+
+import structlog
+
+from alliage.fleet.ids import ReplicaId
+from alliage.fleet.routing import KeyEntry, RoutingTable
+from alliage.gateway import problems
+from alliage.gateway.flights import Flights
+from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.problems import Problem
+from alliage.gateway.stats import Stats
+from alliage.gateway.upstream import Pool
+
+_log: Final = structlog.get_logger("alliage.gateway")
+_REMEMBERED_MAX: Final = 4096
+
+
+class Held(Protocol):
+    """A request that waits for a table, or for a service that is starting."""
+
+    def wake(self) -> None:
+        """There is a new table: look again."""
+
+
+class Guest(Protocol):
+    """A client connection, as far as the door minds it."""
+
+    def sweep(self, now_s: float) -> None:
+        """Act on deadlines that have passed."""
+
+    def leave_if_idle(self) -> None:
+        """Close now if no request is in work, else after it."""
+
+    def abort(self) -> None:
+        """Close now, whatever is in work."""
+
+
+class Reporter(Protocol):
+    """Whoever tells control."""
+
+    def table_taken(self) -> None:
+        """The table was swapped."""
+
+    def emptied(self, replica: ReplicaId) -> None:
+        """The replica has no requests of this gateway any more."""
+
+
+class Door:
+    """Shared state of one gateway process; used on its event loop only."""
+
+    __slots__ = (
+        "_id_prefix", "_ids", "_remembered", "control_connected", "deserted", "draining", "flights", "guests", "held", "limits", "loop",
+        "now_s", "pools", "reporter", "stats", "table",
+    )  # fmt: skip
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits) -> None:
+        self.loop = loop
+        self.limits = limits
+        self.now_s = loop.time()
+        """The loop's clock as of the last sweep: good enough for deadlines, free on the data path."""
+        self.table: RoutingTable | None = None
+        self.pools: dict[ReplicaId, Pool] = {}
+        self.flights = Flights(self._emptied)
+        self.stats = Stats()
+        self.held: dict[Held, None] = {}
+        self.guests: set[Guest] = set()
+        self.draining = False
+        self.deserted = asyncio.Event()
+        """Draining, and the last guest has left."""
+        self.control_connected = False
+        self.reporter: Reporter | None = None
+        self._remembered: dict[bytes, KeyEntry] = {}
+        """Headers that were let in under this table, so that a key is not hashed for each request."""
+        self._id_prefix = os.urandom(5).hex().encode()
+        self._ids = 0
+
+    def next_id(self) -> bytes:
+        """A request id that no other gateway process gives."""
+        self._ids += 1
+        return b"req-%b-%x" % (self._id_prefix, self._ids)
+
+    def who(self, authorization: bytes | None) -> KeyEntry | Problem | None:
+        """Whose key this is, what is wrong with it, or None while there is no table to tell by."""
+        if authorization is None:
+            return problems.missing_key()
+        entry = self._remembered.get(authorization)
+        if entry is not None:
+            return entry
+        scheme, _, secret = authorization.partition(b" ")
+        secret = secret.strip()
+        if scheme.lower() != b"bearer" or not secret:
+            return problems.missing_key()
+        if self.table is None:
+            return None
+        entry = self.table.keys.get(hashlib.sha256(secret).hexdigest())
+        if entry is None:
+            return problems.wrong_key()
+        if len(self._remembered) >= _REMEMBERED_MAX:
+            self._remembered.clear()
+        self._remembered[authorization] = entry
+        return entry
+
+    def take_table(self, table: RoutingTable) -> None:
+        """Route by this table from now on. Answers that have begun go on where they are."""
+        wanted = {upstream.replica: upstream for route in table.routes.values() for upstream in route.upstreams}
+        for replica, pool in list(self.pools.items()):
+            if wanted.get(replica) != pool.upstream:
+                pool.close()
+                del self.pools[replica]
+        for replica, upstream in wanted.items():
+            if replica not in self.pools:
+                self.pools[replica] = Pool(upstream, self.loop, self.limits)
+        self.table = table
+        self._remembered.clear()
+        _log.info("table taken", version=table.version, services=len(table.routes), replicas=len(wanted))
+        waiting, self.held = self.held, {}
+        for held in waiting:
+            held.wake()
+        if self.reporter is not None:
+            self.reporter.table_taken()
+
+    def knows_replica(self, replica: ReplicaId) -> bool:
+        """Whether new requests may go there."""
+        return replica in self.pools
+
+    def sweep(self) -> None:
+        """Look at every deadline."""
+        self.now_s = self.loop.time()
+        for pool in self.pools.values():
+            pool.sweep(self.now_s)
+        for guest in list(self.guests):
+            guest.sweep(self.now_s)
+
+    def forget(self, guest: Guest) -> None:
+        """The guest's connection is closed."""
+        self.guests.discard(guest)
+        if self.draining and not self.guests:
+            self.deserted.set()
+
+    def drain(self) -> None:
+        """Answer what is in work and let everyone go; who waits for a service is told no."""
+        self.draining = True
+        waiting, self.held = self.held, {}
+        for held in waiting:
+            held.wake()
+        for guest in list(self.guests):
+            guest.leave_if_idle()
+        if not self.guests:
+            self.deserted.set()
+
+    def close(self) -> None:
+        """Cut off whoever is still there."""
+        for guest in list(self.guests):
+            guest.abort()
+        for pool in self.pools.values():
+            pool.close()
+
+    def _emptied(self, replica: ReplicaId) -> None:
+        if self.reporter is not None:
+            self.reporter.emptied(replica)

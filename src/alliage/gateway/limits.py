@@ -1,0 +1,67 @@
+"""Every limit of the gateway, with its default. Values only."""
+
+from dataclasses import dataclass, fields
+
+from alliage.errors import BadInput
+from alliage.units import KIB, MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewayLimits:
+    """Sizes in bytes, durations in seconds; raises BadInput for one that is not above zero."""
+
+    head_bytes_max: int = 32 * KIB
+    """A request line with its headers; above: 431."""
+    body_bytes_max: int = 32 * MIB
+    """A request body; above: 413."""
+    connections_max: int = 4096
+    """Client connections; above: 503 and closed."""
+    idle_s: float = 75.0
+    """How long a client connection may wait without a request."""
+    head_s: float = 15.0
+    """How long a request's head may take to come; then 408."""
+    body_stall_s: float = 60.0
+    """How long a request's body may bring nothing; then 408."""
+    send_stall_s: float = 120.0
+    """How long a client may leave its answer unread once the buffer is full; then it is cut off."""
+    linger_s: float = 2.0
+    """How long a closing connection is still read, so that its last answer is not lost to a reset."""
+    pipelined_bytes_max: int = 64 * KIB
+    """Bytes of later requests that are kept while one is in work; above: not read."""
+    write_high_bytes: int = 256 * KIB
+    """An engine is not read while its client has this much unsent."""
+    write_low_bytes: int = 64 * KIB
+    """It is read again when only this much is left."""
+    upstream_connect_s: float = 5.0
+    """How long an engine may take to accept a connection."""
+    upstream_head_s: float = 600.0
+    """How long an engine may take to begin its answer (CPU engines queue and are slow); then 504."""
+    upstream_stall_s: float = 600.0
+    """How long an answer that has begun may bring nothing."""
+    upstream_idle_s: float = 4.0
+    """How long an idle connection to an engine is kept; engines close theirs after 5 s."""
+    hold_s: float = 60.0
+    """How long a request waits for a service that is starting; then 503 with Retry-After."""
+    drain_s: float = 20.0
+    """How long requests in work may take to end after the stop; then they are cut off."""
+    redial_min_s: float = 0.1
+    """First wait before control is dialled again; doubles each time."""
+    redial_max_s: float = 2.0
+    """Longest wait before control is dialled again."""
+    heartbeat_s: float = 1.0
+    """Control hears from the gateway at least this often."""
+
+    def __post_init__(self) -> None:
+        for limit in fields(self):
+            value = getattr(self, limit.name)
+            if value <= 0:
+                raise BadInput(f"the gateway's limit {limit.name} is {value}", remedy="it must be above zero")
+
+    @property
+    def tick_s(self) -> float:
+        """How often deadlines are looked at: a quarter of the shortest, at most half a second."""
+        shortest = min(
+            self.idle_s, self.head_s, self.body_stall_s, self.send_stall_s, self.linger_s,
+            self.upstream_head_s, self.upstream_stall_s, self.upstream_idle_s, self.hold_s,
+        )  # fmt: skip
+        return min(0.5, max(0.01, shortest / 4))

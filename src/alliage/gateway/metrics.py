@@ -1,0 +1,81 @@
+"""The gateway's counters in Prometheus' text format, made when they are asked for."""
+
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from alliage.gateway.door import Door
+from alliage.gateway.stats import FIRST_BYTE_BUCKETS_S, ServiceStats
+
+CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+_EDGES: Final = (*(f"{edge:g}" for edge in FIRST_BYTE_BUCKETS_S), "+Inf")
+
+
+def exposition(door: Door) -> bytes:
+    """All metrics of this gateway process."""
+    registry = CollectorRegistry()
+    registry.register(_DoorCollector(door))
+    return generate_latest(registry)
+
+
+class _DoorCollector(Collector):
+    def __init__(self, door: Door) -> None:
+        self._door = door
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering need not collect."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family."""
+        yield from _by_service(self._door.stats.by_service)
+        yield from _now(self._door)
+
+
+def _by_service(stats: dict[str, ServiceStats]) -> Iterator[Metric]:
+    requests = CounterMetricFamily(
+        "alliage_gateway_requests",
+        "Requests answered, by service and status; 499: the client left. Service '': none of ours was named",
+        labels=["service", "status"],
+    )
+    streamed = CounterMetricFamily("alliage_gateway_streamed", "Answers that were streams", labels=["service"])
+    broken = CounterMetricFamily(
+        "alliage_gateway_broken", "Answers cut short because the engine failed after they had begun", labels=["service"]
+    )
+    retried = CounterMetricFamily("alliage_gateway_retried", "Requests given to a second replica", labels=["service"])
+    tokens = CounterMetricFamily("alliage_gateway_tokens", "Tokens as engines told", labels=["service", "kind"])
+    first_byte = HistogramMetricFamily(
+        "alliage_gateway_first_byte_seconds", "From the whole request to the answer's first byte", labels=["service"]
+    )
+    for service, one in stats.items():
+        for status, number in one.statuses.items():
+            requests.add_metric([service, str(status)], number)
+        if not service:
+            continue
+        streamed.add_metric([service], one.streamed)
+        broken.add_metric([service], one.broken)
+        retried.add_metric([service], one.retried)
+        tokens.add_metric([service, "prompt"], one.prompt_tokens)
+        tokens.add_metric([service, "completion"], one.completion_tokens)
+        buckets = list(zip(_EDGES, map(float, accumulate(one.first_byte_counts)), strict=True))
+        first_byte.add_metric([service], buckets=buckets, sum_value=one.first_byte_s_sum)
+    yield from (requests, streamed, broken, retried, tokens, first_byte)
+
+
+def _now(door: Door) -> Iterator[Metric]:
+    in_flight = GaugeMetricFamily(
+        "alliage_gateway_in_flight", "Requests that a replica is answering for this gateway", labels=["replica"]
+    )
+    for replica in door.pools.keys() | door.flights.counts.keys():
+        in_flight.add_metric([replica], door.flights.counts.get(replica, 0))
+    yield in_flight
+    yield GaugeMetricFamily("alliage_gateway_held", "Requests that wait for a service to start", value=len(door.held))
+    yield GaugeMetricFamily("alliage_gateway_connections", "Client connections now", value=len(door.guests))
+    version = -1 if door.table is None else door.table.version
+    yield GaugeMetricFamily("alliage_gateway_table_version", "Version of the routing table, -1 for none", value=version)
+    connected = int(door.control_connected)
+    yield GaugeMetricFamily("alliage_gateway_control_connected", "1 while the line to control is up", value=connected)

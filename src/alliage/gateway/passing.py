@@ -1,0 +1,103 @@
+"""An engine's answer as the client gets it: head, framing, the usage taken note of. Bytes in, bytes out."""
+
+from typing import Final
+
+from alliage.gateway import problems, wire
+from alliage.gateway.body import Ask, read_usage
+from alliage.gateway.request import Endpoint, Request
+from alliage.gateway.sse import UsageTap
+from alliage.gateway.upstream import UpstreamConnection
+from alliage.units import MIB
+
+_EVENT_STREAM: Final = b"text/event-stream"
+_USAGE_BODY_BYTES_MAX: Final = MIB
+"""A larger JSON answer is not kept to read its usage."""
+
+
+class Passing:
+    """One answer that has begun. `keep` is whether the client's connection may be used after it."""
+
+    __slots__ = ("_chunked", "_kept_bytes", "_model", "_pieces", "_tap", "head", "keep", "status")
+
+    def __init__(
+        self, connection: UpstreamConnection, request: Request, endpoint: Endpoint, ask: Ask, *, keep: bool
+    ) -> None:
+        self._model = ask.model
+        self._tap: UsageTap | None = None
+        self._pieces: list[bytes] | None = None
+        self._kept_bytes = 0
+        self._chunked = False
+        self.keep = keep
+        self.status = status = connection.status
+        kind = connection.header(b"content-type") or b"application/octet-stream"
+        length = connection.header(b"content-length")
+        encoding = connection.header(b"content-encoding")
+        if kind.startswith(_EVENT_STREAM):
+            length = None  # it may change
+            if encoding is None:
+                self._tap = UsageTap(remove=endpoint.streams and not ask.wants_usage)
+        elif status == 200 and encoding is None:
+            self._pieces = []
+        if length is not None:
+            framing = b"Content-Length: %b\r\n" % length
+        elif status in {204, 304}:
+            framing = b""
+        elif request.old:
+            framing = b""
+            self.keep = False
+        else:
+            framing = b"Transfer-Encoding: chunked\r\n"
+            self._chunked = True
+        self.head = b"%bContent-Type: %b\r\n%bX-Request-Id: %b\r\n%b%b\r\n" % (
+            wire.status_line(status), kind, framing, request.id, wire.connection_header(keep=self.keep, old=request.old),
+            b"" if encoding is None else b"Content-Encoding: %b\r\n" % encoding,
+        )  # fmt: skip
+
+    @property
+    def streams(self) -> bool:
+        """Whether it is an event stream."""
+        return self._tap is not None
+
+    def take(self, body: bytes, complete: bool) -> bytes:  # noqa: FBT001  # data path
+        """What goes to the client for this piece of the engine's body; the head goes with the first."""
+        tap = self._tap
+        if tap is not None:
+            body = tap.feed(body)
+            if complete:
+                body += tap.finish()
+        elif self._pieces is not None:
+            self._keep_for_usage(body)
+        if self._chunked:
+            out = b"%b%x\r\n%b\r\n" % (self.head, len(body), body) if body else self.head
+            if complete:
+                out += wire.LAST_CHUNK
+        else:
+            out = self.head + body
+        self.head = b""
+        return out
+
+    def break_off(self, why: str) -> bytes | None:
+        """The end of a stream whose engine failed: an error event; None where only closing can tell."""
+        if self._tap is None:
+            return None
+        event = b"data: %b\n\n" % problems.upstream_failed(self._model, why).body()
+        if self._tap.inside:
+            event = b"\n\n" + event
+        return wire.chunk(event) + wire.LAST_CHUNK if self._chunked else event
+
+    def tokens(self) -> tuple[int, int]:
+        """Prompt and completion tokens as the engine told them, zeros where it did not."""
+        if self._tap is not None:
+            return self._tap.prompt_tokens, self._tap.completion_tokens
+        pieces = self._pieces
+        if not pieces:
+            return 0, 0
+        return read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def _keep_for_usage(self, body: bytes) -> None:
+        pieces = self._pieces
+        if pieces is not None and body:
+            pieces.append(body)
+            self._kept_bytes += len(body)
+            if self._kept_bytes > _USAGE_BODY_BYTES_MAX:
+                self._pieces = None

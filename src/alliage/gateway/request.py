@@ -1,0 +1,129 @@
+"""One request as it was parsed, the endpoints there are, and the checks that need nothing but the head."""
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+from urllib.parse import unquote
+
+import httptools
+
+from alliage.catalog.records import Task
+from alliage.fleet.routing import KeyEntry
+from alliage.gateway import problems
+from alliage.gateway.problems import Problem
+
+
+class Action(Enum):
+    """What an endpoint does."""
+
+    HEALTH = auto()
+    METRICS = auto()
+    MODELS = auto()
+    MODEL = auto()
+    RELAY = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A path, its one method, and for relayed ones the task that a model must have."""
+
+    path: bytes
+    method: bytes
+    action: Action
+    task: Task | None = None
+    streams: bool = False
+    """Whether `stream_options` has a meaning here."""
+
+
+_MODEL_PREFIX: Final = b"/v1/models/"
+_MODEL: Final = Endpoint(path=_MODEL_PREFIX, method=b"GET", action=Action.MODEL)
+_ENDPOINTS: Final = {
+    endpoint.path: endpoint
+    for endpoint in (
+        Endpoint(path=b"/v1/chat/completions", method=b"POST", action=Action.RELAY, task=Task.CHAT, streams=True),
+        Endpoint(path=b"/v1/completions", method=b"POST", action=Action.RELAY, task=Task.CHAT, streams=True),
+        Endpoint(path=b"/v1/embeddings", method=b"POST", action=Action.RELAY, task=Task.EMBED),
+        Endpoint(path=b"/v1/models", method=b"GET", action=Action.MODELS),
+        Endpoint(path=b"/health", method=b"GET", action=Action.HEALTH),
+        Endpoint(path=b"/metrics", method=b"GET", action=Action.METRICS),
+    )
+}
+_SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+class Request:
+    """Mutable while it is parsed: `body` is whole only when the message is. Header names are in lower case."""
+
+    __slots__ = ("body", "endpoint", "entry", "headers", "id", "keep", "method", "path", "problem", "version")
+
+    def __init__(self, method: bytes, target: bytes, version: str, headers: dict[bytes, bytes], *, keep: bool) -> None:
+        self.method = method
+        self.path = target
+        self.version = version
+        self.headers = headers
+        self.keep = keep
+        self.body = b""
+        self.id = b""
+        self.endpoint: Endpoint | None = None
+        self.entry: KeyEntry | None = None
+        self.problem: Problem | None = None
+
+    @property
+    def old(self) -> bool:
+        """Whether it is HTTP/1.0: no chunked answers, closes unless told otherwise."""
+        return self.version == "1.0"
+
+
+def model_named(path: bytes) -> str:
+    """The model's name in `/v1/models/NAME`."""
+    return unquote(path[len(_MODEL_PREFIX) :].decode("ascii", "replace"))
+
+
+def sane_id(given: bytes | None) -> bytes | None:
+    """A client's request id if it is one that may be repeated in headers and logs."""
+    return given if given is not None and _SANE_ID.fullmatch(given) else None
+
+
+def check_head(request: Request, body_bytes_max: int) -> Problem | None:
+    """Finds the endpoint; the problem of version, framing, path, method or announced size, if there is one."""
+    bad = _check_framing(request)
+    if bad is not None:
+        return bad
+    endpoint = _ENDPOINTS.get(request.path) or _find(request)
+    if endpoint is None:
+        return problems.no_such_path(request.path.decode("latin-1"))
+    if request.method != endpoint.method:
+        return problems.wrong_method(request.method.decode(), endpoint.path.decode(), endpoint.method.decode())
+    request.endpoint = endpoint
+    if int(request.headers.get(b"content-length", 0)) > body_bytes_max:
+        return problems.body_too_large(body_bytes_max)
+    encoding = request.headers.get(b"content-encoding", b"identity")
+    return None if encoding == b"identity" else problems.encoded_body(encoding.decode("latin-1"))
+
+
+def _check_framing(request: Request) -> Problem | None:
+    """What the parser lets through and we do not."""
+    if request.version == "1.1":
+        if b"host" not in request.headers:
+            return problems.bad_http("the Host header is missing")
+    elif request.version != "1.0":
+        return problems.bad_version(request.version)
+    coding = request.headers.get(b"transfer-encoding")
+    if coding is not None and (request.version == "1.0" or coding.lower() != b"chunked"):
+        return problems.bad_http(f"the transfer encoding {coding.decode('latin-1')[:50]!r} is not taken")
+    return None
+
+
+def _find(request: Request) -> Endpoint | None:
+    """The endpoint of a target that is more than its path: with a query, absolute, or with a model's name."""
+    path = request.path.partition(b"?")[0]
+    if not path.startswith(b"/"):
+        try:
+            path = httptools.parse_url(request.path).path or b"/"
+        except httptools.HttpParserInvalidURLError:
+            return None
+    request.path = path
+    if path.startswith(_MODEL_PREFIX) and len(path) > len(_MODEL_PREFIX):
+        return _MODEL
+    return _ENDPOINTS.get(path)

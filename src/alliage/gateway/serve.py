@@ -1,0 +1,67 @@
+"""The gateway process's life: accept, keep the line to control, sweep deadlines, drain and leave."""
+
+import asyncio
+import socket
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from alliage.gateway.client import ClientConnection
+from alliage.gateway.control_line import ControlLine
+from alliage.gateway.door import Door
+from alliage.gateway.limits import GatewayLimits
+
+_log: Final = structlog.get_logger("alliage.gateway")
+_BACKLOG: Final = 1024
+
+
+async def serve(*, sock: socket.socket, control: Path, limits: GatewayLimits, stop: asyncio.Event, door: str) -> None:
+    """Serve the OpenAI API on a listening TCP socket until `stop`, then drain for at most `limits.drain_s` seconds.
+
+    `control` is the Unix socket that control listens on, `door` this gateway's name there. Meant for a uvloop loop.
+    Owns `sock` and closes it.
+    """
+    loop = asyncio.get_running_loop()
+    shared = Door(loop, limits)
+    shared.reporter = line = ControlLine(shared, control, door)
+    server = await loop.create_server(lambda: ClientConnection(shared), sock=sock, backlog=_BACKLOG)
+    talking = asyncio.create_task(line.run())
+    sweeping = asyncio.create_task(_sweep(shared))
+    _log.info("gateway open", address=sock.getsockname() if sock.fileno() >= 0 else "", door=door)
+    try:
+        await _first_of(stop, talking, sweeping)
+    finally:
+        server.close()
+        await _drain(shared)
+        for task in (talking, sweeping):
+            task.cancel()
+        await asyncio.gather(talking, sweeping, return_exceptions=True)
+        shared.close()
+        _log.info("gateway closed", door=door)
+
+
+async def _first_of(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
+    """Wait for `stop`; a task that ends before is a bug and is raised."""
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((stopping, *tasks), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+    for task in tasks:
+        if task.done():
+            task.result()
+
+
+async def _sweep(door: Door) -> None:
+    while True:
+        await asyncio.sleep(door.limits.tick_s)
+        door.sweep()
+
+
+async def _drain(door: Door) -> None:
+    """Let requests in work end."""
+    door.drain()
+    with suppress(TimeoutError):
+        await asyncio.wait_for(door.deserted.wait(), door.limits.drain_s)

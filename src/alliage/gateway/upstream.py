@@ -1,0 +1,260 @@
+"""Connections to engines: one response parser each, kept alive in a pool per replica. Knows nothing of clients."""
+
+import asyncio
+from typing import Final, Protocol, cast
+
+import httptools
+
+from alliage.fleet.routing import Upstream
+from alliage.gateway.limits import GatewayLimits
+
+_NO_PIECES: Final = b""
+
+
+class Listener(Protocol):
+    """Whoever asked. Exactly one of `connected` and `unreachable` follows an opening; `lost` is the last call."""
+
+    def connected(self, connection: "UpstreamConnection") -> None:
+        """A fresh connection is there; ask on it or close it."""
+
+    def unreachable(self, why: str) -> None:
+        """No connection could be made."""
+
+    def relay(self, connection: "UpstreamConnection", body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
+        """One read's worth of the answer, once its head is complete."""
+
+    def lost(self, connection: "UpstreamConnection", why: str) -> None:
+        """The connection broke before the answer was complete."""
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """One connection; it answers one listener at a time. `headers` keep the engine's spelling of names."""
+
+    __slots__ = (
+        "_head_done", "_headers", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
+        "complete", "heard", "idle_since_s", "on_body", "on_header", "status", "uses",
+    )  # fmt: skip
+
+    def __init__(self, pool: "Pool") -> None:
+        self._pool = pool
+        self._transport: asyncio.Transport | None = None
+        self._listener: Listener | None = None
+        self._headers: dict[bytes, bytes] = {}
+        self._pieces: list[bytes] = []
+        self.on_header = self._headers.__setitem__  # bound methods of C types: no Python frame a header or piece
+        self.on_body = self._pieces.append
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._head_done = False
+        self._kept_pieces = 0
+        self._keep = False
+        self._paused = False
+        self.complete = False
+        self.heard = False
+        """Whether any byte of the present answer has come."""
+        self.status = 0
+        self.uses = 0
+        self.idle_since_s = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The engine accepted."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's do not inherit from it
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may be asked on."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def ask(self, listener: Listener, payload: bytes) -> None:
+        """Send a whole request; the answer goes to `listener`."""
+        self._listener = listener
+        self._head_done = self._keep = self.complete = self.heard = False
+        self.uses += 1
+        if self._transport is not None:
+            self._transport.write(payload)
+
+    def header(self, name: bytes) -> bytes | None:
+        """A header of the answer by its name in lower case."""
+        for given, value in self._headers.items():
+            if given.lower() == name:
+                return value
+        return None
+
+    def on_headers_complete(self) -> None:
+        """Called by the parser."""
+        parser = self._parser
+        if self.complete or parser is None:  # a second answer that nobody asked for
+            self._keep = False
+            return
+        self.status = parser.get_status_code()
+        if self.status >= 200:
+            self._head_done = True
+        else:  # 100 Continue and its like: the answer proper follows
+            self._headers.clear()
+
+    def on_message_complete(self) -> None:
+        """Called by the parser."""
+        if self._head_done and not self.complete and self._parser is not None:
+            self.complete = True
+            self._kept_pieces = len(self._pieces)
+            self._keep = self._parser.should_keep_alive()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came and hand it on in one call."""
+        listener = self._listener
+        if listener is None or self._parser is None:
+            self.drop()
+            return
+        self.heard = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise
+        except httptools.HttpParserError as error:
+            if not self.complete:
+                self._fail(f"what it answered is not HTTP ({error})")
+                return
+            self._keep = False
+        if not self._head_done:
+            return
+        pieces = self._pieces
+        if self.complete:
+            del pieces[self._kept_pieces :]
+        if not pieces:
+            body = _NO_PIECES
+        elif len(pieces) == 1:
+            body = pieces[0]
+        else:
+            body = b"".join(pieces)
+        pieces.clear()
+        listener.relay(self, body, self.complete)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The engine closed, or we did."""
+        self._parser = None
+        self._pool.forget(self)
+        listener = self._listener
+        if listener is None or self.complete:
+            return
+        if exc is None and self._head_done and not self._has_length():
+            self.complete = True
+            listener.relay(self, _NO_PIECES, True)
+            return
+        self._fail("it closed the connection" if exc is None else f"the connection broke ({exc})")
+
+    def _has_length(self) -> bool:
+        return self.header(b"content-length") is not None or self.header(b"transfer-encoding") is not None
+
+    def _fail(self, why: str) -> None:
+        listener = self._listener
+        self.drop()
+        if listener is not None:
+            listener.lost(self, why)
+
+    def pause(self) -> None:
+        """Stop reading: whoever is behind the listener does not read either."""
+        if not self._paused and self.usable and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused and self.usable and self._transport is not None:
+            self._transport.resume_reading()
+        self._paused = False
+
+    def release(self) -> None:
+        """The answer was taken whole: keep the connection for the next request if the engine will."""
+        self._listener = None
+        self._headers.clear()
+        self.resume()
+        if self._keep and self.usable:
+            self._pool.put(self)
+        else:
+            self.drop()
+
+    def drop(self) -> None:
+        """Close at once; the listener hears nothing more. An engine takes this as cancelling the request."""
+        self._listener = None
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class Pool:
+    """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
+
+    __slots__ = ("_closed", "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "upstream")
+
+    def __init__(self, upstream: Upstream, loop: asyncio.AbstractEventLoop, limits: GatewayLimits) -> None:
+        self.upstream = upstream
+        self._loop = loop
+        self._limits = limits
+        self._idle: list[UpstreamConnection] = []
+        self._heads: dict[bytes, bytes] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._now_s = loop.time()
+
+    def head(self, path: bytes) -> bytes:
+        """The part of a request's head that is the same for all requests to this path."""
+        head = self._heads.get(path)
+        if head is None:
+            host = f"[{self.upstream.host}]" if ":" in self.upstream.host else self.upstream.host
+            head = self._heads[path] = (
+                b"POST %b HTTP/1.1\r\nHost: %b:%d\r\nAuthorization: Bearer %b\r\nContent-Type: application/json\r\n"
+                % (path, host.encode(), self.upstream.port, self.upstream.key.encode())
+            )
+        return head
+
+    def take(self) -> UpstreamConnection | None:
+        """An idle connection, or None: then `open` one."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable:
+                return connection
+        return None
+
+    def put(self, connection: UpstreamConnection) -> None:
+        """Keep an idle connection, but no more than the engine has slots: an engine may hold a thread for each."""
+        if self._closed or len(self._idle) >= max(self.upstream.concurrency, 1):
+            connection.drop()
+            return
+        connection.idle_since_s = self._now_s
+        self._idle.append(connection)
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """It is closed."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def open(self, listener: Listener) -> None:
+        """Connect; the listener is told how it went."""
+        task = self._loop.create_task(self._open(listener))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _open(self, listener: Listener) -> None:
+        upstream, limit_s = self.upstream, self._limits.upstream_connect_s
+        try:
+            async with asyncio.timeout(limit_s):
+                _, connection = await self._loop.create_connection(
+                    lambda: UpstreamConnection(self), upstream.host, upstream.port
+                )
+        except TimeoutError:
+            listener.unreachable(f"it did not accept a connection within {limit_s:g} s")
+        except OSError as error:
+            listener.unreachable(f"it cannot be reached ({error.strerror or error})")
+        else:
+            listener.connected(connection)
+
+    def sweep(self, now_s: float) -> None:
+        """Close what has been idle too long."""
+        self._now_s = now_s
+        oldest_s = now_s - self._limits.upstream_idle_s
+        while self._idle and self._idle[0].idle_since_s < oldest_s:
+            self._idle.pop(0).drop()
+
+    def close(self) -> None:
+        """Drop what is idle now, and what is in use when it is given back."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().drop()

@@ -1,0 +1,44 @@
+"""Bytes of HTTP/1.1 answers. Pure functions of their arguments."""
+
+from http import HTTPStatus
+from typing import Final
+
+from alliage.gateway.problems import Problem
+
+JSON: Final = b"application/json"
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK: Final = b"0\r\n\r\n"
+
+_STATUS_LINES: Final = {int(status): b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
+
+
+def status_line(status: int) -> bytes:
+    """`HTTP/1.1 200 OK` and its line end, also for numbers that have no name."""
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown\r\n" % status
+
+
+def connection_header(*, keep: bool, old: bool) -> bytes:
+    """The Connection header, where one is needed; `old` for HTTP/1.0, which closes unless told otherwise."""
+    if not keep:
+        return b"Connection: close\r\n"
+    return b"Connection: keep-alive\r\n" if old else b""
+
+
+def answer(status: int, body: bytes, *, kind: bytes, request_id: bytes, connection: bytes, extra: bytes = b"") -> bytes:
+    """A whole answer of known length; `connection` and `extra` are complete header lines."""
+    return b"%bContent-Type: %b\r\nContent-Length: %d\r\nX-Request-Id: %b\r\n%b%b\r\n%b" % (
+        status_line(status), kind, len(body), request_id, connection, extra, body,
+    )  # fmt: skip
+
+
+def refusal(problem: Problem, *, request_id: bytes, connection: bytes, bodyless: bool = False) -> bytes:
+    """A problem as a whole answer; `bodyless` for HEAD."""
+    whole = answer(
+        problem.status, problem.body(), kind=JSON, request_id=request_id, connection=connection, extra=problem.headers
+    )
+    return whole[: whole.index(b"\r\n\r\n") + 4] if bodyless else whole
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body; nothing for nothing, because an empty chunk would end the body."""
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""

@@ -1,0 +1,86 @@
+"""Control's side of the gateways: the newest table to each, and what each last said. It decides nothing."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from alliage.control.observed import DoorReport
+from alliage.errors import LinkError
+from alliage.fleet.routing import RoutingTable
+from alliage.link.line import AnsweredLine
+from alliage.link.messages import GatewayHello, GatewayReport, NewTable, ToControl
+
+_log = structlog.get_logger(__name__)
+
+
+class DoorHub:
+    """The gateways as `control.ports.Doors`. `on_change` is called when one says something new, comes or goes."""
+
+    def __init__(self, *, on_change: Callable[[], None], monotonic_s: Callable[[], float] = time.monotonic) -> None:
+        self._on_change = on_change
+        self._monotonic_s = monotonic_s
+        self._lines: dict[str, AnsweredLine] = {}
+        self._reports: dict[str, DoorReport] = {}
+        self._table: RoutingTable | None = None
+
+    async def answer(self, hello: GatewayHello, line: AnsweredLine) -> None:
+        """Serve one gateway's line to its end. A later line of the same door takes its place."""
+        door = hello.door
+        if (before := self._lines.get(door)) is not None:
+            before.close()
+            self._reports.pop(door, None)
+        self._lines[door] = line
+        self._give_table(door)
+        try:
+            while (message := await line.receive()) is not None:
+                self._hear(door, line, message)
+        except LinkError as error:
+            _log.warning("a gateway's line broke", door=door, error=str(error))
+        finally:
+            self._lose(door, line)
+
+    def push(self, table: RoutingTable) -> None:
+        """Give every door the table, and keep it for those that come."""
+        self._table = table
+        for door in tuple(self._lines):
+            self._give_table(door)
+
+    def observe(self) -> tuple[DoorReport, ...]:
+        """The last report of each gateway that is connected now and has reported."""
+        return tuple(self._reports.values())
+
+    def _give_table(self, door: str) -> None:
+        if self._table is None:
+            return
+        try:
+            self._lines[door].send(NewTable(table=self._table))
+        except LinkError as error:
+            _log.warning("a table was not sent", door=door, error=str(error))
+
+    def _hear(self, door: str, line: AnsweredLine, message: ToControl) -> None:
+        if not isinstance(message, GatewayReport):
+            raise LinkError(f"a gateway said {type(message).__name__}")
+        if self._lines.get(door) is not line:
+            return
+        before = self._reports.get(door)
+        report = DoorReport(
+            door=door,
+            table_version=message.table_version,
+            in_flight=message.in_flight,
+            heard_s=self._monotonic_s(),
+        )
+        self._reports[door] = report
+        if before is None or _news(before) != _news(report):
+            self._on_change()
+
+    def _lose(self, door: str, line: AnsweredLine) -> None:
+        if self._lines.get(door) is line:
+            del self._lines[door]
+            self._reports.pop(door, None)
+            self._on_change()
+
+
+def _news(report: DoorReport) -> tuple[object, ...]:
+    """The loop wants to know which table a door works by and which replicas are idle there, not each count."""
+    return report.table_version, frozenset(name for name, count in report.in_flight.items() if count)

@@ -1,0 +1,236 @@
+"""The agent's process: dials control, obeys Start and Stop, reports all it keeps, and adopts what an agent before it left."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Final, assert_never
+
+import structlog
+
+from alliage.catalog.records import Chip
+from alliage.control.actions import StartReplica, StopReplica
+from alliage.control.observed import EngineState, ReplicaReport
+from alliage.errors import AlliageError, LinkError
+from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.nodes import Node
+from alliage.link.line import DialledLine, dial
+from alliage.link.messages import (
+    PROTOCOL,
+    AgentHello,
+    AgentReport,
+    FromControl,
+    LeaveLog,
+    LogPiece,
+    NewTable,
+    ReadLog,
+    Refused,
+    Start,
+    Stop,
+)
+from alliage.runtimes.detect import detect_node, free_bytes
+from alliage.runtimes.folders import ReplicaFolder, folder_of, kept_folders, prune_folders
+from alliage.runtimes.keeper import Keeper, Place, Weights
+from alliage.runtimes.logs import read_log
+from alliage.runtimes.settings import AgentSettings
+
+_log = structlog.get_logger(__name__)
+_END_SPARE_S: Final = 5.0
+"""Beyond the grace, for the kill and the last words."""
+
+
+async def run_agent(
+    *,
+    control: Path,
+    home: Path,
+    node: NodeId,
+    site: str,
+    chips: Iterable[Chip],
+    weights: Weights,
+    settings: AgentSettings,
+    stop: asyncio.Event,
+    leave: asyncio.Event | None = None,
+) -> None:
+    """Be this node's agent until `stop` (engines end, unless `settings.leave_engines`) or `leave` (they stay).
+
+    `control` is the path of control's socket, `home` is $ALLIAGE_HOME. Engines that stay are adopted by the next
+    agent of the home, or end after `settings.claim_s`.
+    """
+    agent = _Agent(home, detect_node(node, site, chips, llama_server=settings.llama_server), weights, settings)
+    await agent.adopt()
+    talking = asyncio.create_task(agent.talk(control))
+    waits = [asyncio.create_task(event.wait()) for event in (stop, leave) if event is not None]
+    try:
+        await asyncio.wait((*waits, talking), return_when=asyncio.FIRST_COMPLETED)
+        if talking.done():
+            talking.result()  # a bug: it never ends by itself
+    finally:
+        for task in (*waits, talking):
+            task.cancel()
+        await asyncio.wait((*waits, talking))
+        await agent.end(leave_engines=settings.leave_engines or not stop.is_set())
+
+
+class _Agent:
+    def __init__(self, home: Path, node: Node, weights: Weights, settings: AgentSettings) -> None:
+        self._home = home
+        self._node = node
+        self._settings = settings
+        self._changed = asyncio.Event()
+        programs = {engine.engine: engine.program for engine in node.engines}
+        self._place = Place(home=home, weights=weights, programs=programs, settings=settings, changed=self._changed.set)
+        self._keepers: dict[ReplicaId, Keeper] = {}
+        self._told_stopped_s: dict[ReplicaId, float] = {}
+        self._readers: dict[int, asyncio.Task[None]] = {}
+
+    async def adopt(self) -> None:
+        """Find what the last agent left: what runs is kept, what ended is reported, the rest forgotten."""
+        await asyncio.gather(*(self._adopt(folder) for folder in kept_folders(self._home)))
+        prune_folders(self._home, self._settings.gone_folders)
+
+    async def _adopt(self, folder: ReplicaFolder) -> None:
+        spec = folder.spec()
+        if spec is None:
+            _log.warning("not adopted: written by another version", folder=str(folder.path))
+            return
+        keeper = Keeper(self._place, spec.replica)
+        if await keeper.adopt(spec):
+            self._keepers[spec.replica] = keeper
+            _log.info("adopted", replica=spec.replica, state=keeper.state)
+        else:
+            keeper.forget()
+
+    async def talk(self, control: Path) -> None:
+        """Dial control again and again and speak with it; never returns."""
+        settings = self._settings
+        wait_s = settings.redial_first_s
+        while True:
+            try:
+                line = await dial(control)
+            except LinkError:
+                wait_s = min(settings.redial_last_s, wait_s * 2)
+            else:
+                wait_s = settings.redial_last_s if await self._converse(line) else settings.redial_first_s
+            await asyncio.sleep(wait_s)
+
+    async def _converse(self, line: DialledLine) -> bool:
+        """Until the line breaks; whether control refused us."""
+        line.send(AgentHello(protocol=PROTOCOL, node=self._node))
+        reporting = asyncio.create_task(self._report(line))
+        reporting.add_done_callback(lambda _: line.close())  # a line without reports is of no use
+        try:
+            while (message := await line.receive()) is not None:
+                if isinstance(message, Refused):
+                    _log.error("control refused this agent", why=message.why)
+                    return True
+                self._obey(message, line)
+        except LinkError as error:
+            _log.warning("the line to control broke", error=str(error))
+        finally:
+            for task in (reporting, *self._readers.values()):
+                task.cancel()
+            line.close()
+        if reporting.done():
+            reporting.result()  # a bug
+        return False
+
+    async def _report(self, line: DialledLine) -> None:
+        """Tell all on each change, not faster than `report_gap_s`, and as the heartbeat."""
+        with contextlib.suppress(LinkError):
+            while True:
+                self._changed.clear()
+                line.send(self._whole_report())
+                self._drop_told()
+                await asyncio.sleep(self._settings.report_gap_s)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), self._settings.report_every_s)
+
+    def _whole_report(self) -> AgentReport:
+        replicas: dict[ReplicaId, ReplicaReport] = {name: keeper.report() for name, keeper in self._keepers.items()}
+        free = free_bytes()
+        return AgentReport(
+            node=self._node, free_bytes={device.id: free for device in self._node.devices}, replicas=replicas
+        )
+
+    def _drop_told(self) -> None:
+        """Forget replicas that were told to be stopped for long enough."""
+        now = time.monotonic()
+        for name, keeper in tuple(self._keepers.items()):
+            if keeper.state is not EngineState.STOPPED:
+                self._told_stopped_s.pop(name, None)
+            elif now - self._told_stopped_s.setdefault(name, now) > self._settings.stopped_told_s:
+                del self._keepers[name], self._told_stopped_s[name]
+                prune_folders(self._home, self._settings.gone_folders)
+
+    def _obey(self, message: FromControl, line: DialledLine) -> None:
+        try:
+            match message:
+                case Start(order=order):
+                    self._start(order)
+                case Stop(order=order):
+                    self._stop(order)
+                case ReadLog():
+                    self._read_log(message, line)
+                case LeaveLog(request=request):
+                    self._leave_log(request)
+                case NewTable() | Refused():
+                    _log.warning("not for an agent", message=type(message).__name__)
+                case _:
+                    assert_never(message)
+        except AlliageError as error:
+            _log.warning("an order was not followed", error=str(error))
+
+    def _start(self, order: StartReplica) -> None:
+        replica = order.replica.id
+        if replica not in self._keepers:
+            self._keepers[replica] = Keeper(self._place, replica)
+        self._keepers[replica].start(order)
+
+    def _stop(self, order: StopReplica) -> None:
+        if order.replica not in self._keepers:
+            self._keepers[order.replica] = Keeper(self._place, order.replica)
+        self._keepers[order.replica].stop(order.grace_s)
+        self._changed.set()
+
+    def _read_log(self, asked: ReadLog, line: DialledLine) -> None:
+        pieces = read_log(
+            folder_of(self._home, asked.replica).log_path,
+            lines=asked.lines,
+            follow=asked.follow,
+            is_over=lambda: self._is_gone(asked.replica),
+        )
+        task = asyncio.create_task(_send_log(line, asked.request, pieces))
+        self._readers[asked.request] = task
+        task.add_done_callback(lambda _: self._readers.pop(asked.request, None))
+
+    def _leave_log(self, request: int) -> None:
+        if (reader := self._readers.get(request)) is not None:
+            reader.cancel()
+
+    def _is_gone(self, replica: ReplicaId) -> bool:
+        keeper = self._keepers.get(replica)
+        return keeper is None or keeper.state is EngineState.STOPPED
+
+    async def end(self, *, leave_engines: bool) -> None:
+        """Leave: with the engines running, or ended within the grace."""
+        keepers = tuple(self._keepers.values())
+        if not leave_engines:
+            for keeper in keepers:
+                keeper.stop(self._settings.grace_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.grace_s + _END_SPARE_S):
+                    await asyncio.gather(*(keeper.settled() for keeper in keepers))
+        await asyncio.gather(*(keeper.leave() for keeper in keepers))
+
+
+async def _send_log(line: DialledLine, request: int, pieces: AsyncIterator[str]) -> None:
+    try:
+        async for text in pieces:
+            line.send(LogPiece(request=request, text=text, end=False))
+        line.send(LogPiece(request=request, text="", end=True))
+    except LinkError:
+        return
+    except (AlliageError, OSError) as error:
+        with contextlib.suppress(LinkError):
+            line.send(LogPiece(request=request, text="", end=True, error=str(error)))

@@ -1,0 +1,58 @@
+"""Reading /proc/cpuinfo and /proc/meminfo. Takes text, so that any machine's can be tried. Pure."""
+
+from dataclasses import dataclass
+from typing import Final
+
+TELLING_FLAGS: Final = (
+    "avx", "avx2", "f16c", "fma", "avx512f", "avx512bw", "avx512_vnni", "avx512_bf16", "avx512_fp16", "avx_vnni",
+    "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimddp", "i8mm", "bf16", "sve", "sve2",
+)  # fmt: skip
+"""Those that decide how fast an engine computes, in the order in which they are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpuInfo:
+    """`model` is "" and `flags` empty where the kernel does not tell; `sockets` is at least 1."""
+
+    model: str
+    sockets: int
+    flags: tuple[str, ...]
+
+
+def parse_cpuinfo(text: str) -> CpuInfo:
+    """What /proc/cpuinfo tells; unknown lines and missing fields are no error."""
+    fields: dict[str, str] = {}
+    sockets = set()
+    for line in text.splitlines():
+        name, colon, value = (part.strip() for part in line.partition(":"))
+        if not colon:
+            continue
+        fields.setdefault(name, value)
+        if name == "physical id":
+            sockets.add(value)
+    flags = set((fields.get("flags") or fields.get("Features") or "").split())
+    return CpuInfo(
+        model=" ".join(_model(fields).split()),
+        sockets=max(1, len(sockets)),
+        flags=tuple(flag for flag in TELLING_FLAGS if flag in flags),
+    )
+
+
+def _model(fields: dict[str, str]) -> str:
+    """Arm kernels give numbers only: implementer and part, as the Arm manuals list them (Main ID Register)."""
+    for name in ("model name", "Model", "Hardware", "cpu model"):
+        if fields.get(name):
+            return fields[name]
+    implementer, part = fields.get("CPU implementer"), fields.get("CPU part")
+    return f"Arm implementer {implementer} part {part}" if implementer and part else ""
+
+
+def parse_meminfo(text: str) -> dict[str, int]:
+    """/proc/meminfo in bytes: name -> size; lines without a size in kB are left out."""
+    sizes = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        number, _, unit = value.strip().partition(" ")
+        if unit == "kB" and number.isdigit():
+            sizes[name] = int(number) * 1024
+    return sizes

@@ -1,0 +1,106 @@
+"""What this machine is: its CPU as a device of a chip of the catalogue, and the engines it has. Facts, no decisions."""
+
+import importlib.metadata
+import importlib.util
+import math
+import os
+import platform
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from alliage.catalog.records import Chip
+from alliage.fleet.ids import DeviceId, NodeId
+from alliage.fleet.lifecycles import NodePhase
+from alliage.fleet.nodes import Device, EngineFound, Node
+from alliage.runtimes.cgroups import Limits, read_limits
+from alliage.runtimes.cpuinfo import CpuInfo, parse_cpuinfo, parse_meminfo
+from alliage.units import MIB, format_bytes
+
+RESERVE_BYTES_MIN: Final = 512 * MIB
+RESERVE_SHARE: Final = 0.05
+"""Left to the system and to Alliage itself: 5 % of the memory, 512 MiB at least."""
+LLAMA_CPP: Final = "llama.cpp"
+_log = structlog.get_logger(__name__)
+
+
+def detect_node(node: NodeId, site: str, chips: Iterable[Chip], *, llama_server: str = "") -> Node:
+    """This machine as `node`. No device where the catalogue has no chip for its CPU (then a warning is logged)."""
+    return Node(
+        id=node,
+        site=site,
+        phase=NodePhase.READY,
+        devices=_cpu_devices(node, chips),
+        engines=find_engines(llama_server),
+    )
+
+
+def free_bytes() -> int:
+    """Memory that engines could take now: what the kernel calls available, cut to what the control group has left."""
+    available = parse_meminfo(Path("/proc/meminfo").read_text()).get("MemAvailable", 0)
+    left = read_limits().memory_free_bytes
+    return available if left is None else min(available, left)
+
+
+def find_engines(llama_server: str) -> tuple[EngineFound, ...]:
+    """The engines here. `llama_server`: "" for the bundled llama.cpp, `path` to look on PATH, or a program's path."""
+    if llama_server:
+        program = shutil.which("llama-server" if llama_server == "path" else llama_server)
+        if program is not None:
+            return (EngineFound(engine=LLAMA_CPP, version="", program=program),)
+        _log.warning("the llama-server asked for is not there; the bundled llama.cpp serves", asked=llama_server)
+    if importlib.util.find_spec("xllamacpp") is None:
+        return ()
+    version = importlib.metadata.version("xllamacpp")
+    return (EngineFound(engine=LLAMA_CPP, version=version, program="bundled"),)
+
+
+def bindable_cores(allowed: Iterable[int], cpus: float | None) -> tuple[int, ...]:
+    """The core ids that may be bound: those allowed, no more than the quota of CPU time rounded up."""
+    cores = sorted(allowed)
+    return tuple(cores if cpus is None else cores[: max(1, math.ceil(cpus))])
+
+
+def bindable_bytes(total: int, limit: int | None) -> int:
+    """Memory for engines: the machine's or the control group's, less the reserve."""
+    size = total if limit is None else min(total, limit)
+    return max(0, size - max(RESERVE_BYTES_MIN, int(size * RESERVE_SHARE)))
+
+
+def _cpu_devices(node: NodeId, chips: Iterable[Chip]) -> tuple[Device, ...]:
+    machine = platform.machine()
+    chip = next((chip for chip in chips if machine in chip.machines), None)
+    if chip is None:
+        _log.warning("the catalogue has no chip for this machine's CPU", machine=machine)
+        return ()
+    limits = read_limits()
+    cpu = parse_cpuinfo(Path("/proc/cpuinfo").read_text())
+    total = parse_meminfo(Path("/proc/meminfo").read_text()).get("MemTotal", 0)
+    cores = bindable_cores(os.sched_getaffinity(0), limits.cpus)
+    device = Device(
+        id=DeviceId(f"{node}/cpu0"),
+        chip=chip.id,
+        cores=cores,
+        memory_bytes=bindable_bytes(total, limits.memory_bytes),
+        facts=_facts(cpu, machine, len(cores), total, limits),
+    )
+    return (device,)
+
+
+def _facts(cpu: CpuInfo, machine: str, cores: int, total: int, limits: Limits) -> dict[str, str]:
+    facts = {
+        "model": cpu.model or machine,
+        "cores": str(cores),
+        "sockets": str(cpu.sockets),
+        "memory": format_bytes(total),
+        "flags": " ".join(cpu.flags),
+        "os": f"{platform.system()} {platform.release()}",
+    }
+    if limits.cpus is not None:
+        facts["cpu quota"] = f"{limits.cpus:g} cores"
+    if limits.memory_bytes is not None:
+        facts["memory limit"] = format_bytes(limits.memory_bytes)
+    return facts

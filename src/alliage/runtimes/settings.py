@@ -1,0 +1,41 @@
+"""What may be set about an agent, with the defaults. Durations are monotonic seconds."""
+
+import sys
+from dataclasses import dataclass
+
+from alliage.units import MIB
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """`llama_server` is "" for the bundled llama.cpp, `path` for the `llama-server` on PATH, or the path of one."""
+
+    llama_server: str = ""
+    host: str = "127.0.0.1"
+    """Where engines listen."""
+    python: str = sys.executable
+    """Runs the bundled engines."""
+    leave_engines: bool = False
+    """Whether engines stay when the agent is told to stop (then the next agent adopts them)."""
+    grace_s: float = 10.0
+    """What an engine has to end by itself when the agent ends it."""
+    claim_s: float = 60.0
+    """An engine that no agent claimed for so long is gone."""
+    probe_every_s: float = 0.1
+    """While it starts."""
+    health_every_s: float = 2.0
+    health_timeout_s: float = 5.0
+    health_failures: int = 3
+    """In a row, until a replica counts as ill."""
+    log_bytes_max: int = 8 * MIB
+    log_files: int = 3
+    """Of each replica: so 24 MiB at most."""
+    gone_folders: int = 20
+    """Logs of that many replicas that are gone are kept."""
+    report_every_s: float = 1.0
+    report_gap_s: float = 0.1
+    """Changes nearer together are told together."""
+    stopped_told_s: float = 10.0
+    """How long a stopped replica stays in the reports once it was told."""
+    redial_first_s: float = 0.1
+    redial_last_s: float = 2.0

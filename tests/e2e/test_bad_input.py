@@ -1,0 +1,158 @@
+"""Each bad input ends in a clear message that names the value and the remedy."""
+
+import os
+import signal
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cloud import Cloud, a_cloud, eventually
+from tests.models.alphabet import write_alphabet
+
+pytestmark = pytest.mark.e2e
+
+
+def refused_up(cloud: Cloud, *arguments: str) -> str:
+    """What a failing `alliage up` prints; it must end by itself and leave nothing."""
+    cloud.up(*arguments, settled=False)
+    assert cloud.wait_end() != 0
+    assert cloud.pids() == {}
+    return cloud.output
+
+
+def test_port_in_use_is_named() -> None:
+    """Which port, and the option that changes it."""
+    with a_cloud() as cloud, socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        printed = refused_up(cloud, "--port", port)
+        assert port in printed
+        assert "--port" in printed
+
+
+def test_home_that_cannot_be_written_is_named() -> None:
+    """A file where a folder should be."""
+    with a_cloud() as cloud:
+        blocked = cloud.home / "file"
+        blocked.write_text("")
+        outside = Cloud(home=blocked / "home")
+        done = outside.run("up", check=False)
+        assert done.returncode == 1
+        assert str(blocked) in done.stderr
+        assert "--home" in done.stderr
+
+
+def test_two_ups_on_one_home_are_refused() -> None:
+    """The second names the first's pid and stops nothing."""
+    with a_cloud() as cloud:
+        cloud.up()
+        second = Cloud(home=cloud.home).run("up", "--port", "0", "--admin-port", "0", check=False)
+        assert second.returncode == 1
+        assert str(cloud.running["pid"]) in second.stderr
+        assert cloud.run("status").returncode == 0
+
+
+def test_database_of_a_newer_version_is_refused() -> None:
+    """A clear no from an older version, and the file is left as it is."""
+    with a_cloud() as cloud:
+        cloud.up()
+        cloud.run("down")
+        cloud.wait_end()
+        database = cloud.home / "alliage.db"
+        with sqlite3.connect(database) as connection:
+            connection.execute("UPDATE alliage_schema SET version_num = 'r9999'")
+        connection.close()
+        printed = refused_up(cloud)
+        assert "r9999" in printed
+        assert "newer" in printed
+
+
+def test_file_that_is_no_database_is_refused() -> None:
+    """Garbage in place of the store."""
+    with a_cloud() as cloud:
+        (cloud.home / "alliage.db").write_bytes(b"this is no database" * 100)
+        assert "alliage.db" in refused_up(cloud)
+
+
+def test_settings_file_with_a_mistake_is_refused() -> None:
+    """File, section, field and value."""
+    with a_cloud('[gateway]\nhold_s = "long"\n') as cloud:
+        printed = Cloud(home=cloud.home).run("up", check=False)
+        assert printed.returncode == 2
+        for word in ("alliage.toml", "gateway", "hold_s", "long"):
+            assert word in printed.stderr
+    with a_cloud("[gateway]\nholds = 1.0\n") as cloud:
+        assert "holds" in Cloud(home=cloud.home).run("up", check=False).stderr
+
+
+def test_bad_models_are_refused_before_anything_starts(tmp_path: Path) -> None:
+    """Truncated, no model at all, no such file, larger than memory, pickle, a catalogue name that is not there."""
+    whole = tmp_path / "whole.gguf"
+    write_alphabet(whole)
+    cut = tmp_path / "cut.gguf"
+    cut.write_bytes(whole.read_bytes()[:-1000])
+    text = tmp_path / "text.gguf"
+    text.write_text("I am no model")
+    huge = tmp_path / "huge.gguf"
+    write_alphabet(huge, pad_bytes=1 << 40)
+    pickled = tmp_path / "pickled"
+    pickled.mkdir()
+    (pickled / "config.json").write_text("{}")
+    (pickled / "pytorch_model.bin").write_bytes(b"\x80\x04")
+    with a_cloud() as cloud:
+        cloud.up()
+        for model, words in {
+            cut: ("cut.gguf",),
+            text: ("text.gguf",),
+            tmp_path / "absent.gguf": ("absent.gguf",),
+            huge: ("1 TiB", "memory"),
+            pickled: ("pickled",),
+            Path("nobody"): ("nobody", "smollm2-135m"),
+        }.items():
+            done = cloud.run("deploy", str(model), check=False)
+            assert done.returncode in (1, 2), (model, done)
+            for word in words:
+                assert word in done.stdout + done.stderr, (model, done)
+        assert cloud.ask("services")["services"] == []
+        assert "engine" not in cloud.pids()
+
+
+def test_engine_that_cannot_load_its_model_backs_off_and_says_why(tmp_path: Path) -> None:
+    """The header is fine and the file is whole, but the tensors are not the architecture's: llama.cpp's words are told."""
+    model = tmp_path / "odd.gguf"
+    write_alphabet(model)
+    data = model.read_bytes()
+    model.write_bytes(data.replace(b"blk.0.attn_q.weight", b"blk.0.attn_x.weight"))
+    with a_cloud() as cloud:
+        cloud.up()
+        done = cloud.run("deploy", str(model), "--name", "odd", check=False)
+        assert done.returncode == 1
+        assert "3 times" in done.stderr
+        (replica,) = cloud.ask("replicas")["replicas"]
+        assert replica["phase"] in ("backoff", "starting", "bound", "fetching")
+        assert "attn_q" in replica["note"]
+        assert cloud.run("delete", "odd", "--yes").returncode == 0
+        eventually(lambda: not cloud.ask("services")["services"], what="the service to be gone")
+
+
+def test_hung_engine_leaves_the_routing_and_comes_back(slow_alphabet: Path) -> None:
+    """SIGSTOP: the health probe finds it, the service is not ready; SIGCONT: it is again."""
+    with a_cloud("[agent]\nhealth_every_s = 0.3\nhealth_timeout_s = 0.5\nhealth_failures = 2\n") as cloud:
+        cloud.up()
+        cloud.deploy(slow_alphabet, "alphabet")
+        engine = cloud.pid("engine")
+        os.kill(engine, signal.SIGSTOP)
+        try:
+            eventually(lambda: cloud.ask("services")["services"][0]["phase"] == "starting", what="it to be noticed")
+        finally:
+            os.kill(engine, signal.SIGCONT)
+        eventually(lambda: cloud.ask("services")["services"][0]["phase"] == "ready", what="it to be well again")
+
+
+def test_commands_without_a_cloud_say_so() -> None:
+    """Exit 3, and what to type."""
+    with a_cloud() as cloud:
+        done = cloud.run("status", check=False)
+        assert done.returncode == 3
+        assert "alliage up" in done.stderr

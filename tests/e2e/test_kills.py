@@ -1,0 +1,211 @@
+"""Any process may be killed at any time: real processes, real kill -9, a real stream running meanwhile."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cloud import Cloud, a_cloud, eventually
+from tests.models.alphabet import alphabet
+
+pytestmark = pytest.mark.e2e
+
+LETTERS = 1500
+
+
+@dataclass
+class Reader:
+    """Reads a stream in a thread of its own."""
+
+    cloud: Cloud
+    text: str = ""
+    error: str = ""
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> "Reader":
+        """Begin, and return once the first letters are here."""
+        threading.Thread(target=self._read, daemon=True).start()
+        eventually(lambda: len(self.text) > 20 or self.done.is_set(), what="the first letters")
+        return self
+
+    def _read(self) -> None:
+        try:
+            stream = self.cloud.client().chat.completions.create(
+                model="alphabet", messages=[{"role": "user", "content": "go"}], max_tokens=LETTERS, stream=True
+            )
+            for chunk in stream:
+                self.text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
+        except Exception as error:  # noqa: BLE001 - whatever the client raises is what the test looks at
+            self.error = f"{type(error).__name__}: {error}"
+        finally:
+            self.done.set()
+
+    def end(self) -> "Reader":
+        """Wait for it."""
+        assert self.done.wait(60), "the stream does not end"
+        return self
+
+
+@pytest.fixture
+def cloud(slow_alphabet: Path) -> Iterator[Cloud]:
+    """A cloud of one service that a test may break; engines that nobody claims go after 12 s instead of 60."""
+    with a_cloud("[agent]\nclaim_s = 12.0\n") as cloud:
+        cloud.up()
+        cloud.deploy(slow_alphabet, "alphabet")
+        yield cloud
+
+
+def is_right(cloud: Cloud) -> bool:
+    """Status is as it should be: service ready, one replica, gateway and agent on the line, no problem told."""
+    done = cloud.run("status", "--json", check=False)
+    if done.returncode != 0:
+        return False
+    status = cloud.ask("status")
+    return (
+        [service["phase"] for service in status["services"]] == ["ready"]
+        and [replica["phase"] for replica in status["replicas"]] == ["ready"]
+        and bool(status["doors"])
+        and not status["problems"]
+    )
+
+
+def recites(cloud: Cloud) -> bool:
+    """The service answers."""
+    answer = cloud.client().chat.completions.create(
+        model="alphabet", messages=[{"role": "user", "content": "go"}], max_tokens=26
+    )
+    return answer.choices[0].message.content == alphabet(26)
+
+
+@pytest.mark.parametrize("victim", ["control", "agent"])
+def test_stream_outlives_control_and_agent(cloud: Cloud, victim: str) -> None:
+    """The stream ends complete, status is right soon, and the engine is the same process as before."""
+    engine = cloud.pid("engine")
+    reader = Reader(cloud).start()
+    killed = cloud.kill(victim)
+    assert reader.end().error == ""
+    assert reader.text == alphabet(LETTERS)
+    eventually(lambda: cloud.pids().get(victim, [killed]) != [killed], what=f"a new {victim}")
+    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    assert cloud.pid("engine") == engine
+    assert recites(cloud)
+
+
+def test_killed_gateway_closes_its_streams_and_nothing_else(cloud: Cloud) -> None:
+    """The client sees a cut, never a wrong end; the next request is answered by a new gateway and the same engine."""
+    engine = cloud.pid("engine")
+    reader = Reader(cloud).start()
+    cloud.kill("gateway")
+    assert reader.end().error != ""
+    assert alphabet(LETTERS).startswith(reader.text)
+    assert len(reader.text) < LETTERS
+    assert recites(cloud)
+    assert cloud.pid("engine") == engine
+    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+
+
+def test_killed_engine_is_told_to_the_client_and_started_again(cloud: Cloud) -> None:
+    """The stream ends with a clear error event; a new engine answers; explain tells what happened."""
+    reader = Reader(cloud).start()
+    killed = cloud.kill("engine")
+    assert "replica" in reader.end().error or "engine" in reader.error
+    assert alphabet(LETTERS).startswith(reader.text)
+    eventually(lambda: cloud.pids().get("engine", [killed]) != [killed], what="a new engine")
+    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    assert recites(cloud)
+    assert "SIGKILL" in cloud.run("explain", "alphabet").stdout
+
+
+def test_killed_watcher_takes_its_engine_along_and_both_come_back(cloud: Cloud) -> None:
+    """No engine without a watcher: nobody would end it."""
+    engine = cloud.pid("engine")
+    cloud.kill("watcher")
+    eventually(lambda: cloud.pids().get("engine", [engine]) != [engine], what="a new engine")
+    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    assert not Path(f"/proc/{engine}").exists()
+
+
+def test_killed_supervisor_leaves_no_orphans(cloud: Cloud) -> None:
+    """Control, gateway and agent leave within 5 s; the engine when nobody claimed it (12 s here, 60 s by default)."""
+    cloud.kill("supervisor")
+    began_s = time.monotonic()
+    eventually(lambda: not {"control", "gateway", "agent"} & cloud.pids().keys(), within_s=6, what="their leaving")
+    assert time.monotonic() - began_s < 6
+    eventually(lambda: not cloud.pids(), within_s=30, what="the engine's end")
+
+
+def test_next_up_adopts_what_a_killed_supervisor_left(cloud: Cloud) -> None:
+    """The same engine serves on, the state is as it was."""
+    engine = cloud.pid("engine")
+    cloud.kill("supervisor")
+    assert cloud.process is not None
+    cloud.process.wait()
+    eventually(lambda: not {"control", "gateway", "agent"} & cloud.pids().keys(), within_s=6, what="their leaving")
+    cloud.up()
+    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    assert cloud.pid("engine") == engine
+    assert recites(cloud)
+
+
+def test_everything_killed_at_once_comes_back_with_the_state(cloud: Cloud) -> None:
+    """A power cut: the next `up` finds the service and starts a new engine for it."""
+    for pids in cloud.pids().values():
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+    assert cloud.process is not None
+    cloud.process.wait()
+    cloud.up()
+    eventually(lambda: is_right(cloud), within_s=30, what="the right status")
+    assert recites(cloud)
+
+
+def test_ctrl_c_finishes_what_was_begun_and_leaves_nothing(cloud: Cloud) -> None:
+    """One SIGINT: the stream in work ends complete, then all processes are gone and the exit code is 0."""
+    reader = Reader(cloud).start()
+    assert cloud.process is not None
+    cloud.process.send_signal(signal.SIGINT)
+    assert reader.end().error == ""
+    assert reader.text == alphabet(LETTERS)
+    assert cloud.wait_end() == 0
+    assert cloud.pids() == {}
+    assert "stopped" in cloud.output
+
+
+def test_second_ctrl_c_stops_at_once(cloud: Cloud) -> None:
+    """Two SIGINTs: the stream is cut, everything is gone within moments, engines too."""
+    reader = Reader(cloud).start()
+    assert cloud.process is not None
+    cloud.process.send_signal(signal.SIGINT)
+    eventually(lambda: "stopping" in cloud.output, what="the first to be heard")
+    cloud.process.send_signal(signal.SIGINT)
+    assert cloud.wait_end() == 0
+    reader.end()
+    assert len(reader.text) < LETTERS
+    eventually(lambda: not cloud.pids(), within_s=3, what="the end of everything")
+
+
+def test_delete_drains(cloud: Cloud) -> None:
+    """A service deleted under a running stream: the stream ends complete, new requests are told there is no such model."""
+    reader = Reader(cloud).start()
+    cloud.run("delete", "alphabet", "--yes")
+    assert reader.end().error == ""
+    assert reader.text == alphabet(LETTERS)
+    eventually(lambda: not cloud.ask("services")["services"], what="the service to be gone")
+    eventually(lambda: "engine" not in cloud.pids(), what="the engine to be gone")
+
+
+def test_down_stops_and_up_goes_on(cloud: Cloud) -> None:
+    """`alliage down` from another terminal; the next `up` has the same service and keys."""
+    key = (cloud.home / "user.key").read_text()
+    cloud.run("down")
+    assert cloud.wait_end() == 0
+    assert cloud.pids() == {}
+    cloud.up()
+    eventually(lambda: is_right(cloud), what="the right status")
+    assert (cloud.home / "user.key").read_text() == key
+    assert recites(cloud)

@@ -1,0 +1,280 @@
+"""The admin API over a real port: what each role may ask, and what an error looks like."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from alliage.faces.admin.guard import host_name
+from tests.faces.served import ADMIN_KEY, OTHER_KEY, USER_KEY, Served, served
+
+MODEL = "smollm2-135m"
+
+
+@pytest.fixture
+def cloud() -> Iterator[Served]:
+    """A cloud of its own for each test: they change it."""
+    with served() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[Served]:
+    """One cloud for all tests that change nothing."""
+    with served() as running:
+        yield running
+
+
+def ask(cloud: Served, method: str, path: str, key: str | None = ADMIN_KEY, **more: Any) -> httpx2.Response:
+    """One request."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    headers |= more.pop("headers", {})
+    return httpx2.request(method, cloud.url + path, headers=headers, trust_env=False, timeout=20, **more)
+
+
+def error_of(response: httpx2.Response) -> tuple[int, str, str]:
+    """Status, code and message of an error, which must have the one shape."""
+    error = response.json()["error"]
+    assert set(error) == {"code", "message", "remedy"}
+    assert error["message"]
+    return response.status_code, error["code"], error["message"]
+
+
+def deploy(cloud: Served, key: str = ADMIN_KEY, **body: Any) -> httpx2.Response:
+    """Ask for a service."""
+    return ask(cloud, "POST", "/v1/services", key, json={"model": MODEL} | body)
+
+
+def until_ready(cloud: Served, name: str) -> dict[str, Any]:
+    """The service once it is ready."""
+    deadline_s = time.monotonic() + 20
+    while time.monotonic() < deadline_s:
+        found: dict[str, Any] = ask(cloud, "GET", f"/v1/services/{name}").json()
+        if found["phase"] == "ready":
+            return found
+        time.sleep(0.05)
+    raise AssertionError(found)
+
+
+def test_a_service_from_order_to_end(cloud: Served) -> None:
+    """Deployed, ready, listed, explained, deleted, gone: over the real desk and loop."""
+    made = deploy(cloud, ttft_s=0.5)
+    assert made.status_code == 201
+    assert made.json()["accepted"]
+    assert made.json()["service"]["objective"] == {"ttft_s": 0.5, "tpot_s": None}
+    assert until_ready(cloud, MODEL)["replicas_ready"] == 1
+    (replica,) = ask(cloud, "GET", "/v1/replicas").json()["replicas"]
+    assert replica["live"]["state"] == "ready"
+    assert replica["bindings"][0]["device"] == "laptop/cpu0"
+    told = ask(cloud, "GET", f"/v1/services/{MODEL}/explain").json()
+    assert "runs on laptop/cpu0 (cpu-x86, AMD EPYC)" in told["text"]
+    assert told["decisions"][0]["because"][0]["code"] == "fits"
+    status = ask(cloud, "GET", "/v1/status").json()
+    assert (status["version"], status["gateway_url"], status["problems"]) == ("9.9.9", cloud.gateway_url, [])
+    assert status["nodes"][0]["devices"][0]["cores_bound"] == replica["bindings"][0]["cores"]
+    assert deploy(cloud).status_code == 200
+    assert ask(cloud, "DELETE", f"/v1/services/{MODEL}").json()["phase"] == "deleting"
+    deadline_s = time.monotonic() + 20
+    while ask(cloud, "GET", "/v1/services").json()["services"]:
+        assert time.monotonic() < deadline_s
+    seen = ask(cloud, "GET", f"/v1/history/{MODEL}").json()["observations"]
+    assert seen[0]["what"] == "gone"
+
+
+def test_dry_run_and_refusal(cloud: Served) -> None:
+    """A dry run changes nothing; a no is 409 with the error, the reasons and what would change it."""
+    assert deploy(cloud, dry_run=True).json()["decisions"][0]["text"].startswith(f"{MODEL} would run on")
+    assert ask(cloud, "GET", "/v1/services").json() == {"services": []}
+    for name in ("one", "two"):
+        assert deploy(cloud, name=name).status_code == 201
+        until_ready(cloud, name)
+    refused = deploy(cloud, name="three")
+    assert refused.status_code == 409
+    answer = refused.json()
+    assert (answer["accepted"], answer["created"], answer["error"]["code"]) == (False, False, "refused")
+    assert "the rest is held by one, two" in answer["error"]["message"]
+    assert "deleting service one would free 1 core" in answer["error"]["remedy"]
+    assert ask(cloud, "GET", "/v1/services/three/explain").status_code == 200
+    assert ask(cloud, "GET", "/v1/services/three").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/status", "/v1/services", "/v1/replicas", "/v1/nodes", "/v1/models", "/v1/keys", "/metrics", "/v1/history/x"],
+)
+def test_routes_need_a_key(quiet: Served, path: str) -> None:
+    """No key and a wrong key are both 401, in one shape; /health alone needs none."""
+    assert error_of(ask(quiet, "GET", path, None))[:2] == (401, "unauthorized")
+    wrong = ask(quiet, "GET", path, "alliage-wrong")
+    assert error_of(wrong)[:2] == (401, "unauthorized")
+    assert wrong.headers["www-authenticate"] == "Bearer"
+    assert "wrong" not in wrong.text
+    assert ask(quiet, "GET", "/health", None).json() == {"status": "ok", "version": "9.9.9"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/keys", None),
+        ("POST", "/v1/keys", {"name": "x"}),
+        ("DELETE", "/v1/keys/user", None),
+        ("GET", "/v1/replicas/x/logs", None),
+        ("POST", "/v1/services", {"model": "/models/x.gguf"}),
+        ("POST", "/v1/services", {"model": "ORG/NAME"}),
+        ("POST", "/v1/services", {"model": MODEL, "remote_code": True}),
+    ],
+)
+def test_what_only_an_admin_may(quiet: Served, method: str, path: str, body: dict[str, Any] | None) -> None:
+    """403 names the role that is needed."""
+    status, code, message = error_of(ask(quiet, method, path, USER_KEY, json=body))
+    assert (status, code) == (403, "forbidden")
+    assert "needs the role admin" in message
+
+
+def test_a_user_works_in_the_own_tenant(cloud: Served) -> None:
+    """Users deploy models of the catalogue, and neither change nor delete another tenant's service."""
+    assert deploy(cloud, USER_KEY).json()["service"]["tenant"] == "default"
+    assert error_of(deploy(cloud, OTHER_KEY, min_replicas=2))[:2] == (403, "forbidden")
+    assert error_of(ask(cloud, "DELETE", f"/v1/services/{MODEL}", OTHER_KEY))[:2] == (403, "forbidden")
+    assert error_of(ask(cloud, "DELETE", "/v1/services/none", OTHER_KEY))[:2] == (404, "not_found")
+    assert ask(cloud, "GET", f"/v1/services/{MODEL}", OTHER_KEY).status_code == 200
+    status, _, message = error_of(deploy(cloud, OTHER_KEY, model="smollm"))
+    assert (status, message) == (404, "the catalogue has no model 'smollm'")
+    assert ask(cloud, "DELETE", f"/v1/services/{MODEL}", USER_KEY).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"min_replicas": "2"}, "min_replicas is '2'"),
+        ({"replicas": 2}, "replicas is 2: extra inputs are not permitted"),
+        ({"model": 5}, "model is 5"),
+        ({"min_replicas": 3, "max_replicas": 2}, "from 3 to 2"),
+        ({"ttft_s": -1}, "-1"),
+        ({"name": "No Good"}, "'No Good'"),
+        ({"name": "x" * 500}, "name is 'xxx"),
+    ],
+)
+def test_bad_bodies_name_field_and_value(quiet: Served, body: dict[str, Any], words: str) -> None:
+    """400 in the one shape, and a long value is cut."""
+    status, code, message = error_of(deploy(quiet, **body))
+    assert (status, code) == (400, "bad_input")
+    assert words in message
+    assert len(message) < 300
+
+
+def test_bad_json_and_unknown_routes(quiet: Served) -> None:
+    """What is no JSON, no route or no method is told so, in the one shape."""
+    broken = ask(quiet, "POST", "/v1/services", content=b"{", headers={"Content-Type": "application/json"})
+    assert error_of(broken)[0] == 400
+    assert "not JSON" in error_of(broken)[2]
+    assert error_of(ask(quiet, "POST", "/v1/services", json=None))[0] == 400
+    assert error_of(ask(quiet, "GET", "/v1/nothing"))[:2] == (404, "not_found")
+    assert error_of(ask(quiet, "PUT", "/v1/services"))[:2] == (405, "method_not_allowed")
+    assert error_of(ask(quiet, "GET", "/v1/services/x/explain?limit=0"))[:2] == (400, "bad_input")
+
+
+def test_foreign_hosts_are_refused(quiet: Served) -> None:
+    """DNS rebinding: a web page that points its own name here gets nothing, not even /health."""
+    for host in ("evil.example", "evil.example:8001", "127.0.0.1.evil.example", ""):
+        status, code, message = error_of(ask(quiet, "GET", "/health", headers={"Host": host}))
+        assert (status, code) == (400, "bad_input")
+        assert repr(host) in message
+    assert [host_name(each) for each in ("[::1]:8001", "LocalHost:8001", "a.b.")] == ["::1", "localhost", "a.b"]
+
+
+def test_a_bug_is_an_id_for_the_client(quiet: Served) -> None:
+    """No traceback and no detail leaves the process; the id leads to the log."""
+    status, code, message = error_of(ask(quiet, "GET", "/bug"))
+    assert (status, code) == (500, "internal")
+    assert "fault" in message
+    assert "secret detail" not in message
+
+
+def test_keys_live_and_die(cloud: Served) -> None:
+    """The secret is told once and works; a revoked one does not; the last admin key stays."""
+    made = ask(cloud, "POST", "/v1/keys", json={"name": "ci", "role": "user"})
+    assert made.status_code == 201
+    assert made.headers["cache-control"] == "no-store"
+    secret = made.json()["secret"]
+    assert ask(cloud, "GET", "/v1/status", secret).status_code == 200
+    listed = ask(cloud, "GET", "/v1/keys")
+    assert {each["name"] for each in listed.json()["keys"]} == {"admin", "user", "other", "ci"}
+    assert secret not in listed.text
+    assert "sha256" not in listed.text
+    assert error_of(ask(cloud, "POST", "/v1/keys", json={"name": "ci"}))[:2] == (409, "conflict")
+    assert ask(cloud, "DELETE", "/v1/keys/ci").json()["name"] == "ci"
+    assert ask(cloud, "GET", "/v1/status", secret).status_code == 401
+    assert error_of(ask(cloud, "DELETE", "/v1/keys/admin"))[:2] == (409, "conflict")
+    assert error_of(ask(cloud, "DELETE", "/v1/keys/none"))[:2] == (404, "not_found")
+
+
+def test_logs_stream_and_let_go(cloud: Served) -> None:
+    """The last lines come at once while the log is followed, and the agent's reader is let go when the client leaves."""
+    deploy(cloud)
+    until_ready(cloud, MODEL)
+    replica = ask(cloud, "GET", "/v1/replicas").json()["replicas"][0]["id"]
+    whole = ask(cloud, "GET", f"/v1/replicas/{replica}/logs?lines=2")
+    assert whole.text == f"line 0 of {replica}\nline 1 of {replica}\n"
+    assert whole.headers["content-type"].startswith("text/plain")
+    assert error_of(ask(cloud, "GET", "/v1/replicas/none/logs"))[:2] == (404, "not_found")
+    assert error_of(ask(cloud, "GET", f"/v1/replicas/{replica}/logs?lines=-1"))[:2] == (400, "bad_input")
+    for lines in (0, 1):
+        left = cloud.agents.left
+        url = f"{cloud.url}/v1/replicas/{replica}/logs?follow=true&lines={lines}"
+        headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
+        with httpx2.Client(trust_env=False) as http, http.stream("GET", url, headers=headers) as response:
+            assert response.status_code == 200
+            if lines:
+                assert next(response.iter_text()) == f"line 0 of {replica}\n"
+        deadline_s = time.monotonic() + 10
+        while cloud.agents.left == left:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+
+
+def test_metrics_tell_every_phase(cloud: Served) -> None:
+    """Prometheus text with a line for each phase, also those that nobody is in."""
+    deploy(cloud)
+    until_ready(cloud, MODEL)
+    text = ask(cloud, "GET", "/metrics", USER_KEY).text
+    for line in (
+        'alliage_info{version="9.9.9"} 1.0',
+        'alliage_nodes{phase="ready"} 1.0',
+        'alliage_services{phase="ready"} 1.0',
+        'alliage_services{phase="unserved"} 0.0',
+        'alliage_replicas{phase="ready"} 1.0',
+        "alliage_gateways_connected 1.0",
+        'alliage_device_free_bytes{device="laptop/cpu0"}',
+    ):
+        assert line in text
+
+
+def test_the_page_and_the_document(quiet: Served) -> None:
+    """The page names every route and loads nothing from elsewhere; the document describes errors and bodies."""
+    page = ask(quiet, "GET", "/docs", None)
+    document = ask(quiet, "GET", "/openapi.json", None).json()
+    for path in document["paths"]:
+        assert path in page.text
+    assert "<script" not in page.text
+    assert "src=" not in page.text
+    assert "Seconds to the first token." in page.text
+    assert "HTTPValidationError" not in document["components"]["schemas"]
+    assert ask(quiet, "GET", "/", None).headers["location"] == "/docs"
+
+
+def test_problems_are_said(cloud: Served) -> None:
+    """A node that is lost and a service that cannot be served are in `status` as sentences."""
+    deploy(cloud)
+    until_ready(cloud, MODEL)
+    node = next(iter(cloud.world.agents.nodes))
+    cloud.call(lambda: cloud.agents.away.add(node))
+    deadline_s = time.monotonic() + 20
+    problems: list[str] = []
+    while "node laptop cannot be reached" not in problems:
+        assert time.monotonic() < deadline_s, problems
+        status = ask(cloud, "GET", "/v1/status").json()
+        problems = status["problems"]
+    assert not status["nodes"][0]["connected"]

@@ -1,0 +1,89 @@
+"""What `--help` says, and how little it loads to say it."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+from syrupy.assertion import SnapshotAssertion
+
+from alliage.app import config
+from alliage.faces.cli import place
+from alliage.faces.cli.main import app, up
+from tests.faces.shell import environment
+
+_ALL = """
+import json
+from typer.testing import CliRunner
+from alliage.faces.cli.main import app
+names = [each.name or each.callback.__name__ for each in app.registered_commands]
+asked = [[], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"], *([each] for each in names)]
+run = CliRunner().invoke
+print(json.dumps({" ".join(each): run(app, [*each, "--help"], prog_name="alliage").output for each in asked}))
+"""
+
+_LOADED = """
+import contextlib, io, json, sys
+from alliage.faces.cli.main import main
+sys.argv = ["alliage", *sys.argv[1:]]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+HEAVY = {
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "sqlalchemy",
+    "alembic",
+    "numpy",
+    "httpx2",
+    "pydantic",
+    "pydantic_core",
+    "huggingface_hub",
+    "structlog",
+    "msgspec",
+    "asyncio",
+    "prometheus_client",
+}
+
+
+def _python(code: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, env=environment()).stdout
+
+
+def test_help_of_every_command(snapshot: SnapshotAssertion) -> None:
+    """Every command has a sentence, its options and an example; a change of any of them is seen here."""
+    texts: dict[str, str] = json.loads(_python(_ALL))
+    assert {name: text.splitlines() for name, text in texts.items()} == snapshot
+    for name, text in texts.items():
+        assert name in ("", "keys") or "Example: " in text, name
+        assert " alliage " in text
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`alliage --help` loads neither the web framework, the store, NumPy, Pydantic nor the HTTP client.
+
+    The help of one command may load Pydantic: Typer itself reads options with it where it is installed.
+    """
+    by_typer = {"pydantic", "pydantic_core", "asyncio"}
+    for arguments in (["--help"], ["keys", "--help"], ["deploy", "--help"], ["up", "--help"]):
+        allowed = set() if arguments == ["--help"] else by_typer
+        assert HEAVY & set(json.loads(_python(_LOADED, *arguments))) <= allowed
+
+
+def test_defaults_of_up_are_those_of_the_settings() -> None:
+    """They are written out in the light module; they are the same."""
+    defaults = inspect.signature(up).parameters
+    told = [defaults[name].default for name in ("host", "port", "admin_port", "model")]
+    assert told == [config.HOST, config.PORT, config.ADMIN_PORT, config.DEFAULT_MODEL]
+    assert place.ADMIN_PORT == config.ADMIN_PORT
+
+
+def test_the_commands_of_the_issue_are_there() -> None:
+    """The names that users were promised."""
+    names = {each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands}
+    assert names >= {"up", "down", "status", "deploy", "services", "replicas", "nodes", "models"}
+    assert names >= {"logs", "explain", "delete", "chat"}
+    assert [each.name for each in app.registered_groups] == ["keys"]

@@ -1,0 +1,290 @@
+"""The gateway with everything around it, for its tests: control's side of the line, engines, a raw HTTP client."""
+
+import asyncio
+import hashlib
+import json
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from alliage.catalog.records import Task
+from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
+from alliage.fleet.keys import Role
+from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
+from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.serve import serve
+from alliage.link.line import AnsweredLine, listen
+from alliage.link.messages import GatewayHello, GatewayReport, NewTable
+
+KEY = "alliage-test-key"
+ENGINE_KEY = "engine-secret"
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run on a uvloop loop, as the gateway does."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main)
+
+
+async def until(true: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+    """Wait until it is true; fails naming `what` after `within_s`."""
+    deadline_s = asyncio.get_running_loop().time() + within_s
+    while not true():
+        if asyncio.get_running_loop().time() > deadline_s:
+            raise AssertionError(f"not within {within_s} s: {what}")
+        await asyncio.sleep(0.005)
+
+
+def upstream(name: str, port: int, concurrency: int = 4) -> Upstream:
+    """A replica on this port."""
+    return Upstream(replica=ReplicaId(name), host="127.0.0.1", port=port, key=ENGINE_KEY, concurrency=concurrency)
+
+
+def route(
+    name: str, *upstreams: Upstream, tasks: tuple[Task, ...] = (Task.CHAT,), waiting: str = "", refusal: str = ""
+) -> Route:
+    """A service."""
+    return Route(
+        service=ServiceName(name), created_s=7, tasks=tasks, upstreams=upstreams, waiting=waiting, refusal=refusal
+    )
+
+
+def table(version: int, *routes: Route, keys: tuple[str, ...] = (KEY,)) -> RoutingTable:
+    """A routing table with one user's keys."""
+    entries = {
+        hashlib.sha256(key.encode()).hexdigest(): KeyEntry(key=KeyId("k"), tenant="house", role=Role.USER)
+        for key in keys
+    }
+    return RoutingTable(version=version, routes={route.service: route for route in routes}, keys=entries)
+
+
+class Control:
+    """Control's side of the line: gives its table to who comes, keeps the reports."""
+
+    def __init__(self, path: Path, first: RoutingTable | None) -> None:
+        self._path = path
+        self._table = first
+        self._lines: set[AnsweredLine] = set()
+        self._server: asyncio.Server | None = None
+        self.reports: list[GatewayReport] = []
+        self.hellos: list[GatewayHello] = []
+
+    async def start(self) -> None:
+        """Listen."""
+        self._server = await listen(self._path, self._answer)
+
+    async def stop(self) -> None:
+        """As when control dies."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for line in list(self._lines):
+            line.close()
+        await until(lambda: not self._lines, "the gateway closed its line")
+
+    def push(self, new: RoutingTable) -> None:
+        """Give everyone a new table."""
+        self._table = new
+        for line in self._lines:
+            line.send(NewTable(table=new))
+
+    async def swap(self, new: RoutingTable) -> None:
+        """Give everyone a new table and wait until it is reported as taken."""
+        self.push(new)
+        await until(lambda: bool(self.reports) and self.reports[-1].table_version == new.version, "table taken")
+
+    async def _answer(self, line: AnsweredLine) -> None:
+        self._lines.add(line)
+        try:
+            while (message := await line.receive()) is not None:
+                if isinstance(message, GatewayHello):
+                    self.hellos.append(message)
+                    if self._table is not None:
+                        line.send(NewTable(table=self._table))
+                elif isinstance(message, GatewayReport):
+                    self.reports.append(message)
+        finally:
+            self._lines.discard(line)
+
+
+@dataclass(slots=True, kw_only=True)
+class Answer:
+    """An answer as it came over the socket."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The code of an OpenAI-shaped error."""
+        return str(self.json["error"]["code"])
+
+
+class Wire:
+    """A raw client connection: bytes out, answers in."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def send(self, data: bytes) -> None:
+        """Bytes as they are."""
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def head(self) -> tuple[int, dict[str, str]]:
+        """Status and headers of the next answer."""
+        first, *lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        return int(first.split()[1]), headers
+
+    async def chunk(self) -> bytes:
+        """The next chunk of a chunked answer; b"" is the last."""
+        size = int(await self.reader.readline(), 16)
+        data = await self.reader.readexactly(size)
+        assert await self.reader.readexactly(2) == b"\r\n"
+        return data
+
+    async def answer(self, *, bodyless: bool = False) -> Answer:
+        """The next answer, whole."""
+        status, headers = await self.head()
+        if bodyless or status in {204, 304}:
+            body = b""
+        elif "content-length" in headers:
+            body = await self.reader.readexactly(int(headers["content-length"]))
+        elif headers.get("transfer-encoding") == "chunked":
+            body = b""
+            while piece := await self.chunk():
+                body += piece
+        else:
+            body = await self.reader.read()
+        return Answer(status=status, headers=headers, body=body)
+
+    async def closed(self) -> bool:
+        """Whether the gateway closed the connection with nothing more to say (waits for it)."""
+        try:
+            return await asyncio.wait_for(self.reader.read(1), 10) == b""
+        except ConnectionResetError:
+            return True
+
+
+class House:
+    """A gateway in work."""
+
+    def __init__(self, port: int, control: Control, stop: asyncio.Event, done: asyncio.Task[None]) -> None:
+        self.port = port
+        self.control = control
+        self.stop = stop
+        self.done = done
+        self._wires: list[Wire] = []
+
+    async def dial(self) -> Wire:
+        """A raw connection, closed with the house."""
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port))
+        self._wires.append(wire)
+        return wire
+
+    async def ask(self, raw: bytes) -> Answer:
+        """One request on a connection of its own."""
+        wire = await self.dial()
+        await wire.send(raw)
+        answer = await wire.answer(bodyless=raw.startswith(b"HEAD"))
+        wire.writer.close()
+        return answer
+
+    async def chat(self, model: str = "m", **more: Any) -> Answer:
+        """One chat request."""
+        return await self.ask(post(chat_body(model, **more)))
+
+    async def metrics(self) -> dict[str, float]:
+        """Every sample of `/metrics`, by its whole name."""
+        text = (await self.ask(get("/metrics"))).body.decode()
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, value in lines}
+
+    async def holds(self, number: int) -> None:
+        """Wait until so many requests are held."""
+        deadline_s = asyncio.get_running_loop().time() + 10
+        while (held := (await self.metrics())["alliage_gateway_held"]) != number:
+            assert asyncio.get_running_loop().time() < deadline_s, held
+
+    async def health(self) -> Any:
+        """What `/health` tells."""
+        return (await self.ask(get("/health", key=None))).json
+
+    async def at_rest(self) -> None:
+        """Nothing is in flight or held any more."""
+        deadline_s = asyncio.get_running_loop().time() + 10
+        while True:
+            metrics = await self.metrics()
+            busy = {
+                name: value for name, value in metrics.items() if value and ("in_flight{" in name or "held" in name)
+            }
+            if not busy:
+                return
+            assert asyncio.get_running_loop().time() < deadline_s, busy
+            await asyncio.sleep(0.01)
+
+    def hang_up(self) -> None:
+        """Close all raw connections."""
+        for wire in self._wires:
+            wire.writer.close()
+
+
+@asynccontextmanager
+async def house(first: RoutingTable | None, limits: GatewayLimits | None = None) -> AsyncIterator[House]:
+    """A gateway on a port of its own, with control giving it the table `first`; ended with the block."""
+    folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
+    control = Control(folder / "control.sock", first)
+    await control.start()
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(1024)
+    sock.setblocking(False)
+    port, stop = sock.getsockname()[1], asyncio.Event()
+    limits = limits or GatewayLimits(drain_s=2.0)
+    done = asyncio.create_task(serve(sock=sock, control=folder / "control.sock", limits=limits, stop=stop, door="test"))
+    place = House(port, control, stop, done)
+    try:
+        if first is not None:
+            await until(lambda: bool(control.reports) or done.done(), "the gateway took its first table")
+        yield place
+    finally:
+        place.hang_up()
+        stop.set()
+        await asyncio.wait_for(done, 15)
+        await control.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def chat_body(model: str = "m", **more: Any) -> bytes:
+    """A chat request's body."""
+    return json.dumps({"model": model, "messages": [{"role": "user", "content": "abc"}], **more}).encode()
+
+
+def post(
+    body: bytes, path: str = "/v1/chat/completions", key: str | None = KEY, extra: str = "", version: str = "1.1"
+) -> bytes:
+    """A POST as bytes; `extra` are whole header lines."""
+    bearer = "" if key is None else f"Authorization: Bearer {key}\r\n"
+    head = f"POST {path} HTTP/{version}\r\nHost: h\r\n{bearer}Content-Length: {len(body)}\r\n{extra}\r\n"
+    return head.encode() + body
+
+
+def get(path: str, key: str | None = KEY, method: str = "GET", extra: str = "") -> bytes:
+    """A GET as bytes."""
+    bearer = "" if key is None else f"Authorization: Bearer {key}\r\n"
+    return f"{method} {path} HTTP/1.1\r\nHost: h\r\n{bearer}{extra}\r\n".encode()
