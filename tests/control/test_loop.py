@@ -87,8 +87,8 @@ def test_engine_that_ends_is_started_again_after_a_growing_wait() -> None:
         assert now.phase is ReplicaPhase.BACKOFF
         assert now.note == "killed by signal 9"
         assert world.doors.upstreams("tiny") == []
-        waits.append(now.retry_s - world.clock.t_s)
-        world.run(now.retry_s - world.clock.t_s + 3)
+        waits.append(now.retry_s - world.clock.now_s())
+        world.run(now.retry_s - world.clock.now_s() + 3)
         assert world.desk.view().replicas[0].phase is ReplicaPhase.READY
     assert waits == [1.0, 2.0, 4.0, 8.0]
     decision = world.desk.decisions("tiny", 1)[0]
@@ -107,7 +107,20 @@ def test_engine_that_was_well_for_a_minute_starts_again_at_once() -> None:
     world.run(70)
     world.agents.end(replica.id)
     world.loop.pass_once()
-    assert world.desk.view().replicas[0].retry_s - world.clock.t_s == 1.0
+    assert world.desk.view().replicas[0].retry_s - world.clock.now_s() == 1.0
+
+
+def test_wall_clock_that_jumps_back_does_not_hold_a_restart_up() -> None:
+    """The retry time is kept as wall-clock time, but no wait is longer than its back-off."""
+    world = World(a_node())
+    world.run(1)
+    world.deploy("tiny")
+    world.run(5)
+    world.agents.end(world.desk.view().replicas[0].id)
+    world.loop.pass_once()
+    world.clock.wall_shift_s = -3600.0
+    world.run(5)
+    assert world.desk.view().replicas[0].phase is ReplicaPhase.READY
 
 
 def test_restart_of_control_changes_nothing() -> None:

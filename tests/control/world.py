@@ -27,10 +27,12 @@ class FakeClock:
     """Time that moves when told to."""
 
     t_s: float = 1000.0
+    wall_shift_s: float = 0.0
+    """How far somebody set the wall clock off."""
 
     def now_s(self) -> float:
         """Wall clock."""
-        return self.t_s
+        return 1_000_000.0 + self.t_s + self.wall_shift_s
 
     def monotonic_s(self) -> float:
         """For durations."""

@@ -189,6 +189,17 @@ def test_second_ctrl_c_stops_at_once(cloud: Cloud) -> None:
     eventually(lambda: not cloud.pids(), within_s=3, what="the end of everything")
 
 
+def test_second_ctrl_c_kills_even_a_hung_engine(cloud: Cloud) -> None:
+    """An engine that hears no SIGTERM does not hold the second Ctrl-C up."""
+    os.kill(cloud.pid("engine"), signal.SIGSTOP)
+    assert cloud.process is not None
+    cloud.process.send_signal(signal.SIGINT)
+    eventually(lambda: "ending agent" in cloud.output, what="the agent's turn")
+    cloud.process.send_signal(signal.SIGINT)
+    assert cloud.wait_end(8) == 0
+    eventually(lambda: not cloud.pids(), within_s=3, what="the end of everything")
+
+
 def test_delete_drains(cloud: Cloud) -> None:
     """A service deleted under a running stream: the stream ends complete, new requests are told there is no such model."""
     reader = Reader(cloud).start()

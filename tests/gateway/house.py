@@ -21,7 +21,7 @@ from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.serve import serve
 from alliage.link.line import AnsweredLine, listen
-from alliage.link.messages import GatewayHello, GatewayReport, NewTable
+from alliage.link.messages import GatewayHello, GatewayReport, NewTable, Refused
 
 KEY = "alliage-test-key"
 ENGINE_KEY = "engine-secret"
@@ -75,6 +75,7 @@ class Control:
         self._server: asyncio.Server | None = None
         self.reports: list[GatewayReport] = []
         self.hellos: list[GatewayHello] = []
+        self.refuses = ""
 
     async def start(self) -> None:
         """Listen."""
@@ -95,6 +96,11 @@ class Control:
         for line in self._lines:
             line.send(NewTable(table=new))
 
+    def nonsense(self) -> None:
+        """Send everyone a frame that is no message."""
+        for line in self._lines:
+            line._writer.write(b"\0\0\0\2{]")
+
     async def swap(self, new: RoutingTable) -> None:
         """Give everyone a new table and wait until it is reported as taken."""
         self.push(new)
@@ -106,6 +112,9 @@ class Control:
             while (message := await line.receive()) is not None:
                 if isinstance(message, GatewayHello):
                     self.hellos.append(message)
+                    if self.refuses:
+                        line.send(Refused(why=self.refuses))
+                        return
                     if self._table is not None:
                         line.send(NewTable(table=self._table))
                 elif isinstance(message, GatewayReport):

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliage.gateway.body import Ask, read_ask, read_usage, with_usage
@@ -44,6 +44,7 @@ def _documents(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
     return f"{space}{{{inside}}}{space}".encode("utf-8", "surrogatepass"), dict(members)
 
 
+@settings(deadline=None)
 @given(_documents())
 def test_usage_is_asked_for_and_nothing_else_changes(document: tuple[bytes, dict[str, Any]]) -> None:
     """Whatever JSON comes, the spliced body means the same with include_usage true, and names no member twice more."""
@@ -103,6 +104,7 @@ def test_a_bad_body_is_told_what_and_where(body: bytes, said: str) -> None:
     assert said in problem.message
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | _JSON.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """No body can raise out of the reader."""

@@ -237,3 +237,32 @@ def test_the_stop_does_not_wait_for_ever() -> None:
             await until(engine.calls[0].gone.is_set, "the engine's connection is closed")
 
     run(main())
+
+
+def test_a_refusing_control_is_asked_again() -> None:
+    """A control of another version refuses the gateway, which goes on with what it has and asks again later."""
+
+    async def main() -> None:
+        async with Engine() as engine, house(table(1, route("m", upstream("m-1", engine.port)))) as place:
+            await place.control.stop()
+            place.control.refuses = "protocol 1 is too old"
+            await place.control.start()
+            await until(lambda: len(place.control.hellos) >= 3, "the gateway asks again and again")
+            assert (await place.chat()).status == 200
+            place.control.refuses = ""
+            await until(lambda: bool(place.control.reports), "reports", 5)
+            await place.control.swap(table(2))
+
+    run(main())
+
+
+def test_a_line_that_brings_nonsense_is_left() -> None:
+    """What is no message ends the line, not the gateway."""
+
+    async def main() -> None:
+        async with house(table(1)) as place:
+            place.control.nonsense()
+            await until(lambda: len(place.control.hellos) == 2, "the gateway dialled again", 5)
+            assert (await place.health())["table_version"] == 1
+
+    run(main())

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliage.gateway.intake import Intake
@@ -58,6 +58,7 @@ def _read(stream: bytes, places: list[int]) -> tuple[list[tuple[bytes, bytes, by
     return requests, ""
 
 
+@settings(deadline=None)
 @given(st.lists(_REQUESTS, max_size=5), st.lists(st.integers(0, 3000), max_size=20))
 def test_cutting_changes_nothing(raws: list[bytes], places: list[int]) -> None:
     """A stream of good, large and malformed requests reads the same in one piece as in many."""
@@ -72,6 +73,7 @@ def test_cutting_changes_nothing(raws: list[bytes], places: list[int]) -> None:
         assert (cut, broken_cut) == (whole, broken)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=50), max_size=20))
 def test_any_bytes_are_read_or_refused(pieces: list[bytes]) -> None:
     """Nothing that comes over a socket can raise out of the reader, and nothing is kept without bound."""

@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alliage.gateway.sse import HELD_BYTES_MAX, UsageTap
@@ -45,6 +45,7 @@ def _cut(stream: bytes, places: list[int]) -> list[bytes]:
     return [stream[start:end] for start, end in pairwise(edges)]
 
 
+@settings(deadline=None)
 @given(
     events=st.lists(_events(), max_size=6),
     places=st.lists(st.integers(0, 2000), max_size=12),

@@ -35,13 +35,11 @@ async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> No
             settings=settings,
             stop=stop,
             leave=leave,
+            at_once=told.at_once,
         ),
     )
     leaving = asyncio.create_task(told.stop.wait())
     await asyncio.wait({agent, leaving}, return_when=asyncio.FIRST_COMPLETED)
     (leave if told.orphaned else stop).set()
-    at_once = asyncio.create_task(told.at_once.wait())
-    await asyncio.wait({agent, at_once}, return_when=asyncio.FIRST_COMPLETED)
     leaving.cancel()
-    at_once.cancel()
     await agent

@@ -1,11 +1,12 @@
 """Settings of an installation: flags over environment over `alliage.toml` over the stated defaults."""
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, get_type_hints
 
 import msgspec
 
@@ -25,11 +26,14 @@ _Section = TypeVar("_Section")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """`url`: a PostgreSQL URL, "" for the SQLite file of the home folder. `history_rows`: observations kept."""
+    """Where state is kept, and how much of the past."""
 
     url: str = ""
+    """A PostgreSQL URL (needs the extra `postgres`); empty for the SQLite file of the home folder."""
     history_rows: int = 100_000
+    """Observations kept; older ones go."""
     decisions_per_service: int = 500
+    """Decisions kept of each service; older ones go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +75,7 @@ def read_settings(home: Home) -> Settings:
 
 def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Section]) -> _Section:
     given = tables.get(name, {})
-    known = list(msgspec.inspect.type_info(kind).__getattribute__("fields"))
-    names = [entry.name for entry in known]
+    names = list(get_type_hints(kind))
     if isinstance(given, dict):
         for key, value in given.items():
             if key not in names:
@@ -80,6 +83,8 @@ def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Se
                     f"{path}: [{name}] has no setting {key!r} (given: {value!r})",
                     remedy=f"settings there: {', '.join(names)}",
                 )
+            if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value < math.inf:
+                raise BadInput(f"{path}: [{name}] {key} is {value}", remedy="it must be above zero and finite")
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:

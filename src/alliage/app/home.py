@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from alliage.errors import HomeError
+from alliage.runtimes.processes import boot_id, started_ticks
 
 SOCKET_PATH_BYTES_MAX: Final = 107
 """`sun_path` of Linux, less its end mark."""
@@ -113,23 +114,6 @@ def open_home(root: Path) -> Home:
     return home
 
 
-def process_start(pid: int) -> str:
-    """The start time of a process in ticks since boot, as text; "" when there is none."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    return stat.rsplit(")", 1)[1].split()[19]
-
-
-def boot_id() -> str:
-    """What this boot of the machine is called."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
 class HomeLock:
     """Held by the one supervisor of a home; the kernel lets go of it when that dies, however it dies."""
 
@@ -150,7 +134,7 @@ class HomeLock:
         pid = os.getpid()
         running = RunningUp(
             pid=pid,
-            started=process_start(pid),
+            started=str(started_ticks(pid)),
             boot_id=boot_id(),
             host=host,
             port=port,
@@ -175,7 +159,7 @@ def read_running(home: Home) -> RunningUp | None:
         running = msgspec.json.decode(home.up_file.read_bytes(), type=RunningUp)
     except (OSError, msgspec.DecodeError):
         return None
-    alive = running.boot_id == boot_id() and running.started == process_start(running.pid)
+    alive = running.boot_id == boot_id() and running.started == str(started_ticks(running.pid))
     return running if alive else None
 
 

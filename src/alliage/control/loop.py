@@ -23,15 +23,16 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopSettings:
-    """Seconds. `silent_s`: an agent not heard for so long is lost. `drain_s`: what a leaving replica is given to finish.
-
-    `settle_s`: how long after a start of control the gateways keep their old table while agents report again.
-    """
+    """Durations of control, in seconds."""
 
     tick_s: float = 1.0
+    """A pass is done at least so often; a change is acted on at once."""
     silent_s: float = 5.0
+    """An agent not heard for so long is lost: nothing new is placed there, what runs is left alone."""
     drain_s: float = 30.0
+    """What a leaving replica is given to finish its requests."""
     settle_s: float = 10.0
+    """How long after a start of control the gateways keep their old table while agents report again."""
 
 
 class ControlLoop:

@@ -86,7 +86,9 @@ def _replica_after(replica: Replica, heard: Heard, now_s: float) -> Replica:
     node = heard.reports.get(replica.node)
     report = node.replicas.get(replica.id) if node is not None else None
     if replica.phase is ReplicaPhase.BACKOFF:
-        return _moved(replica, ReplicaEvent.RETRY_DUE) if now_s >= replica.retry_s else replica
+        wait_s = replica.retry_s - now_s
+        due = wait_s <= 0 or wait_s > backoff_s(replica.failures)  # the wall clock may have jumped back
+        return _moved(replica, ReplicaEvent.RETRY_DUE) if due else replica
     if replica.phase is ReplicaPhase.DRAINING and replica.id in heard.drained:
         replica = _moved(replica, ReplicaEvent.DRAINED)
     if node is None:

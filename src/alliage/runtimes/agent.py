@@ -51,10 +51,11 @@ async def run_agent(
     settings: AgentSettings,
     stop: asyncio.Event,
     leave: asyncio.Event | None = None,
+    at_once: asyncio.Event | None = None,
 ) -> None:
     """Be this node's agent until `stop` (engines end, unless `settings.leave_engines`) or `leave` (they stay).
 
-    `control` is the path of control's socket, `home` is $ALLIAGE_HOME. Engines that stay are adopted by the next
+    `at_once` cuts the engines' grace short. `control` is the path of control's socket, `home` is $ALLIAGE_HOME. Engines that stay are adopted by the next
     agent of the home, or end after `settings.claim_s`.
     """
     agent = _Agent(home, detect_node(node, site, chips, llama_server=settings.llama_server), weights, settings)
@@ -69,7 +70,7 @@ async def run_agent(
         for task in (*waits, talking):
             task.cancel()
         await asyncio.wait((*waits, talking))
-        await agent.end(leave_engines=settings.leave_engines or not stop.is_set())
+        await agent.end(leave_engines=settings.leave_engines or not stop.is_set(), at_once=at_once)
 
 
 class _Agent:
@@ -212,16 +213,28 @@ class _Agent:
         keeper = self._keepers.get(replica)
         return keeper is None or keeper.state is EngineState.STOPPED
 
-    async def end(self, *, leave_engines: bool) -> None:
-        """Leave: with the engines running, or ended within the grace."""
+    async def end(self, *, leave_engines: bool, at_once: asyncio.Event | None) -> None:
+        """Leave: with the engines running, or ended within the grace, or killed when `at_once` comes."""
         keepers = tuple(self._keepers.values())
         if not leave_engines:
-            for keeper in keepers:
-                keeper.stop(self._settings.grace_s)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.grace_s + _END_SPARE_S):
-                    await asyncio.gather(*(keeper.settled() for keeper in keepers))
+            await self._end_engines(keepers, at_once or asyncio.Event())
         await asyncio.gather(*(keeper.leave() for keeper in keepers))
+
+    async def _end_engines(self, keepers: tuple[Keeper, ...], at_once: asyncio.Event) -> None:
+        for keeper in keepers:
+            keeper.stop(self._settings.grace_s)
+        ended = asyncio.gather(*(keeper.settled() for keeper in keepers))
+        hurry = asyncio.ensure_future(at_once.wait())
+        waits: set[asyncio.Future[object]] = {ended, hurry}  # type: ignore[arg-type]
+        await asyncio.wait(waits, timeout=self._settings.grace_s + _END_SPARE_S, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        if not ended.done():
+            for keeper in keepers:
+                keeper.stop(0.0)
+            await asyncio.wait({ended}, timeout=_END_SPARE_S / 2)
+        ended.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await ended
 
 
 async def _send_log(line: DialledLine, request: int, pieces: AsyncIterator[str]) -> None:

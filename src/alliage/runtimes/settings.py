@@ -8,9 +8,10 @@ from alliage.units import MIB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """`llama_server` is "" for the bundled llama.cpp, `path` for the `llama-server` on PATH, or the path of one."""
+    """Durations in seconds, sizes in bytes."""
 
     llama_server: str = ""
+    """Empty for the bundled llama.cpp, `path` for the `llama-server` on PATH, or the path of one."""
     host: str = "127.0.0.1"
     """Where engines listen."""
     python: str = sys.executable
@@ -24,18 +25,24 @@ class AgentSettings:
     probe_every_s: float = 0.1
     """While it starts."""
     health_every_s: float = 2.0
+    """How often an engine that is ready is asked whether it is well."""
     health_timeout_s: float = 5.0
+    """How long it may take to answer that."""
     health_failures: int = 3
     """In a row, until a replica counts as ill."""
     log_bytes_max: int = 8 * MIB
+    """A log file of an engine that is larger is put aside."""
     log_files: int = 3
     """Of each replica: so 24 MiB at most."""
     gone_folders: int = 20
     """Logs of that many replicas that are gone are kept."""
     report_every_s: float = 1.0
+    """The heartbeat to control."""
     report_gap_s: float = 0.1
     """Changes nearer together are told together."""
     stopped_told_s: float = 10.0
     """How long a stopped replica stays in the reports once it was told."""
     redial_first_s: float = 0.1
+    """First wait before control is dialled again; doubles each time."""
     redial_last_s: float = 2.0
+    """Longest wait before control is dialled again."""

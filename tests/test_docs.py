@@ -1,0 +1,48 @@
+"""The documents say what is there: every setting, command and flag, with its default."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from typer.main import get_command
+
+from alliage.app.config import Settings
+from alliage.faces.cli.main import app
+
+ROOT = Path(__file__).parent.parent
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+
+
+@pytest.mark.parametrize("section", [section.name for section in fields(Settings)])
+def test_every_setting_is_documented_with_its_default(section: str) -> None:
+    """A row for each field, none for what is not there."""
+    told = SETTINGS.split(f"## `[{section}]`")[1].split("\n## ")[0].split("\nYour own facts")[0]
+    rows = dict(re.findall(r"^\| `(\w+)` \| `?(.*?)`? \|", told, flags=re.MULTILINE))
+    known = {field.name: field.default for field in fields(get_type_hints(Settings)[section])}
+    assert rows.keys() == known.keys()
+    for name, default in known.items():
+        if name != "python":
+            text = f'"{default}"' if isinstance(default, str) else str(default).lower()
+            assert rows[name] == text, name
+
+
+def test_every_option_of_up_is_documented() -> None:
+    """`alliage up` is configured by flags, which stand in the table at the top."""
+    command = get_command(app).commands["up"]  # type: ignore[attr-defined]
+    flags = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
+    assert flags <= set(re.findall(r"--[a-z-]+", SETTINGS)) | {"--help"}
+
+
+def test_readme_shows_only_commands_that_exist() -> None:
+    """Every `alliage X` of the README is a command."""
+    told = set(re.findall(r"\balliage ([a-z]+)\b", (ROOT / "README.md").read_text()))
+    assert told <= set(get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Relative links of the Markdown files."""
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "bench" / "README.md"]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
