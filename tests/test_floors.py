@@ -55,7 +55,7 @@ def test_room_without_a_floor_fails_the_check(tmp_path: Path) -> None:
 
 
 def test_undeclared_package_fails_the_check(tmp_path: Path) -> None:
-    """deptry knows what pyproject.toml declares."""
+    """Deptry knows what pyproject.toml declares."""
     folder = copied(tmp_path)
     program = Path(sys.executable).with_name("deptry")
     command = [str(program), "src"]

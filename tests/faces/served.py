@@ -20,13 +20,14 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from alliage.app.home import Home, RunningUp, boot_id, process_start
+from alliage.app.home import Home, RunningUp
 from alliage.catalog.records import ModelCard
 from alliage.control.desk import digest
 from alliage.control.ports import Changes
 from alliage.faces.admin.api import build_admin
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId
 from alliage.fleet.keys import Key, Role
+from alliage.runtimes.processes import boot_id, started_ticks
 from tests.builders import CATALOG, a_card, a_node
 from tests.control.world import Cards, SimAgents, World
 
@@ -90,7 +91,7 @@ class Served:
         pid = os.getpid()
         running = RunningUp(
             pid=pid,
-            started=process_start(pid),
+            started=str(started_ticks(pid)),
             boot_id=boot_id(),
             host="127.0.0.1",
             port=int(self.gateway_url.rpartition(":")[2]),

@@ -96,5 +96,6 @@ def _waiting(replicas: tuple[Replica, ...], reports: Mapping[NodeId, NodeReport]
         if replica.phase is ReplicaPhase.BACKOFF:
             return f"its engine ended and is tried again soon: {replica.note}"
         if told is not None and told.state is EngineState.FETCHING and told.total_bytes > 0:
-            return f"its model is being fetched: {format_bytes(told.fetched_bytes)} of {format_bytes(told.total_bytes)}"
+            tenths = 10 * told.fetched_bytes // told.total_bytes  # coarse: each change of words is a new table
+            return f"its model is being fetched: {tenths}0 % of {format_bytes(told.total_bytes)}"
     return "it is starting"
