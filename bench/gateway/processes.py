@@ -78,6 +78,8 @@ async def running(
 
 
 async def _end(process: Process) -> None:
+    if process.returncode is not None:
+        return
     with contextlib.suppress(ProcessLookupError):
         process.terminate()
     try:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
 from bench.gateway.settings import REQUEST_GOAL, TOKEN_GOAL, Settings
-from bench.gateway.tools import Interpreter
+from bench.gateway.tools import ROOT, Interpreter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ def render(report: Report) -> str:
 
 def _render_pass(one: Pass) -> list[str]:
     return [
-        f"gateway under {one.python.path}: Python {one.python.version}",
+        f"gateway under {_shorten(one.python.path)}: Python {one.python.version}",
         f"{'':28}{'nginx':>10}{'gateway':>10}{'ratio':>8}{'goal':>8}",
         *_render_result(one.requests, "request", REQUEST_GOAL),
         *_render_result(one.tokens, "token", TOKEN_GOAL),
@@ -137,6 +138,10 @@ def _render_pass(one: Pass) -> list[str]:
         f"{'pairs kept':28}{one.requests.kept:10} of requests{one.tokens.kept:10} of streams",
         f"{'dropped for foreign work':28}{one.requests.dropped:10}{one.tokens.dropped:22}",
     ]
+
+
+def _shorten(path: str) -> str:
+    return str(Path(path).relative_to(ROOT)) if Path(path).is_relative_to(ROOT) else path
 
 
 def _render_result(result: Result, unit: str, goal: float) -> list[str]:

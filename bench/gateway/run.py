@@ -61,6 +61,7 @@ class Bench:
             await processes.read_line(process, log, _LOAD_S)
             after = self.read(proxy, pids)
             loaded = msgspec.json.decode(await processes.read_line(process, log, _LOAD_S), type=_Loaded)
+            await process.wait()
         if loaded.errors:
             print(f"{proxy.name}: {loaded.errors} errors, the first: {log.read_text()[:500].strip()}", file=sys.stderr)
         return _sample(loaded, measure.spent(before, after), (after.at_ns - before.at_ns) / 1e9)
