@@ -1,9 +1,9 @@
 """Facts, frozen: chips, stacks, engines and model cards as the TOML files state them. No I/O, no behaviour."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -24,6 +24,30 @@ class Fact(Generic[T]):
     value: T | None
     confidence: Confidence
     source: str
+
+
+class Precision(StrEnum):
+    """Number formats that chips compute in."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+    FP8 = "fp8"
+    INT8 = "int8"
+    FP4 = "fp4"
+
+
+class AttentionKind(StrEnum):
+    """What a layer keeps of the past."""
+
+    FULL = "full"
+    """Keys and values of every token."""
+    SLIDING = "sliding"
+    """Keys and values of the last `window_tokens`."""
+    LATENT = "latent"
+    """One compressed vector a token (MLA): `latent_dim` values, shared by all heads."""
+    LINEAR = "linear"
+    """A state of `state_values` values, however long the past is (linear attention, state-space layers)."""
 
 
 class Sharing(StrEnum):
@@ -59,17 +83,44 @@ class Stack:
     pci_vendor: str
 
 
+_UNKNOWN_FIGURE: Final[Fact[float]] = Fact(value=None, confidence=Confidence.UNKNOWN, source="")
+_UNKNOWN_WORD: Final[Fact[str]] = Fact(value=None, confidence=Confidence.UNKNOWN, source="")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chip:
-    """A kind of accelerator, never a physical card."""
+    """A kind of accelerator, never a physical card. Figures are as their sources state them: decimal GB, dense FLOPS.
+
+    `memory_gb` is the data sheet's; what may be bound is what the device reports. `tflops` has an entry for each
+    Precision: dense tera-operations a second, unknown where no source states one, and 0 where a source states that
+    the chip cannot compute in it.
+    """
 
     id: str
     maker: str
     name: str
     stack: str
     sharing: Sharing
-    machines: tuple[str, ...]
+    machines: tuple[str, ...] = ()
     """For CPUs: the `uname -m` values it stands for; empty for the rest."""
+    detected_as: tuple[str, ...] = ()
+    """Regular expressions of the names by which tools tell it, matched whole and without regard to case."""
+    dies: int = 1
+    """Devices on one board."""
+    memory_gb: Fact[float] = _UNKNOWN_FIGURE
+    memory_type: Fact[str] = _UNKNOWN_WORD
+    bandwidth_gbs: Fact[float] = _UNKNOWN_FIGURE
+    tflops: Mapping[Precision, Fact[float]] = field(default_factory=dict)
+    link: Fact[str] = _UNKNOWN_WORD
+    link_gbs: Fact[float] = _UNKNOWN_FIGURE
+    pcie: Fact[str] = _UNKNOWN_WORD
+    tdp_w: Fact[float] = _UNKNOWN_FIGURE
+    process_nm: Fact[float] = _UNKNOWN_FIGURE
+    year: Fact[float] = _UNKNOWN_FIGURE
+    training: Fact[str] = _UNKNOWN_WORD
+    export: str = ""
+    price_usd: Fact[float] = _UNKNOWN_FIGURE
+    notes: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +141,35 @@ class Engine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """Layers that attend alike. Numbers that a kind does not use are 0."""
+
+    kind: AttentionKind
+    layers: int
+    kv_heads: int = 0
+    head_dim: int = 0
+    window_tokens: int = 0
+    latent_dim: int = 0
+    state_values: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """The numbers of a transformer that decide its memory. `parameters` is the exact count, 0 if not told."""
+    """The numbers of a transformer that decide its memory and its work. A count that is not told is 0.
+
+    `parameters` is the exact count, `active_parameters` those that work on one token (all of them in a dense model),
+    `embedding_parameters` the input embedding, which is looked up and not read through (0 when it is also the head).
+    An empty `attention` means full attention in all layers with `kv_heads` and `head_dim`.
+    """
 
     family: str
     parameters: int
+    active_parameters: int = 0
+    embedding_parameters: int = 0
+    experts: int = 0
+    """Routed experts a layer; 0 in a dense model."""
+    experts_used: int = 0
+    attention: tuple[Attention, ...] = ()
     layers: int
     hidden: int
     heads: int
