@@ -196,8 +196,92 @@ def test_engine_nobody_wants_is_stopped() -> None:
     engine = world.agents.engines[replica.node][replica.id]
     world.agents.engines[replica.node][stranger.replica] = type(engine)(stranger, 0.0)
     world.run(1)
+    engines = world.agents.engines[replica.node]
+    assert engines[stranger.replica].report.state is EngineState.STOPPED
+    assert engines[replica.id].report.state is EngineState.READY
+    world.run(12)
     assert stranger.replica not in world.agents.engines[replica.node]
-    assert replica.id in world.agents.engines[replica.node]
+
+
+def test_replica_whose_cores_are_gone_moves_to_others() -> None:
+    """The machine was given other cores (a resized container): the replica is drained and placed anew."""
+    world = World(a_node(cores=2))
+    world.run(1)
+    world.deploy("tiny")
+    world.run(5)
+    (old,) = world.desk.view().replicas
+    node = world.agents.nodes[old.node]
+    device = replace(node.devices[0], cores=(6, 7))
+    world.agents.nodes[old.node] = replace(node, devices=(device,))
+    world.run(10)
+    (new,) = world.desk.view().replicas
+    assert new.id != old.id
+    assert set(new.bindings[0].cores) <= {6, 7}
+    assert world.doors.upstreams("tiny") == [new.id]
+
+
+def test_service_on_a_lost_node_can_be_deleted() -> None:
+    """Its agent never comes back: the rows go, nothing waits for ever."""
+    world = World(a_node(), a_node("other"))
+    world.run(1)
+    world.deploy("tiny")
+    world.run(5)
+    (replica,) = world.desk.view().replicas
+    world.agents.away.add(replica.node)
+    world.run(10)
+    asyncio.run(world.desk.delete("tiny"))
+    world.run(40)
+    assert world.desk.view().services == ()
+    world.agents.away.clear()
+    world.run(2)
+    assert world.agents.engines[replica.node][replica.id].report.state is EngineState.STOPPED
+
+
+def test_control_that_restarts_during_a_drain_waits_for_the_gateway() -> None:
+    """The agent dials the new control before the gateway does: the stream in flight is not cut."""
+    world = World(a_node())
+    world.run(1)
+    world.deploy("tiny")
+    world.run(5)
+    (replica,) = world.desk.view().replicas
+    world.doors.in_flight[replica.id] = 1
+    asyncio.run(world.desk.delete("tiny"))
+    world.run(1)
+    world.doors.away = True
+    world.restart_control()
+    world.run(5)
+    assert world.agents.cut == []
+    world.doors.come_back()
+    world.run(5)
+    assert world.agents.cut == []
+    world.doors.in_flight.clear()
+    world.run(5)
+    assert world.desk.view().services == ()
+
+
+def test_orders_on_their_way_never_put_two_engines_on_a_core() -> None:
+    """Deployed, deleted and deployed again while the agent's reports are late: the cores are free when it says so."""
+    world = World(a_node())
+    world.run(1)
+    world.agents.stale = True
+    world.deploy("one")
+    world.run(0.5, step_s=0.1)
+    asyncio.run(world.desk.delete("one"))
+    world.run(0.5, step_s=0.1)
+    assert [replica.service for replica in world.desk.view().replicas] == ["one"]
+    world.agents.stale = False
+    world.run(5)
+    assert world.deploy("two")
+
+
+def test_partly_placed_service_tells_its_refusal_once() -> None:
+    """Two replicas asked, room for one: served by one, and the no is recorded once, not at every pass."""
+    world = World(a_node(cores=1))
+    world.run(1)
+    world.deploy("tiny", replicas=2)
+    world.run(30)
+    outcomes = [decision.outcome for decision in world.desk.decisions("tiny", 500)]
+    assert outcomes.count(Outcome.PLACED) == 0 or outcomes.count(Outcome.REFUSED) <= 2
 
 
 def test_ill_engine_gets_no_new_requests_until_it_is_well() -> None:

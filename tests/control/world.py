@@ -45,6 +45,9 @@ class SimEngine:
 
     report: ReplicaReport
     ready_at_s: float
+    cores: tuple[int, ...] = ()
+    forget_at_s: float = 0.0
+    """A stopped one is reported until then, as the agent does."""
 
 
 @dataclass(slots=True)
@@ -57,11 +60,24 @@ class SimAgents:
     away: set[NodeId] = field(default_factory=set)
     engines: dict[NodeId, dict[ReplicaId, SimEngine]] = field(default_factory=dict)
     orders: list[Action] = field(default_factory=list)
+    stale: bool = False
+    """Reports are on their way: orders are obeyed, but not told yet."""
+    last: dict[NodeId, NodeReport] | None = None
     cut: list[ReplicaId] = field(default_factory=list)
     """Replicas whose engine could answer when it was stopped."""
 
     def observe(self) -> Mapping[NodeId, NodeReport]:
-        """What each present agent sees now."""
+        """What each present agent sees now; while `stale`, what it saw before."""
+        if self.stale and self.last is not None:
+            return {node_id: report for node_id, report in self.last.items() if node_id not in self.away}
+        for running in self.engines.values():
+            for name, engine in list(running.items()):
+                if engine.report.state is EngineState.STOPPED and self.clock.t_s >= engine.forget_at_s:
+                    del running[name]
+        self.last = self._seen_now()
+        return self.last
+
+    def _seen_now(self) -> dict[NodeId, NodeReport]:
         return {
             node_id: a_node_report(
                 node,
@@ -91,15 +107,24 @@ class SimAgents:
 
     def _start(self, running: dict[ReplicaId, SimEngine], order: StartReplica) -> None:
         old = running.get(order.replica.id)
-        if old is not None and old.report.attempt >= order.attempt:
+        over = (EngineState.STOPPED,)
+        if old is not None and old.report.state not in over and old.report.attempt >= order.attempt:
             return
         report = a_replica_report(order.replica.id, EngineState.STARTING, attempt=order.attempt)
-        running[order.replica.id] = SimEngine(report, self.clock.t_s + self.load_s)
+        cores = tuple(core for binding in order.replica.bindings for core in binding.cores)
+        running[order.replica.id] = SimEngine(report, self.clock.t_s + self.load_s, cores)
 
     def _stop(self, running: dict[ReplicaId, SimEngine], order: StopReplica) -> None:
-        engine = running.pop(order.replica, None)
-        if engine is not None and engine.report.state in (EngineState.READY, EngineState.ILL):
+        engine = running.get(order.replica)
+        if engine is None:
+            engine = running[order.replica] = SimEngine(
+                a_replica_report(order.replica, EngineState.STOPPED, attempt=0), 0.0, forget_at_s=self.clock.t_s + 10.0
+            )
+        if engine.report.state in (EngineState.READY, EngineState.ILL):
             self.cut.append(order.replica)
+        if engine.report.state is not EngineState.STOPPED:
+            engine.forget_at_s = self.clock.t_s + 10.0
+        engine.report = replace(engine.report, state=EngineState.STOPPED)
 
     def end(self, replica: ReplicaId, why: str = "killed by signal 9") -> None:
         """An engine ends by itself."""
@@ -107,6 +132,20 @@ class SimAgents:
             if replica in running:
                 engine = running[replica]
                 engine.report = replace(engine.report, state=EngineState.ENDED, ended_why=why)
+
+    def fall_ill(self, replica: ReplicaId) -> None:
+        """An engine that was ready answers no probe any more; what it is answering goes on."""
+        for running in self.engines.values():
+            engine = running.get(replica)
+            if engine is not None and engine.report.state is EngineState.READY:
+                engine.report = replace(engine.report, state=EngineState.ILL)
+
+    def heal(self) -> None:
+        """Every ill engine is well again."""
+        for running in self.engines.values():
+            for engine in running.values():
+                if engine.report.state is EngineState.ILL:
+                    engine.report = replace(engine.report, state=EngineState.READY)
 
     async def logs(self, node: NodeId, replica: ReplicaId, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """One line."""
@@ -121,15 +160,28 @@ class SimDoors:
     table: RoutingTable | None = None
     in_flight: dict[ReplicaId, int] = field(default_factory=dict)
     pushes: int = 0
+    away: bool = False
+    """It has yet to dial control again; it works by its last table."""
+    waiting: RoutingTable | None = None
 
     def push(self, table: RoutingTable) -> None:
-        """Take it."""
-        assert self.table is None or table.version > self.table.version
-        self.table = table
+        """Take it, or when it comes back."""
         self.pushes += 1
+        if self.away:
+            self.waiting = table
+        else:
+            self.table = table
+
+    def come_back(self) -> None:
+        """It has dialled, and got the newest table."""
+        self.away = False
+        if self.waiting is not None:
+            self.table, self.waiting = self.waiting, None
 
     def observe(self) -> tuple[DoorReport, ...]:
-        """The one door."""
+        """The one door, if it is on the line."""
+        if self.away:
+            return ()
         version = self.table.version if self.table is not None else 0
         return (DoorReport(door="door", table_version=version, in_flight=dict(self.in_flight), heard_s=self.clock.t_s),)
 
@@ -204,6 +256,10 @@ class World:
         order = an_order(model, replicas=replicas, dry_run=dry_run, name=name)
         deployed = asyncio.run(self.desk.deploy(order))
         return all(decision.outcome != "refused" for decision in deployed.decisions)
+
+    def draining_s(self, replica: ReplicaId) -> float:
+        """How long control has been draining it."""
+        return self.clock.t_s - self.loop._draining_since_s.get(replica, self.clock.t_s)
 
     def run(self, seconds: float, step_s: float = 0.5) -> None:
         """Passes while time moves."""

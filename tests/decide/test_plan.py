@@ -172,14 +172,23 @@ def test_budget_cut_short_says_so() -> None:
     assert answer.add == ()
 
 
+def test_bind_never_takes_a_node_without_the_engine() -> None:
+    """The roomiest node has no engine: plan does not choose it, and bind does not either."""
+    nodes = (a_node("able", cores=2), a_node("bare", cores=8, engines=()))
+    view = FleetView(version=1, nodes=nodes, services=(a_service(),))
+    (added,) = planned(view).add
+    placement = bind(added, view)
+    assert placement is not None
+    assert placement.node == "able"
+
+
 def test_bind_spreads_a_service_over_nodes() -> None:
     """The second replica of a service goes to the node that has none, though the first has more room."""
-    nodes = (a_node("big", cores=16), a_node("small", cores=2))
+    nodes = (a_node("big", memory_bytes=64 * GIB), a_node("small", memory_bytes=16 * GIB))
     service = a_service(replicas=2)
     view = FleetView(version=1, nodes=nodes, services=(service,), replicas=(a_replica(node="big"),))
     (added,) = planned(view).add
-    fitting = replace(added, recipe=replace(added.recipe, cores=1))
-    placement = bind(fitting, view)
+    placement = bind(added, view)
     assert placement is not None
     assert placement.node == "small"
 

@@ -9,7 +9,7 @@ import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
-from alliage.control.reconcile import Pass, reconcile
+from alliage.control.reconcile import Pass, Refusals, reconcile
 from alliage.control.settle import Heard
 from alliage.control.table import awaited, build_table, endpoints_after
 from alliage.decide.plan import Budget
@@ -64,6 +64,7 @@ class ControlLoop:
         self._endpoints: dict[ReplicaId, Upstream] = {}
         self._table = RoutingTable(version=int(clock.now_s() * 1000), routes={}, keys={})
         self._pushed = False
+        self._refused: Refusals = {}
         self._excluded_at: dict[ReplicaId, int] = {}
         self.passes = 0
 
@@ -94,6 +95,7 @@ class ControlLoop:
             now_s=self._clock.now_s(),
             new_id=self._new_id,
             budget=Budget.unlimited(),
+            refused=self._refused,
         )
         version = view.version
         if done.changes != Changes():
@@ -102,6 +104,7 @@ class ControlLoop:
                 self.wake()
                 return None
             version = committed
+        self._refused = done.refused
         if done.observations:
             self._store.append(done.observations)
         self._push_table(replace(done.view, version=version))
@@ -128,15 +131,20 @@ class ControlLoop:
         return Heard(reports=present, silent=silent, drained=self._drained(view, now_s))
 
     def _drained(self, view: FleetView, now_s: float) -> set[ReplicaId]:
-        """Leaving replicas that no gateway uses any more, or whose time is over."""
+        """Leaving replicas that no gateway uses any more, or whose time is over.
+
+        Without any gateway on the line nothing is known of what they answer: then only time ends a drain.
+        """
         draining = {replica.id for replica in view.replicas if replica.phase is ReplicaPhase.DRAINING}
         self._draining_since_s = {key: self._draining_since_s.get(key, now_s) for key in draining}
         doors = self._doors.observe()
         done: set[ReplicaId] = set()
         for replica, since_s in self._draining_since_s.items():
             without = self._excluded_at.get(replica)
-            quiet = without is not None and all(
-                door.table_version >= without and not door.in_flight.get(replica) for door in doors
+            quiet = (
+                bool(doors)
+                and without is not None
+                and all(door.table_version >= without and not door.in_flight.get(replica) for door in doors)
             )
             if quiet or now_s - since_s > self._settings.drain_s:
                 done.add(replica)

@@ -1,6 +1,6 @@
 """reconcile: one pass of control as a pure function: settle what was heard, plan, bind, say what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -11,8 +11,9 @@ from alliage.control.ports import Changes
 from alliage.control.settle import Heard, settle
 from alliage.decide.bind import bind
 from alliage.decide.plan import LEAVING, Budget, Infeasible, Plan, PlannedReplicas, plan
-from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode
-from alliage.fleet.ids import ReplicaId
+from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
+from alliage.decide.room import rooms
+from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.lifecycles import (
     REPLICA_TRANSITIONS,
     SERVICE_TRANSITIONS,
@@ -31,6 +32,8 @@ _SHOULD_RUN: Final = frozenset(
     {ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.READY},
 )
 _OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
+Refusals = Mapping[ServiceName, tuple[Rejected, ...]]
+"""Why each service that wants more replicas cannot have them, without the figures that change from pass to pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class Pass:
     changes: Changes
     actions: tuple[Action, ...]
     observations: tuple[Observation, ...]
+    refused: Refusals
 
 
 def reconcile(
@@ -51,19 +55,22 @@ def reconcile(
     now_s: float,
     new_id: Callable[[], str],
     budget: Budget,
+    refused: Refusals,
 ) -> Pass:
-    """`new_id` gives six characters, never the same twice."""
+    """`new_id` gives six characters, never the same twice; `refused` is the last pass's, so that no no is told twice."""
     settled = settle(view, heard, now_s=now_s)
-    planned = plan(settled.view, catalog, now_s=now_s, budget=budget)
-    after, bound = _bound(settled.view, planned, now_s, new_id)
+    placed = _without_misplaced(settled.view)
+    planned = plan(placed, catalog, now_s=now_s, budget=budget)
+    after, bound = _bound(placed, planned, now_s, new_id)
     after = _without_surplus(after, planned)
     after, services_told = _services_after(after, planned, now_s)
-    changes = _difference(view, after, (*settled.decisions, *bound, *_news(view, planned)), now_s)
+    changes = _difference(view, after, (*settled.decisions, *bound, *_news(planned, refused)), now_s)
     return Pass(
         view=after,
         changes=changes,
         actions=_actions(after, heard),
         observations=(*settled.observations, *services_told),
+        refused=_refusals(planned),
     )
 
 
@@ -76,16 +83,31 @@ def _bound(
     """The view with a replica for each that was planned and found a place, and the decisions that say where."""
     if isinstance(planned, Infeasible):
         return view, ()
-    why = {decision.service: decision for decision in planned.decisions if decision.outcome is Outcome.PLACED}
     decisions: list[Decision] = []
     for wanted in planned.add:
         for _ in range(wanted.count):
             replica = _bind_one(wanted, view, now_s, new_id)
             if replica is None:
                 break
+            decisions.append(
+                replace(wanted.decision, where=place_of(replica), because=_fits_there(wanted, replica, view))
+            )
             view = replace(view, replicas=(*view.replicas, replica))
-            decisions.append(replace(why[wanted.service], where=place_of(replica)))
     return view, tuple(decisions)
+
+
+def _fits_there(wanted: PlannedReplicas, replica: Replica, view: FleetView) -> tuple[Reason, ...]:
+    """The plan's reasons, with the figures of the device that binding chose."""
+    free = {room.id: room.memory_bytes for room in rooms(view)}
+    facts: dict[str, str | int | float] = {
+        "node": replica.node,
+        "device": replica.bindings[0].device,
+        "cores": replica.recipe.cores,
+        "memory_bytes": replica.recipe.memory_bytes,
+        "free_bytes": free.get(replica.bindings[0].device, 0),
+    }
+    others = (reason for reason in wanted.decision.because if reason.code is not ReasonCode.FITS)
+    return (Reason(code=ReasonCode.FITS, facts=facts), *others)
 
 
 def _bind_one(wanted: PlannedReplicas, view: FleetView, now_s: float, new_id: Callable[[], str]) -> Replica | None:
@@ -114,6 +136,22 @@ def place_of(replica: Replica) -> str:
         cores = ",".join(str(core) for core in binding.cores)
         places.append(f"{binding.device} cores {cores}" if cores else binding.device)
     return " + ".join(places)
+
+
+def _without_misplaced(view: FleetView) -> FleetView:
+    """A replica whose device, or a core of it, is no longer there begins to leave; the plan finds it another place."""
+    devices = {device.id: device for node in view.nodes for device in node.devices}
+
+    def misplaced(replica: Replica) -> bool:
+        return any(
+            binding.device not in devices or not set(binding.cores) <= set(devices[binding.device].cores)
+            for binding in replica.bindings
+        )
+
+    gone = {replica.id for replica in view.replicas if replica.phase not in LEAVING and misplaced(replica)}
+    if not gone:
+        return view
+    return replace(view, replicas=tuple(_unwanted(each) if each.id in gone else each for each in view.replicas))
 
 
 def _without_surplus(view: FleetView, planned: Plan | Infeasible) -> FleetView:
@@ -164,11 +202,22 @@ def _phase_after(service: Service, replicas: tuple[Replica, ...], *, refused: bo
     return advance(SERVICE_TRANSITIONS, service.phase, event) or service.phase
 
 
-def _news(view: FleetView, planned: Plan | Infeasible) -> tuple[Decision, ...]:
-    """Refusals of services that were not refused already: the same no is not recorded at every pass."""
-    known = {service.name for service in view.services if service.phase is ServicePhase.UNSERVED}
-    refusals = (decision for decision in planned.decisions if decision.outcome is Outcome.REFUSED)
-    return tuple(decision for decision in refusals if decision.service not in known)
+def _refusals(planned: Plan | Infeasible) -> Refusals:
+    return {
+        decision.service: tuple(replace(entry, reason=replace(entry.reason, facts={})) for entry in decision.rejected)
+        for decision in planned.decisions
+        if decision.outcome is Outcome.REFUSED
+    }
+
+
+def _news(planned: Plan | Infeasible, refused: Refusals) -> tuple[Decision, ...]:
+    """Refusals that were not told already: the same no is not recorded at every pass."""
+    now = _refusals(planned)
+    return tuple(
+        decision
+        for decision in planned.decisions
+        if decision.outcome is Outcome.REFUSED and refused.get(decision.service) != now[decision.service]
+    )
 
 
 def _difference(before: FleetView, after: FleetView, decisions: tuple[Decision, ...], now_s: float) -> Changes:
@@ -219,8 +268,16 @@ def _actions(view: FleetView, heard: Heard) -> tuple[Action, ...]:
             ):
                 model = models[replica.service]
                 actions.append(StartReplica(node=node_id, replica=replica, model=model, attempt=replica.starts + 1))
-        for replica_id in report.replicas:
-            found = known.get(replica_id)
-            if found is None or found.phase is ReplicaPhase.STOPPING:
-                actions.append(StopReplica(node=node_id, replica=replica_id, grace_s=STOP_GRACE_S))
+        strangers = {
+            key for key, told in report.replicas.items() if key not in known and told.state is not EngineState.STOPPED
+        }
+        stopping = {
+            replica.id
+            for replica in view.replicas
+            if replica.node == node_id and replica.phase is ReplicaPhase.STOPPING
+        }
+        actions.extend(
+            StopReplica(node=node_id, replica=replica_id, grace_s=STOP_GRACE_S)
+            for replica_id in sorted(strangers | stopping)
+        )
     return tuple(actions)

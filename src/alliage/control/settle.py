@@ -36,6 +36,9 @@ _EVENT_OF: Final[Mapping[EngineState, ReplicaEvent]] = {
 }
 
 
+_OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
     """The facts of one pass: reports of the agents there are, nodes silent for too long, replicas that are drained."""
@@ -89,16 +92,22 @@ def _replica_after(replica: Replica, heard: Heard, now_s: float) -> Replica:
         wait_s = replica.retry_s - now_s
         due = wait_s <= 0 or wait_s > backoff_s(replica.failures)  # the wall clock may have jumped back
         return _moved(replica, ReplicaEvent.RETRY_DUE) if due else replica
-    if replica.phase is ReplicaPhase.DRAINING and replica.id in heard.drained:
-        replica = _moved(replica, ReplicaEvent.DRAINED)
-    if node is None:
-        return replica
-    if replica.phase in (ReplicaPhase.DRAINING, ReplicaPhase.STOPPING):
-        over = report is None or report.state in (EngineState.STOPPED, EngineState.ENDED)
-        return _moved(replica, ReplicaEvent.GONE) if over else replica
+    if replica.phase is ReplicaPhase.DRAINING:
+        over = node is not None and (report is None or report.state in _OVER)
+        return _moved(replica, ReplicaEvent.DRAINED) if over or replica.id in heard.drained else replica
+    if replica.phase is ReplicaPhase.STOPPING:
+        return _moved(replica, ReplicaEvent.GONE) if _is_gone(replica, report, heard) else replica
     if report is None or report.attempt <= replica.starts:
         return replica
     return _told(replica, report, now_s)
+
+
+def _is_gone(replica: Replica, report: ReplicaReport | None, heard: Heard) -> bool:
+    """Only its agent's word counts: no report may mean that an order is still on its way.
+
+    On a node that is lost nobody can be asked; should it come back, its agent is told to stop what nobody knows.
+    """
+    return replica.node in heard.silent or (report is not None and report.state in _OVER)
 
 
 def _told(replica: Replica, report: ReplicaReport, now_s: float) -> Replica:

@@ -28,15 +28,18 @@ def bind(planned: PlannedReplicas, view: FleetView) -> Placement | None:
     for replica in view.replicas_of(planned.service):
         if replica.phase not in LEAVING:
             crowd[replica.node] = crowd.get(replica.node, 0) + 1
-    fitting = [room for room in rooms(view) if room.site == planned.site and _fits(planned.recipe, room)]
+    fitting = [room for room in rooms(view) if room.site == planned.site and _fits(planned, room, view)]
     if not fitting:
         return None
     return _place(_roomiest(fitting, crowd), planned.recipe)
 
 
-def _fits(recipe: Recipe, room: Room) -> bool:
-    chip = room.device.chip == recipe.chip
-    return chip and recipe.cores <= len(room.cores) and recipe.memory_bytes <= room.memory_bytes
+def _fits(planned: PlannedReplicas, room: Room, view: FleetView) -> bool:
+    """Of the kind that was planned for (chip, node size, engine), with enough left of it."""
+    recipe, node = planned.recipe, view.node(room.node)
+    kind = room.device.chip == recipe.chip and len(room.device.cores) == planned.device_cores
+    engine = node is not None and any(found.engine == recipe.engine for found in node.engines)
+    return kind and engine and recipe.cores <= len(room.cores) and recipe.memory_bytes <= room.memory_bytes
 
 
 def _roomiest(fitting: Sequence[Room], crowd: dict[NodeId, int]) -> Room:

@@ -49,7 +49,10 @@ class PlannedReplicas:
     service: ServiceName
     recipe: Recipe
     site: str
+    device_cores: int
+    """Cores of the devices it is for (the node size): the recipe's share of them was reckoned from it."""
     count: int
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +92,16 @@ def plan(view: FleetView, catalog: Catalog, *, now_s: float, budget: Budget) -> 
             decisions.append(_decision(service, choice, now_s))
             if choice.recipe is None or choice.room is None:
                 break
-            add.append(PlannedReplicas(service=service.name, recipe=choice.recipe, site=choice.room.site, count=1))
+            add.append(
+                PlannedReplicas(
+                    service=service.name,
+                    recipe=choice.recipe,
+                    site=choice.room.site,
+                    device_cores=len(choice.room.device.cores),
+                    count=1,
+                    decision=decisions[-1],
+                ),
+            )
             left[left.index(choice.room)] = _take(choice.room, choice.recipe, service.name)
     return Plan(
         status=Status.OPTIMAL if work >= 0 else Status.CUT_SHORT,

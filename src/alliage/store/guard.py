@@ -4,7 +4,7 @@ Only bindings that a commit adds are judged. A device that shrinks under binding
 record, not a commit to refuse: refusing would keep the store from ever learning of it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from alliage.errors import StoreError
 from alliage.fleet.ids import DeviceId, ReplicaId
@@ -12,19 +12,23 @@ from alliage.fleet.nodes import Device
 from alliage.fleet.replicas import Binding, Replica
 
 
-def newly_bound(put: Iterable[Replica], before: Mapping[ReplicaId, tuple[Binding, ...]]) -> frozenset[DeviceId]:
-    """The devices on which `put` binds something else than the replicas had `before`."""
-    return frozenset(
-        binding.device
-        for replica in put
-        for binding in replica.bindings
-        if binding not in before.get(replica.id, ())
-        or replica.bindings.count(binding) > before[replica.id].count(binding)
-    )
+NewlyBound = Mapping[DeviceId, frozenset[ReplicaId]]
+"""The devices on which a commit binds something that was not bound before, and the replicas that get it."""
+
+
+def newly_bound(put: Iterable[Replica], before: Mapping[ReplicaId, tuple[Binding, ...]]) -> NewlyBound:
+    """Where `put` binds something else than the replicas had `before`."""
+    found: dict[DeviceId, frozenset[ReplicaId]] = {}
+    for replica in put:
+        had = before.get(replica.id, ())
+        for binding in replica.bindings:
+            if replica.bindings.count(binding) > had.count(binding):
+                found[binding.device] = found.get(binding.device, frozenset()) | {replica.id}
+    return found
 
 
 def refuse_overbound(
-    touched: Collection[DeviceId],
+    touched: NewlyBound,
     devices: Mapping[DeviceId, Device],
     bindings: Mapping[ReplicaId, tuple[Binding, ...]],
 ) -> None:
@@ -35,7 +39,7 @@ def refuse_overbound(
         ]
         if not held:
             continue
-        why = _overbound(devices.get(device_id), held)
+        why = _overbound(devices.get(device_id), held, touched[device_id])
         if why:
             raise StoreError(
                 f"this commit would bind more of device {device_id!r} than it has: {why}",
@@ -43,7 +47,7 @@ def refuse_overbound(
             )
 
 
-def _overbound(device: Device | None, held: list[tuple[ReplicaId, Binding]]) -> str:
+def _overbound(device: Device | None, held: list[tuple[ReplicaId, Binding]], new: frozenset[ReplicaId]) -> str:
     if device is None:
         return "no node has such a device"
     wanted_bytes = sum(binding.memory_bytes for _, binding in held)
@@ -51,14 +55,14 @@ def _overbound(device: Device | None, held: list[tuple[ReplicaId, Binding]]) -> 
         return f"{wanted_bytes} of {device.memory_bytes} bytes"
     if len(held) > 1 and any(not binding.cores for _, binding in held):
         return f"it is given whole and also shared, by {_names(held)}"
-    return _core_twice(device, held)
+    return _core_twice(device, held, new)
 
 
-def _core_twice(device: Device, held: list[tuple[ReplicaId, Binding]]) -> str:
+def _core_twice(device: Device, held: list[tuple[ReplicaId, Binding]], new: frozenset[ReplicaId]) -> str:
     holders: dict[int, ReplicaId] = {}
     for replica, binding in held:
         for core in binding.cores:
-            if core not in device.cores:
+            if core not in device.cores and replica in new:  # an older one is leaving: its core is gone
                 return f"{replica} takes core {core}, it has {list(device.cores)}"
             if core in holders:
                 return f"core {core} is bound by {holders[core]} and by {replica}"
