@@ -150,6 +150,41 @@ def test_hung_engine_leaves_the_routing_and_comes_back(slow_alphabet: Path) -> N
         eventually(lambda: cloud.ask("services")["services"][0]["phase"] == "ready", what="it to be well again")
 
 
+def test_other_address_is_reachable_and_the_admin_api_stays_on_loopback(slow_alphabet: Path) -> None:
+    """`--host` moves the OpenAI API only; the commands find the admin API where it always is."""
+    with a_cloud() as cloud:
+        cloud.up("--host", "127.0.0.2")
+        assert cloud.run("status").returncode == 0
+        cloud.deploy(slow_alphabet, "alphabet")
+        port = cloud.running["port"]
+        with socket.create_connection(("127.0.0.2", port), 5):
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_key_is_sent_to_nobody_when_nothing_runs() -> None:
+    """After `alliage down` something else may listen on the port: the command does not even ask it."""
+    with a_cloud() as cloud:
+        cloud.up()
+        port = cloud.running["admin_port"]
+        cloud.run("down")
+        cloud.wait_end()
+        with socket.create_server(("127.0.0.1", port)) as stranger:
+            stranger.settimeout(0.5)
+            done = cloud.run("status", check=False)
+            assert done.returncode == 3
+            with pytest.raises(TimeoutError):
+                stranger.accept()
+
+
+def test_model_of_the_first_up_may_be_a_file(slow_alphabet: Path) -> None:
+    """`alliage up --model PATH` serves it."""
+    with a_cloud() as cloud:
+        cloud.up(model=str(slow_alphabet))
+        assert [service["phase"] for service in cloud.ask("services")["services"]] == ["ready"]
+
+
 def test_commands_without_a_cloud_say_so() -> None:
     """Exit 3, and what to type."""
     with a_cloud() as cloud:

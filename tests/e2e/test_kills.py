@@ -190,14 +190,28 @@ def test_second_ctrl_c_stops_at_once(cloud: Cloud) -> None:
 
 
 def test_second_ctrl_c_kills_even_a_hung_engine(cloud: Cloud) -> None:
-    """An engine that hears no SIGTERM does not hold the second Ctrl-C up."""
+    """An engine that hears nothing does not hold the second Ctrl-C up, which comes while the gateway still drains."""
+    reader = Reader(cloud).start()
     os.kill(cloud.pid("engine"), signal.SIGSTOP)
     assert cloud.process is not None
     cloud.process.send_signal(signal.SIGINT)
-    eventually(lambda: "ending agent" in cloud.output, what="the agent's turn")
+    eventually(lambda: "ending gateway" in cloud.output, what="the drain")
     cloud.process.send_signal(signal.SIGINT)
     assert cloud.wait_end(8) == 0
+    reader.end()
     eventually(lambda: not cloud.pids(), within_s=3, what="the end of everything")
+
+
+def test_process_that_refuses_to_run_later_does_not_end_the_cloud(cloud: Cloud) -> None:
+    """The settings file is spoiled while it runs and control dies: it is tried until the file is mended."""
+    settings = cloud.home / "alliage.toml"
+    good = settings.read_text()
+    settings.write_text("[nonsense]\n")
+    cloud.kill("control")
+    eventually(lambda: cloud.output.count("it is started again") >= 3, what="some tries")
+    assert recites(cloud)
+    settings.write_text(good)
+    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
 
 
 def test_delete_drains(cloud: Cloud) -> None:

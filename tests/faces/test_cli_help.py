@@ -1,15 +1,12 @@
 """What `--help` says, and how little it loads to say it."""
 
-import inspect
 import json
 import subprocess
 import sys
 
 from syrupy.assertion import SnapshotAssertion
 
-from alliage.app import config
-from alliage.faces.cli import place
-from alliage.faces.cli.main import app, up
+from alliage.faces.cli.main import app
 from tests.faces.shell import environment
 
 _ALL = """
@@ -71,14 +68,6 @@ def test_help_loads_nothing_heavy() -> None:
     for arguments in (["--help"], ["keys", "--help"], ["deploy", "--help"], ["up", "--help"]):
         allowed = set() if arguments == ["--help"] else by_typer
         assert HEAVY & set(json.loads(_python(_LOADED, *arguments))) <= allowed
-
-
-def test_defaults_of_up_are_those_of_the_settings() -> None:
-    """They are written out in the light module; they are the same."""
-    defaults = inspect.signature(up).parameters
-    told = [defaults[name].default for name in ("host", "port", "admin_port", "model")]
-    assert told == [config.HOST, config.PORT, config.ADMIN_PORT, config.DEFAULT_MODEL]
-    assert place.ADMIN_PORT == config.ADMIN_PORT
 
 
 def test_the_commands_of_the_issue_are_there() -> None:

@@ -1,5 +1,7 @@
 """The last line of defence, by itself."""
 
+from dataclasses import replace
+
 import pytest
 
 from alliage.errors import StoreError
@@ -14,17 +16,29 @@ DEVICES = {device.id: device for device in a_node(memory_bytes=4 * GIB).devices}
 def test_only_new_bindings_are_judged() -> None:
     """A replica that is put again with what it has touches no device; more, less or elsewhere touches the new place."""
     before = {ReplicaId("a-1"): (a_binding(0),)}
-    assert newly_bound([a_replica("a-1", a_binding(0))], before) == frozenset()
-    assert newly_bound([a_replica("a-1")], before) == frozenset()
-    assert newly_bound([a_replica("a-1", a_binding(0), a_binding(device=CARD))], before) == {CARD}
-    assert newly_bound([a_replica("a-1", a_binding(0), a_binding(0))], before) == {CPU}
-    assert newly_bound([a_replica("a-2", a_binding(0))], before) == {CPU}
+    assert newly_bound([a_replica("a-1", a_binding(0))], before) == {}
+    assert newly_bound([a_replica("a-1")], before) == {}
+    assert newly_bound([a_replica("a-1", a_binding(0), a_binding(device=CARD))], before) == {CARD: {"a-1"}}
+    assert newly_bound([a_replica("a-1", a_binding(0), a_binding(0))], before) == {CPU: {"a-1"}}
+    assert newly_bound([a_replica("a-2", a_binding(0))], before) == {CPU: {"a-2"}}
+
+
+NEW = frozenset({ReplicaId("b-1")})
+
+
+def test_an_older_binding_may_hold_a_core_that_is_gone() -> None:
+    """The machine was given other cores: what holds an old one is on its way out, what comes must fit."""
+    shrunk = {CPU: replace(DEVICES[CPU], cores=(2, 3))}
+    rows = {ReplicaId("a-1"): (a_binding(0),), ReplicaId("b-1"): (a_binding(2),)}
+    refuse_overbound({CPU: NEW}, shrunk, rows)
+    with pytest.raises(StoreError, match="takes core 0"):
+        refuse_overbound({CPU: frozenset(rows)}, shrunk, rows)
 
 
 def test_a_device_may_be_filled_to_the_brim() -> None:
     """All cores and all bytes may be bound, and a whole device once."""
     full = {ReplicaId(f"a-{core}"): (a_binding(core),) for core in range(4)}
-    refuse_overbound({CPU, CARD}, DEVICES, {**full, ReplicaId("b-1"): (a_binding(device=CARD),)})
+    refuse_overbound({CPU: NEW, CARD: NEW}, DEVICES, {**full, ReplicaId("b-1"): (a_binding(device=CARD),)})
 
 
 @pytest.mark.parametrize(
@@ -42,6 +56,6 @@ def test_too_much_is_named(second: Binding, why: str) -> None:
     """The message names the device and what is too much of what."""
     with pytest.raises(StoreError, match=why) as raised:
         refuse_overbound(
-            {CPU, second.device}, DEVICES, {ReplicaId("a-1"): (a_binding(0),), ReplicaId("b-1"): (second,)}
+            {CPU: NEW, second.device: NEW}, DEVICES, {ReplicaId("a-1"): (a_binding(0),), ReplicaId("b-1"): (second,)}
         )
     assert second.device in raised.value.message

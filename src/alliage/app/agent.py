@@ -5,7 +5,7 @@ import re
 import socket
 import time
 
-from alliage.app.home import Home
+from alliage.app.home import Home, write_private
 from alliage.app.leave import Leave
 from alliage.catalog.loader import load_catalog
 from alliage.fleet.ids import NodeId
@@ -14,9 +14,12 @@ from alliage.runtimes.settings import AgentSettings
 from alliage.weights.fetch import WeightStore
 
 
-def node_name() -> NodeId:
-    """This machine's host name, made safe."""
-    return NodeId(re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().lower()).strip("-") or "node")
+def node_name(home: Home) -> NodeId:
+    """The host name of this machine when its home folder was made, made safe. It stays when the host is renamed."""
+    if not home.node_id.exists():
+        name = re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().lower()).strip("-")[:40].strip("-")
+        write_private(home.node_id, (name or "node") + "\n")
+    return NodeId(home.node_id.read_text().strip())
 
 
 async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> None:
@@ -28,7 +31,7 @@ async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> No
         run_agent(
             control=home.control_socket,
             home=home.root,
-            node=node_name(),
+            node=node_name(home),
             site="local",
             chips=load_catalog(home.catalog).chips.values(),
             weights=weights,

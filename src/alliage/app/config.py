@@ -1,12 +1,11 @@
 """Settings of an installation: flags over environment over `alliage.toml` over the stated defaults."""
 
 import math
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Final, TypeVar, get_type_hints
+from typing import TypeVar, get_type_hints
 
 import msgspec
 
@@ -15,11 +14,6 @@ from alliage.control.loop import LoopSettings
 from alliage.errors import BadInput
 from alliage.gateway.limits import GatewayLimits
 from alliage.runtimes.settings import AgentSettings
-
-PORT: Final = 8000
-ADMIN_PORT: Final = 8001
-DEFAULT_MODEL: Final = "smollm2-135m"
-HOST: Final = "127.0.0.1"
 
 _Section = TypeVar("_Section")
 
@@ -44,11 +38,6 @@ class Settings:
     control: LoopSettings = field(default_factory=LoopSettings)
     agent: AgentSettings = field(default_factory=AgentSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
-
-
-def default_home(environment: Mapping[str, str] = os.environ) -> Path:
-    """`$ALLIAGE_HOME`, else `~/.alliage`."""
-    return Path(environment.get("ALLIAGE_HOME") or "~/.alliage").expanduser()
 
 
 def read_settings(home: Home) -> Settings:
@@ -80,7 +69,7 @@ def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Se
         for key, value in given.items():
             if key not in names:
                 raise BadInput(
-                    f"{path}: [{name}] has no setting {key!r} (given: {value!r})",
+                    f"{path}: [{name}] has no setting {key!r}{_given(name, value)}",
                     remedy=f"settings there: {', '.join(names)}",
                 )
             if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value < math.inf:
@@ -88,4 +77,9 @@ def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Se
     try:
         return msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
-        raise BadInput(f"{path}: [{name}] {error} (given: {given!r})", remedy="correct it or leave it out") from error
+        raise BadInput(f"{path}: [{name}] {error}{_given(name, given)}", remedy="correct it or leave it out") from error
+
+
+def _given(section: str, value: object) -> str:
+    """The value that was given, but not where a password may stand in it."""
+    return "" if section == "store" else f" (given: {value!r})"

@@ -50,7 +50,6 @@ class ControlSystem:
             self.loop.wake()
             await looping
             server.close()
-            socket_path.unlink(missing_ok=True)
             self.store.close()
 
     async def _answer(self, line: AnsweredLine) -> None:
@@ -76,6 +75,7 @@ def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Calla
         settings.store.url or home.database,
         history_rows=settings.store.history_rows,
         decisions_per_service=settings.store.decisions_per_service,
+        sole_writer=True,
     )
     wake = asyncio.Event()
     agents = AgentHub(on_change=wake.set)

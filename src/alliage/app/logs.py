@@ -14,6 +14,7 @@ LOG_FILES_OLD: Final = 3
 
 def log_to(folder: Path, name: str) -> None:
     """Send structlog and logging of this process to `folder/name.log`."""
+    logging.raiseExceptions = False  # a full disk loses log lines; it must not print a traceback for each
     handler = RotatingFileHandler(folder / f"{name}.log", maxBytes=LOG_BYTES_MAX, backupCount=LOG_FILES_OLD)
     stamps: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import IO, Final
 
 from alliage.app.home import Home
+from alliage.app.leave import AT_ONCE, REFUSED_EXIT
 from alliage.errors import HomeError
 
-REFUSED_EXIT: Final = 2
-"""A child that ends with it will not run before somebody changes something: it is not started again."""
 EARLY_DEATHS_MAX: Final = 3
 """So many deaths before the cloud was ever up end `alliage up` with the child's last words."""
 RESTART_S_FIRST: Final = 0.2
@@ -40,7 +39,6 @@ class Child:
     listener: socket.socket | None
     process: asyncio.subprocess.Process | None = None
     deaths: int = 0
-    restarts: int = 0
     started_s: float = 0.0
     last_words: str = ""
     watcher: asyncio.Task[None] | None = None
@@ -94,12 +92,9 @@ class Supervisor:
         await self._finish()
 
     async def stop_at_once(self) -> None:
-        """No drain: a second signal to all; what is left after 5 s is killed."""
+        """No drain: all are told to end now; what is left after 5 s is killed."""
         self._stopping = True
-        for child in self.children:
-            _signal(child, signal.SIGTERM)
-            _signal(child, signal.SIGTERM)
-        await asyncio.gather(*(_end(child, KILL_AFTER_S) for child in self.children))
+        await asyncio.gather(*(_end(child, KILL_AFTER_S, AT_ONCE) for child in self.children))
         await self._finish()
 
     async def _finish(self) -> None:
@@ -115,22 +110,23 @@ class Supervisor:
     async def _keep(self, child: Child) -> None:
         """Start one child, and again each time it ends, until told to stop or it makes no sense."""
         while not self._stopping:
-            await self._spawn(child)
-            process = child.process
-            if process is None:
-                return
+            try:
+                process = await self._spawn(child)
+            except OSError as error:
+                self.told(f"{child.name} cannot be started now ({error.strerror}); it is tried again")
+                await asyncio.sleep(RESTART_S_MAX)
+                continue
             code = await process.wait()
             if self._is_stopping():
                 return
             lived_s = asyncio.get_running_loop().time() - child.started_s
             child.deaths = 1 if lived_s > WELL_AFTER_S else child.deaths + 1
             child.last_words = last_words(self._output_path(child))
-            if code == REFUSED_EXIT or (not self._settled and child.deaths >= EARLY_DEATHS_MAX):
+            if not self._settled and (code == REFUSED_EXIT or child.deaths >= EARLY_DEATHS_MAX):
                 self._give_up(child, code)
                 return
-            child.restarts += 1
-            self.told(f"{child.name} (pid {process.pid}) {_ended(code)}; it is started again")
-            await asyncio.sleep(min(RESTART_S_MAX, RESTART_S_FIRST * 2.0 ** (child.deaths - 1)))
+            self.told(f"{child.name} (pid {process.pid}) {way_of_ending(code)}; it is started again")
+            await asyncio.sleep(min(RESTART_S_MAX, RESTART_S_FIRST * 2.0 ** min(child.deaths - 1, 10)))
 
     def _is_stopping(self) -> bool:
         return self._stopping
@@ -140,15 +136,15 @@ class Supervisor:
         if self._gave_up is not None:
             self._gave_up(Verdict(child=child.name, words=words))
 
-    async def _spawn(self, child: Child) -> None:
+    async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
         passed = [self._leash[0]]
         arguments = [child.name, "--home", str(self.home.root), "--leash", str(self._leash[0]), *child.arguments]
         if child.listener is not None:
             passed.append(child.listener.fileno())
             arguments += ["--listener", str(child.listener.fileno())]
-        child.started_s = asyncio.get_running_loop().time()
         with self._output(child) as output:
-            child.process = await asyncio.create_subprocess_exec(
+            child.started_s = asyncio.get_running_loop().time()
+            child.process = process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "alliage.faces.process",
@@ -159,6 +155,7 @@ class Supervisor:
                 pass_fds=passed,
                 start_new_session=True,
             )
+        return process
 
     def _output_path(self, child: Child) -> Path:
         return self.home.logs / f"{child.name}.out"
@@ -169,8 +166,13 @@ class Supervisor:
         return path.open("wb" if large or child.started_s == 0 else "ab")
 
 
-def _ended(code: int) -> str:
-    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit status {code}"
+def way_of_ending(code: int) -> str:
+    """An exit code of a child in words."""
+    return f"was ended by {_signal_name(-code)}" if code < 0 else f"ended with exit status {code}"
+
+
+def _signal_name(number: int) -> str:
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def _signal(child: Child, number: signal.Signals) -> None:
@@ -179,11 +181,11 @@ def _signal(child: Child, number: signal.Signals) -> None:
             child.process.send_signal(number)
 
 
-async def _end(child: Child, wait_s: float) -> None:
-    """SIGTERM, time, SIGKILL."""
+async def _end(child: Child, wait_s: float, number: signal.Signals = signal.SIGTERM) -> None:
+    """The signal, time, SIGKILL."""
     if child.process is None or child.process.returncode is not None:
         return
-    _signal(child, signal.SIGTERM)
+    _signal(child, number)
     try:
         await asyncio.wait_for(child.process.wait(), wait_s)
     except TimeoutError:

@@ -10,15 +10,13 @@ import socket
 import sys
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from alliage.app.config import Settings, read_settings
 from alliage.app.home import Home, open_home
-from alliage.app.leave import leave_when_told
+from alliage.app.leave import REFUSED_EXIT, leave_when_told
 from alliage.app.logs import log_to
 from alliage.errors import AlliageError
-
-REFUSED_EXIT: Final = 2
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import select
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,7 @@ def _start_watcher(folder: ReplicaFolder) -> int:
     with os.fdopen(ours, "rb", buffering=0) as output:
         said = _read_until_ready(output.fileno())
     if not said.startswith(b"ready"):
+        end_watcher(pid)
         reap(pid)
         words = said.decode(errors="replace").strip().splitlines()
         raise Unavailable(f"the watcher of {folder.path} did not start: {words[-1] if words else 'it said nothing'}")
@@ -134,6 +136,12 @@ def _read_until_ready(fd: int) -> bytes:
             break
         said += piece
     return said
+
+
+def end_watcher(pid: int) -> None:
+    """End a watcher that we started and have not reaped, so the pid is still its; the kernel ends its engine."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def reap(pid: int) -> bool:

@@ -41,13 +41,18 @@ class Physician:
         return False
 
     async def attend(self) -> None:
-        """For ever: tell when it falls ill, and when it is well again."""
+        """Tell when it falls ill, and when it is well again; returns when it has been ill for too long."""
         failures = 0
+        ill_since_s = time.monotonic()
         while True:
             await asyncio.sleep(self._settings.health_every_s)
             failures = 0 if await self._is_well() else failures + 1
+            if failures <= self._settings.health_failures:
+                ill_since_s = time.monotonic()
             if failures in (0, self._settings.health_failures):
                 self._tell(EngineState.ILL if failures else EngineState.READY)
+            if time.monotonic() - ill_since_s > self._settings.ill_s:
+                return
 
     async def _is_well(self) -> bool:
         began_s, used_s = time.monotonic(), cpu_s(self._pid)

@@ -14,7 +14,7 @@ from alliage.control.actions import StartReplica
 from alliage.control.observed import EngineState, ReplicaReport
 from alliage.errors import AlliageError, Unavailable
 from alliage.fleet.ids import ReplicaId
-from alliage.runtimes.claim import Claim, claim, reap, start_watcher
+from alliage.runtimes.claim import Claim, claim, end_watcher, reap, start_watcher
 from alliage.runtimes.folders import Exit, Spec, folder_of
 from alliage.runtimes.health import Physician
 from alliage.runtimes.lastwords import exit_sentence
@@ -77,7 +77,7 @@ class Keeper:
         if running or (self.state is EngineState.ENDED and order.attempt == self._report.attempt):
             return
         self._stop_grace_s, self._failure = None, ""
-        self._report = replace(_blank(self._report.replica), attempt=order.attempt, state=EngineState.FETCHING)
+        self._put(replace(_blank(self._report.replica), attempt=order.attempt, state=EngineState.FETCHING))
         self._run(lambda: self._bring_up(order))
 
     def stop(self, grace_s: float) -> None:
@@ -153,7 +153,8 @@ class Keeper:
         try:
             claimed = await claim(self._folder)
         except Unavailable:
-            await self._settle_gone()  # it ended before it could be claimed
+            end_watcher(self._watcher_pid)  # if it still runs: nobody holds its line, so nothing of it may stay
+            await self._settle_gone()
             return
         if self._stop_grace_s is not None:
             claimed.stop(self._stop_grace_s)
@@ -196,9 +197,10 @@ class Keeper:
         physician = Physician(spec, claimed.watched.pid, self._place.settings, self._tell)
         if self.state is EngineState.READY or await physician.until_ready():
             await physician.attend()
+            self._failure = f"the engine did not answer for {self._place.settings.ill_s:g} s"
         else:
             self._failure = f"the engine was not ready within {spec.ready_within_s:g} s"
-            claimed.stop(self._place.settings.grace_s)
+        claimed.stop(self._place.settings.grace_s)
 
     async def _reap(self) -> None:
         """The watcher is our child when we started it; it ends right after its last word."""

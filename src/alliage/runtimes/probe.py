@@ -29,8 +29,9 @@ async def _get_status(host: str, port: int, path: str, key: str) -> bytes:
     """The status line."""
     reader, writer = await asyncio.open_connection(host, port)
     try:
+        name = f"[{host}]" if ":" in host else host
         request = (
-            f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
+            f"GET {path} HTTP/1.1\r\nHost: {name}:{port}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\r\n"
         )
         writer.write(request.encode())
         return await reader.readuntil(b"\r\n")

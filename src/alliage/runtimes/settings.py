@@ -30,6 +30,8 @@ class AgentSettings:
     """How long it may take to answer that."""
     health_failures: int = 3
     """In a row, until a replica counts as ill."""
+    ill_s: float = 60.0
+    """An engine that was ill for so long without a break is ended, and started again by control."""
     log_bytes_max: int = 8 * MIB
     """A log file of an engine that is larger is put aside."""
     log_files: int = 3

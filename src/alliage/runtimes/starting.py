@@ -67,7 +67,8 @@ def _embeds(model: ModelCard) -> bool:
 
 def _free_port(host: str) -> int:
     """A port that is free now; an engine that loses the race for it ends, and is started again on another."""
-    with contextlib.closing(socket.socket()) as taken:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.closing(socket.socket(family)) as taken:
         taken.bind((host, 0))
         port: int = taken.getsockname()[1]
     return port

@@ -47,12 +47,15 @@ class Log:
         return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def _rotate(self) -> None:
+        if self._files == 1:
+            os.ftruncate(self._fd, 0)
+            return
         names = [self._path] + [f"{self._path}.{number}" for number in range(1, self._files)]
         for older, newer in zip(reversed(names), reversed(names[:-1]), strict=False):
             if os.path.exists(newer):  # noqa: PTH110 - pathlib costs memory here
                 os.replace(newer, older)  # noqa: PTH105
-        os.close(self._fd)
-        self._fd = self._open()
+        old, self._fd = self._fd, self._open()  # in this order: a number that is closed may come back as another's
+        os.close(old)
 
 
 class Engine:

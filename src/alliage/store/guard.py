@@ -11,7 +11,6 @@ from alliage.fleet.ids import DeviceId, ReplicaId
 from alliage.fleet.nodes import Device
 from alliage.fleet.replicas import Binding, Replica
 
-
 NewlyBound = Mapping[DeviceId, frozenset[ReplicaId]]
 """The devices on which a commit binds something that was not bound before, and the replicas that get it."""
 

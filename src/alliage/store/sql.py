@@ -16,6 +16,7 @@ from alliage.store import reads, tables, writes
 from alliage.store.connect import WRITES, Database, locate, open_engine
 from alliage.store.faults import told_plainly
 from alliage.store.migrate import bring_up_to_date
+from alliage.store.sole import SoleWriter
 
 # For PostgreSQL, whatever its default is. SQLite's transactions are one picture, and one writer, as they are.
 _POSTGRES_READS: Final[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -28,18 +29,24 @@ def open_store(
     history_rows: int = 100_000,
     decisions_per_service: int = 500,
     busy_timeout_s: float = 5.0,
+    sole_writer: bool = False,
 ) -> "SqlStore":
     """The store of a SQLite file (made when it is not there) or a PostgreSQL URL, at the newest schema.
 
     `history_rows` bounds the observations, and the decisions of all services together; `busy_timeout_s` is how long
-    a write waits for another program's. Raises SchemaTooNew and StoreError, which say what to do.
+    a write waits for another program's. A `sole_writer` refuses to be the second one of a server. Raises SchemaTooNew and StoreError, which say what to do.
     """
     database = locate(url_or_path, busy_timeout_s)
     engine = open_engine(database)
     try:
         with told_plainly(database.name):
+            sole = SoleWriter(engine, database.name) if sole_writer and engine.dialect.name == "postgresql" else None
+            if sole is not None:
+                sole.hold()
             bring_up_to_date(database, engine)
-            return SqlStore(database, engine, history_rows=history_rows, decisions_per_service=decisions_per_service)
+            return SqlStore(
+                database, engine, history_rows=history_rows, decisions_per_service=decisions_per_service, sole=sole
+            )
     except BaseException:
         engine.dispose()
         raise
@@ -48,7 +55,16 @@ def open_store(
 class SqlStore:
     """State in SQL. Made by `open_store`. Every method may raise StoreError when the database cannot be used."""
 
-    def __init__(self, database: Database, engine: Engine, *, history_rows: int, decisions_per_service: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        *,
+        history_rows: int,
+        decisions_per_service: int,
+        sole: SoleWriter | None = None,
+    ) -> None:
+        self._sole = sole
         self._database = database
         self._engine = engine
         server = engine.dialect.name == "postgresql"
@@ -111,6 +127,8 @@ class SqlStore:
 
     def close(self) -> None:
         """Give the database back."""
+        if self._sole is not None:
+            self._sole.let_go()
         self._engine.dispose()
 
     @contextmanager
@@ -120,5 +138,8 @@ class SqlStore:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        with told_plainly(self._database.name), self._writer.begin() as connection:
-            yield connection
+        with told_plainly(self._database.name):
+            if self._sole is not None:
+                self._sole.hold()
+            with self._writer.begin() as connection:
+                yield connection

@@ -1,6 +1,7 @@
 """What `up` does once the processes run: wait for them, deploy the first model, say how to use the cloud."""
 
 import contextlib
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -8,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx2
+
 from alliage.app.home import Home
 from alliage.errors import AlliageError, NotRunning, Unavailable
 from alliage.faces.admin import answers
-from alliage.faces.cli.client import AdminClient, parse
+from alliage.faces.cli.client import CONNECT_S_MAX, AdminClient, parse
 from alliage.faces.cli.deploying import telling, wait_ready
-from alliage.faces.cli.place import Place, find_place
+from alliage.faces.cli.place import find_place
+from alliage.faces.cli.reference import model_reference
 from alliage.faces.cli.screen import remark, show
 from alliage.units import format_seconds
 
@@ -41,39 +45,46 @@ class Arrival:
     failed: Callable[[str], None]
 
     def follow(self) -> None:
-        """Until the first service is ready, or will not be."""
+        """Until the first service is ready, or will not be. Once all is up, nothing that fails here ends the cloud."""
         try:
-            with AdminClient(self._place()) as client:
-                _wait_for_all(client)
-                self.settled()
+            self._wait_for_processes()
+        except Unavailable as error:
+            self.failed(str(error))
+            return
+        self.settled()
+        try:
+            with AdminClient(find_place(self.home.root)) as client:
+                _wait_for_agent(client)
                 self._first_model(client)
                 show(usage(self, _ready_service(client)))
-        except (NotRunning, Unavailable) as error:
-            self.failed(str(error))
         except AlliageError as error:
             remark(f"error: {error.message}" + (f"\n  try: {error.remedy}" if error.remedy else ""))
-            remark(f"the cloud itself is up at {self.url}; Ctrl-C stops it")
+            remark(f"Alliage is up at {self.url}/v1 all the same; Ctrl-C stops it")
 
-    def _place(self) -> Place:
-        """Where to ask, once control has written the first key."""
+    def _wait_for_processes(self) -> None:
+        """Until control answers and a gateway is on its line. Neither needs a key."""
         deadline_s = time.monotonic() + UP_WITHIN_S
-        while not self.home.admin_key.exists():
-            if time.monotonic() > deadline_s:
-                raise Unavailable(f"control made no key in {self.home.root} within {format_seconds(UP_WITHIN_S)}")
+        missing = "control"
+        while time.monotonic() < deadline_s:
+            if is_healthy(self.admin_url):
+                missing = "the gateway"
+                if is_healthy(self.url, control="connected"):
+                    return
             time.sleep(POLL_S)
-        return find_place(self.home.root)
+        raise Unavailable(f"{missing} did not come up within {format_seconds(UP_WITHIN_S)}")
 
     def _first_model(self, client: AdminClient) -> None:
         """Deploy the default model on the first `up`; on later ones wait for what is deployed."""
         services = parse(answers.ServicesAnswer, client.get("services")).services
         if self.model != NO_MODEL and not self.home.default_deployed.exists():
-            reply = client.offer("services", body={"model": self.model})
+            catalogue = {model.id for model in parse(answers.ModelsAnswer, client.get("models")).models}
+            reply = client.offer("services", body={"model": model_reference(self.model, catalogue=catalogue)})
             answer = parse(answers.DeployAnswer, reply.text)
             for decision in answer.decisions:
                 remark(decision.text)
-            self.home.default_deployed.write_text(self.model + "\n")
             if not answer.accepted:
                 return
+            self.home.default_deployed.write_text(self.model + "\n")
             names = [answer.service.name]
         else:
             names = [service.name for service in services if service.phase in ("starting", "ready")]
@@ -82,18 +93,25 @@ class Arrival:
                 wait_ready(client, name, wait_s=MODEL_WITHIN_S, tell=tell)
 
 
-def _wait_for_all(client: AdminClient) -> None:
-    """Until control answers, this machine's agent has reported and a gateway has its table."""
+def is_healthy(url: str, **told: str) -> bool:
+    """Whether `/health` answers, and says what is expected."""
+    try:
+        answer = httpx2.get(f"{url}/health", timeout=CONNECT_S_MAX, trust_env=False)
+        found = answer.json()
+    except (httpx2.HTTPError, ValueError):
+        return False
+    return answer.status_code == 200 and all(found.get(key) == value for key, value in told.items())
+
+
+def _wait_for_agent(client: AdminClient) -> None:
+    """Until this machine has joined: before, nothing can be placed."""
     deadline_s = time.monotonic() + UP_WITHIN_S
-    missing = "control"
     while time.monotonic() < deadline_s:
         with contextlib.suppress(NotRunning, Unavailable):
-            status = parse(answers.StatusAnswer, client.get("status"))
-            missing = "the gateway" if not status.doors else "the agent"
-            if status.doors and any(node.connected for node in status.nodes):
+            if any(node.connected for node in parse(answers.NodesAnswer, client.get("nodes")).nodes):
                 return
         time.sleep(POLL_S)
-    raise Unavailable(f"{missing} did not come up within {format_seconds(UP_WITHIN_S)}")
+    raise Unavailable(f"the agent did not join within {format_seconds(UP_WITHIN_S)}")
 
 
 def _ready_service(client: AdminClient) -> str | None:
@@ -108,7 +126,7 @@ def usage(arrival: Arrival, service: str | None) -> str:
     if service is None:
         return "\n".join([*lines, "nothing is deployed: `alliage deploy smollm2-135m`"])
     body = f'{{"model": "{service}", "messages": [{{"role": "user", "content": "Say hello."}}]}}'
-    key = f'"Authorization: Bearer $(cat {user_key})"'
+    key = f'"Authorization: Bearer $(cat {shlex.quote(str(user_key))})"'
     ask = f'model="{service}", messages=[{{"role": "user", "content": "Say hello."}}]'
     lines += [
         "",
@@ -117,7 +135,7 @@ def usage(arrival: Arrival, service: str | None) -> str:
         "",
         "in Python:",
         "from openai import OpenAI",
-        f'client = OpenAI(base_url="{url}/v1", api_key=open("{user_key}").read().strip())',
+        f'client = OpenAI(base_url="{url}/v1", api_key=open({str(user_key)!r}).read().strip())',
         f"print(client.chat.completions.create({ask}).choices[0].message.content)",
         "",
         f"or: {Path(sys.argv[0]).name} chat {service}",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from alliage.app.home import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.units import parse_seconds
 
@@ -88,14 +89,14 @@ def up(
     context: typer.Context,
     home: HomeAgain = None,
     *,
-    host: Annotated[str, typer.Option(envvar="ALLIAGE_HOST", help="Address of the OpenAI API.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(envvar="ALLIAGE_HOST", help="Address of the OpenAI API.")] = HOST,
     port: Annotated[
         int, typer.Option(min=0, max=65535, envvar="ALLIAGE_PORT", help="Port of the OpenAI API; 0: any.")
-    ] = 8000,
+    ] = PORT,
     admin_port: Annotated[
         int, typer.Option(min=0, max=65535, envvar="ALLIAGE_ADMIN_PORT", help="Port of the admin API; 0: any.")
-    ] = 8001,
-    model: Annotated[str, typer.Option(help="Deployed the first time; `none` for nothing.")] = "smollm2-135m",
+    ] = ADMIN_PORT,
+    model: Annotated[str, typer.Option(help="Deployed the first time; `none` for nothing.")] = DEFAULT_MODEL,
 ) -> None:
     """Start the cloud on this machine, in the foreground. Ctrl-C drains and stops it, twice stops it at once."""
     from alliage.faces.cli.up import UpOrder

@@ -1,5 +1,6 @@
 """How things reach the terminal: plain when piped, never cut there, and free of other people's escape sequences."""
 
+import contextlib
 import json
 import sys
 from typing import Final
@@ -37,8 +38,10 @@ def show_json(text: str) -> None:
 
 
 def remark(text: str) -> None:
-    """A line on the error stream, so that piped output stays clean."""
-    sys.stderr.write(printable(text) + "\n")
+    """A line on the error stream, so that piped output stays clean. A terminal that is gone is no reason to fail."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(printable(text) + "\n")
+        sys.stderr.flush()
 
 
 def printable(text: str) -> str:
