@@ -215,23 +215,25 @@ def test_a_cloud_that_died_is_not_running(cloud: Served, home: Path) -> None:
 
 
 def test_the_port_of_the_environment(cloud: Served, home: Path) -> None:
-    """Without an announcement the admin port is ALLIAGE_ADMIN_PORT; the key is the file's or ALLIAGE_KEY."""
+    """Without an announcement the admin port is ALLIAGE_ADMIN_PORT, asked with ALLIAGE_KEY and never with the file's key."""
     (home / "run" / "up.json").unlink()
     port = cloud.url.rpartition(":")[2]
-    done(alliage("status", home=home, ALLIAGE_ADMIN_PORT=port))
+    assert alliage("status", home=home, ALLIAGE_ADMIN_PORT=port).code == 3
     done(alliage("status", home=home / "other", ALLIAGE_ADMIN_PORT=port, ALLIAGE_KEY=USER_KEY))
-    assert alliage("status", home=home, ALLIAGE_ADMIN_PORT="http").code == 2
-    done(alliage("status", home=home, ALLIAGE_ADMIN_PORT=port, http_proxy="http://127.0.0.1:1"))
+    assert alliage("status", home=home, ALLIAGE_ADMIN_PORT="http", ALLIAGE_KEY=USER_KEY).code == 2
+    proxy = "http://127.0.0.1:1"
+    done(alliage("status", home=home, ALLIAGE_ADMIN_PORT=port, ALLIAGE_KEY=USER_KEY, http_proxy=proxy))
 
 
 def test_something_else_on_the_port(cloud: Served, home: Path) -> None:
     """What answers there and is not ours is told so."""
     (home / "run" / "up.json").unlink()
     gateway_port = cloud.gateway_url.rpartition(":")[2]
-    wrong = alliage("deploy", MODEL, home=home, ALLIAGE_ADMIN_PORT=gateway_port)
+    there = {"ALLIAGE_ADMIN_PORT": gateway_port, "ALLIAGE_KEY": USER_KEY}
+    wrong = alliage("deploy", MODEL, home=home, **there)
     assert (wrong.code, wrong.out) == (1, "")
     assert "error: the answer is not one of this admin API" in wrong.err
-    missing = alliage("status", home=home, ALLIAGE_ADMIN_PORT=gateway_port)
+    missing = alliage("status", home=home, **there)
     assert "error: the admin API answered 404" in missing.err
 
 

@@ -12,11 +12,6 @@ import msgspec
 from alliage.errors import HomeError
 from alliage.runtimes.processes import boot_id, started_ticks
 
-HOST: Final = "127.0.0.1"
-"""Where the admin API listens, always, and the OpenAI API by default."""
-PORT: Final = 8000
-ADMIN_PORT: Final = 8001
-DEFAULT_MODEL: Final = "smollm2-135m"
 SOCKET_PATH_BYTES_MAX: Final = 107
 """`sun_path` of Linux, less its end mark."""
 

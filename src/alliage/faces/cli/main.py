@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from alliage.app.home import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
+from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.units import parse_seconds
 

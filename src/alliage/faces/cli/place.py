@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from alliage.app.home import ADMIN_PORT, HOST, Home, read_running
+from alliage.app.defaults import ADMIN_PORT, HOST
+from alliage.app.home import Home, read_running
 from alliage.errors import BadInput, NotRunning, Unauthorized
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from alliage import __version__
 from alliage.app.config import read_settings
-from alliage.app.home import HOST, HomeLock, open_home
+from alliage.app.defaults import HOST
+from alliage.app.home import HomeLock, open_home
 from alliage.app.supervisor import Supervisor, Verdict, listen_on
 from alliage.faces.cli.arriving import Arrival
 from alliage.faces.cli.screen import remark
