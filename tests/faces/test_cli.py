@@ -229,11 +229,10 @@ def test_something_else_on_the_port(cloud: Served, home: Path) -> None:
     """What answers there and is not ours is told so."""
     (home / "run" / "up.json").unlink()
     gateway_port = cloud.gateway_url.rpartition(":")[2]
-    there = {"ALLIAGE_ADMIN_PORT": gateway_port, "ALLIAGE_KEY": USER_KEY}
-    wrong = alliage("deploy", MODEL, home=home, **there)
+    wrong = alliage("deploy", MODEL, home=home, ALLIAGE_ADMIN_PORT=gateway_port, ALLIAGE_KEY=USER_KEY)
     assert (wrong.code, wrong.out) == (1, "")
     assert "error: the answer is not one of this admin API" in wrong.err
-    missing = alliage("status", home=home, **there)
+    missing = alliage("status", home=home, ALLIAGE_ADMIN_PORT=gateway_port, ALLIAGE_KEY=USER_KEY)
     assert "error: the admin API answered 404" in missing.err
 
 
