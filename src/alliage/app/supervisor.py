@@ -178,7 +178,7 @@ def _signal_name(number: int) -> str:
 def _signal(child: Child, number: signal.Signals) -> None:
     if child.process is not None and child.process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            child.process.send_signal(number)
+            os.kill(child.process.pid, number)  # send_signal would reap it before asyncio does
 
 
 async def _end(child: Child, wait_s: float, number: signal.Signals = signal.SIGTERM) -> None:

@@ -3,18 +3,25 @@
 import asyncio
 import contextlib
 import signal
+import socket
 import threading
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from alliage import __version__
 from alliage.app.config import read_settings
 from alliage.app.defaults import HOST
 from alliage.app.home import HomeLock, open_home
+from alliage.app.leave import EOF_LEAVE_S
 from alliage.app.supervisor import Supervisor, Verdict, listen_on
+from alliage.errors import HomeError
 from alliage.faces.cli.arriving import Arrival
 from alliage.faces.cli.screen import remark
 from alliage.units import format_seconds
+
+LEFTOVERS_LEAVE_S: Final = EOF_LEAVE_S + 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +40,9 @@ def up(root: Path, order: UpOrder) -> int:
     drain_s = read_settings(home).gateway.drain_s
     lock = HomeLock(home)
     try:
-        gateway = listen_on(order.host, order.port, "--port or ALLIAGE_PORT")
-        admin = listen_on(HOST, order.admin_port, "--admin-port or ALLIAGE_ADMIN_PORT")
+        deadline_s = time.monotonic() + (LEFTOVERS_LEAVE_S if home.up_file.exists() else 0.0)
+        gateway = _listen(order.host, order.port, "--port or ALLIAGE_PORT", deadline_s)
+        admin = _listen(HOST, order.admin_port, "--admin-port or ALLIAGE_ADMIN_PORT", deadline_s)
         port, admin_port = gateway.getsockname()[1], admin.getsockname()[1]
         url = f"http://{_reachable(order.host)}:{port}"
         supervisor = Supervisor(home=home, drain_s=drain_s, told=remark)
@@ -53,6 +61,17 @@ def up(root: Path, order: UpOrder) -> int:
         return asyncio.run(_run(supervisor, arrival))
     finally:
         lock.release()
+
+
+def _listen(host: str, port: int, option: str, deadline_s: float) -> socket.socket:
+    """As `listen_on`; processes that a killed supervisor left are given the time they need to leave."""
+    while True:
+        try:
+            return listen_on(host, port, option)
+        except HomeError:
+            if time.monotonic() > deadline_s:
+                raise
+            time.sleep(0.1)
 
 
 def _reachable(host: str) -> str:
