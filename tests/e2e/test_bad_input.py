@@ -4,12 +4,13 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.cloud import Cloud, a_cloud, eventually
-from tests.models.alphabet import write_alphabet
+from tests.models.alphabet import alphabet, write_alphabet
 
 pytestmark = pytest.mark.e2e
 
@@ -179,10 +180,13 @@ def test_key_is_sent_to_nobody_when_nothing_runs() -> None:
 
 
 def test_model_of_the_first_up_may_be_a_file(slow_alphabet: Path) -> None:
-    """`alliage up --model PATH` serves it."""
+    """`alliage up --model PATH` serves it, and the line that it prints answers when pasted."""
     with a_cloud() as cloud:
         cloud.up(model=str(slow_alphabet))
         assert [service["phase"] for service in cloud.ask("services")["services"]] == ["ready"]
+        (curl,) = (line for line in cloud.output.splitlines() if line.startswith("curl "))
+        answered = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60, check=True)
+        assert alphabet(20) in answered.stdout
 
 
 def test_commands_without_a_cloud_say_so() -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import shlex
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from alliage.faces.cli.client import CONNECT_S_MAX, AdminClient, parse
 from alliage.faces.cli.deploying import telling, wait_ready
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.reference import model_reference
-from alliage.faces.cli.screen import remark, show
+from alliage.faces.cli.screen import remark
 from alliage.units import format_seconds
 
 POLL_S: Final = 0.1
@@ -56,7 +57,7 @@ class Arrival:
             with AdminClient(find_place(self.home.root)) as client:
                 _wait_for_agent(client)
                 self._first_model(client)
-                show(usage(self, _ready_service(client)))
+                print_raw(usage(self, _ready_service(client)))
         except AlliageError as error:
             remark(f"error: {error.message}" + (f"\n  try: {error.remedy}" if error.remedy else ""))
             remark(f"Alliage is up at {self.url}/v1 all the same; Ctrl-C stops it")
@@ -119,6 +120,22 @@ def _ready_service(client: AdminClient) -> str | None:
     return next((service.name for service in services if service.phase == "ready"), None)
 
 
+def print_raw(text: str) -> None:
+    """As it is: lines that a terminal folds by itself can be pasted, lines that we fold cannot."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+def _program() -> str:
+    """How this program was called, in words that work in the same shell."""
+    called = sys.argv[0]
+    if called.endswith("__main__.py"):
+        return "python -m alliage"
+    name = Path(called).name
+    return name if shutil.which(name) else called
+
+
 def usage(arrival: Arrival, service: str | None) -> str:
     """How to talk to it: lines that work when pasted."""
     url, user_key = arrival.url, arrival.home.user_key
@@ -138,6 +155,6 @@ def usage(arrival: Arrival, service: str | None) -> str:
         f'client = OpenAI(base_url="{url}/v1", api_key=open({str(user_key)!r}).read().strip())',
         f"print(client.chat.completions.create({ask}).choices[0].message.content)",
         "",
-        f"or: {Path(sys.argv[0]).name} chat {service}",
+        f"or: {_program()} chat {service}",
     ]
     return "\n".join(lines)
