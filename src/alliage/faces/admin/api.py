@@ -15,7 +15,10 @@ from alliage.faces.admin.guard import Guard
 from alliage.faces.admin.metrics import FleetCollector, scrape
 from alliage.faces.admin.page import api_page
 
-_ABOUT: Final = "Ask for models to be served, and see what runs, where, and why. Every route but /health needs a key; so that they can be read first, this page and /openapi.json need none."
+_ABOUT: Final = (
+    "Ask for models to be served, and see what runs, where, and why. "
+    "Every route here but /health needs a key; this page (/docs, to which / leads) and /openapi.json need none."
+)
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
