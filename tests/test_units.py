@@ -25,6 +25,15 @@ def test_what_is_no_duration_is_named(text: str) -> None:
         parse_seconds(text)
 
 
+@pytest.mark.parametrize("text", ["9" * 400 + "h", "1000000001s", "277778h"])
+def test_endless_durations_are_refused(text: str) -> None:
+    """Nothing beyond 1e9 s, and so never an infinity; a long text is not repeated whole."""
+    with pytest.raises(BadInput, match="too long a duration") as refused:
+        parse_seconds(text)
+    assert len(refused.value.message) < 100
+    assert parse_seconds("1000000000s") == 1e9
+
+
 @given(st.text())
 def test_any_text_is_a_duration_or_a_clear_no(text: str) -> None:
     """Never another exception, never a negative duration."""

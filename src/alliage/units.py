@@ -13,18 +13,23 @@ MIB: Final = 1024**2
 GIB: Final = 1024**3
 
 _SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+SECONDS_MAX: Final = 1e9
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)")
 
 
 def parse_seconds(text: str) -> float:
-    """Seconds in a duration such as `500ms`, `1.5s` or `2m`; raises BadInput without a unit."""
+    """Seconds in a duration such as `500ms`, `1.5s` or `2m`; raises BadInput without a unit, or above 1e9 s."""
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise BadInput(
             f"{text!r} is not a duration",
             remedy="write a number and a unit: 500ms, 1.5s, 2m or 1h",
         )
-    return float(match[1]) * _SECONDS_PER[match[2]]
+    seconds = float(match[1]) * _SECONDS_PER[match[2]]
+    if seconds > SECONDS_MAX:
+        shown = text if len(text) <= 40 else f"{text[:20]}...{text[-10:]}"
+        raise BadInput(f"{shown!r} is too long a duration", remedy="write one of 30 years at most")
+    return seconds
 
 
 def format_seconds(seconds: float) -> str:

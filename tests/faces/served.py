@@ -39,14 +39,15 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True)
 class LoggingAgents(SimAgents):
-    """Simulated agents whose logs can be followed; `left` counts followers that were let go."""
+    """Simulated agents whose logs can be followed; `left` counts followers that were let go. `dirt` ends each line."""
 
     left: int = 0
+    dirt: str = ""
 
     async def logs(self, node: NodeId, replica: ReplicaId, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """The last lines, then nothing for ever when followed."""
         for number in range(lines):
-            yield f"line {number} of {replica}\n"
+            yield f"line {number} of {replica}{self.dirt}\n"
         try:
             if follow:
                 await asyncio.Event().wait()
@@ -70,6 +71,7 @@ class Served:
 
     world: World
     agents: LoggingAgents
+    app: FastAPI
     url: str
     gateway_url: str
     loop: asyncio.AbstractEventLoop
@@ -123,7 +125,10 @@ def a_key(name: str, role: Role, tenant: str, secret: str) -> Key:
 
 
 def reciting_gateway(asked: list[dict[str, object]]) -> FastAPI:
-    """Answers every chat with `abc` letter by letter and remembers what was asked; the model `gone` is refused."""
+    """Answers every chat with `abc` letter by letter and remembers what was asked; the model `gone` is refused.
+
+    After it: nothing for ever where the last message is `endless`, what is no JSON where it is `garbled`.
+    """
     app = FastAPI()
 
     @app.get("/v1/models")
@@ -137,17 +142,18 @@ def reciting_gateway(asked: list[dict[str, object]]) -> FastAPI:
         if body["model"] == "gone":
             error = {"message": "there is no model 'gone'", "type": "invalid_request_error"}
             return JSONResponse({"error": error}, status_code=404)
-        endless = body["messages"][-1]["content"] == "endless"
-        return StreamingResponse(_recite(endless=endless), media_type="text/event-stream")
+        return StreamingResponse(_recite(body["messages"][-1]["content"]), media_type="text/event-stream")
 
     return app
 
 
-async def _recite(*, endless: bool) -> AsyncIterator[str]:
+async def _recite(asked: str) -> AsyncIterator[str]:
     for letter in "a\x1bbc":
         yield f"data: {json.dumps({'choices': [{'delta': {'content': letter}}]})}\n\n"
-    if endless:
+    if asked == "endless":
         await asyncio.Event().wait()
+    if asked == "garbled":
+        yield "data: {no json\n\n"
     yield "data: [DONE]\n\n"
 
 
@@ -188,7 +194,7 @@ def served() -> Iterator[Served]:
     thread.start()
     try:
         assert ready.wait(20)
-        yield Served(world, agents, url, gateway_url, began[0], asked)
+        yield Served(world, agents, admin, url, gateway_url, began[0], asked)
     finally:
         over.set()
         thread.join(20)

@@ -1,14 +1,18 @@
 """The admin API over a real port: what each role may ask, and what an error looks like."""
 
+import asyncio
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
 
-from alliage.faces.admin.guard import host_name
-from tests.faces.served import ADMIN_KEY, OTHER_KEY, USER_KEY, Served, served
+from alliage.faces.admin.guard import BODY_BYTES_MAX, OPEN_PATHS, Guard, Message, host_name
+from tests.faces.served import ADMIN_KEY, OTHER_KEY, USER_KEY, Served, build_world, served
 
 MODEL = "smollm2-135m"
 
@@ -100,18 +104,74 @@ def test_dry_run_and_refusal(cloud: Served) -> None:
     assert ask(cloud, "GET", "/v1/services/three").status_code == 404
 
 
-@pytest.mark.parametrize(
-    "path",
-    ["/v1/status", "/v1/services", "/v1/replicas", "/v1/nodes", "/v1/models", "/v1/keys", "/metrics", "/v1/history/x"],
-)
-def test_routes_need_a_key(quiet: Served, path: str) -> None:
-    """No key and a wrong key are both 401, in one shape; /health alone needs none."""
-    assert error_of(ask(quiet, "GET", path, None))[:2] == (401, "unauthorized")
-    wrong = ask(quiet, "GET", path, "alliage-wrong")
-    assert error_of(wrong)[:2] == (401, "unauthorized")
-    assert wrong.headers["www-authenticate"] == "Bearer"
-    assert "wrong" not in wrong.text
+def every_route(app: FastAPI) -> set[tuple[str, str]]:
+    """Method and path of all that the application answers, with `x` for each name."""
+    return {
+        (method, re.sub(r"\{[^}]*\}", "x", route.path or ""))
+        for route in iter_route_contexts(app.routes)
+        for method in route.methods or ()
+    }
+
+
+def test_routes_need_a_key(quiet: Served) -> None:
+    """No key and a wrong key are both 401, in one shape, on every route that is not open to all."""
+    routes = every_route(quiet.app)
+    closed = {(method, path) for method, path in routes if path not in OPEN_PATHS}
+    assert {path for _, path in routes} >= OPEN_PATHS
+    assert {("POST", "/v1/keys"), ("GET", "/v1/replicas/x/logs"), ("GET", "/metrics"), ("GET", "/bug")} <= closed
+    for method, path in sorted(closed):
+        assert error_of(ask(quiet, method, path, None))[:2] == (401, "unauthorized"), (method, path)
+        wrong = ask(quiet, method, path, "alliage-wrong")
+        assert error_of(wrong)[:2] == (401, "unauthorized"), (method, path)
+        assert wrong.headers["www-authenticate"] == "Bearer"
+        assert "wrong" not in wrong.text
     assert ask(quiet, "GET", "/health", None).json() == {"status": "ok", "version": "9.9.9"}
+    basic = ask(quiet, "GET", "/v1/status", None, headers={"Authorization": f"Basic {ADMIN_KEY}"})
+    assert error_of(basic)[:2] == (401, "unauthorized")
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize("key", [None, "alliage-wrong"])
+def test_no_body_is_parsed_without_a_key(quiet: Served, key: str | None) -> None:
+    """Whoever has no key learns only that: what is no JSON, of a wrong shape or too large is a 401 like all else."""
+    for body in (b"{", b"{}", b" " * (BODY_BYTES_MAX + 1)):
+        refused = ask(quiet, "POST", "/v1/keys", key, content=body, headers=JSON)
+        assert error_of(refused)[:2] == (401, "unauthorized")
+
+
+def test_no_body_is_read_without_a_key() -> None:
+    """The guard refuses before it receives a single byte, and asks nothing of the application."""
+    sent: list[Message] = []
+
+    async def never(*_: object) -> Message:
+        raise AssertionError("the body was asked for")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def application(*_: object) -> None:
+        raise AssertionError("the application was asked")
+
+    guard = Guard(application, desk=build_world()[0].desk, allowed_hosts=frozenset({"localhost"}))
+    scope = {"type": "http", "method": "POST", "path": "/v1/keys", "headers": [(b"host", b"localhost")]}
+    asyncio.run(guard(scope, never, send))
+    assert sent[0]["status"] == 401
+
+
+def test_a_body_has_a_largest_size(quiet: Served) -> None:
+    """Above 1 MiB: 413 in the one shape, also where the length is not told; below, only the fields count."""
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(BODY_BYTES_MAX // 65536 + 1):
+            yield b" " * 65536
+
+    for body in (b" " * (BODY_BYTES_MAX + 1), pieces()):
+        refused = ask(quiet, "POST", "/v1/keys", content=body, headers=JSON)
+        assert error_of(refused) == (413, "too_large", "POST /v1/keys: the body is larger than 1 MiB")
+    padded = ask(quiet, "POST", "/v1/keys", content=b"{}".ljust(BODY_BYTES_MAX), headers=JSON)
+    assert error_of(padded) == (400, "bad_input", "name is missing")
 
 
 @pytest.mark.parametrize(
@@ -170,6 +230,11 @@ def test_bad_json_and_unknown_routes(quiet: Served) -> None:
     broken = ask(quiet, "POST", "/v1/services", content=b"{", headers={"Content-Type": "application/json"})
     assert error_of(broken)[0] == 400
     assert "not JSON" in error_of(broken)[2]
+    for depth in (500, 900, 990, 100_000):
+        nested = b'{"model": ' + b"[" * depth + b"]" * depth + b"}"
+        assert error_of(ask(quiet, "POST", "/v1/services", content=nested, headers=JSON))[:2] == (400, "bad_input")
+    odd = ask(quiet, "POST", "/v1/services", content=b'{"model": "\xff"}', headers=JSON)
+    assert error_of(odd)[:2] == (400, "bad_input")
     assert error_of(ask(quiet, "POST", "/v1/services", json=None))[0] == 400
     assert error_of(ask(quiet, "GET", "/v1/nothing"))[:2] == (404, "not_found")
     assert error_of(ask(quiet, "PUT", "/v1/services"))[:2] == (405, "method_not_allowed")
@@ -209,6 +274,33 @@ def test_keys_live_and_die(cloud: Served) -> None:
     assert ask(cloud, "GET", "/v1/status", secret).status_code == 401
     assert error_of(ask(cloud, "DELETE", "/v1/keys/admin"))[:2] == (409, "conflict")
     assert error_of(ask(cloud, "DELETE", "/v1/keys/none"))[:2] == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "x\x1b[31m\n\0", "team/ci", "key-admin", "key-x", "..", "-x", "a b", "ci\n", "é", "x" * 64]
+)
+def test_names_of_keys_are_plain(quiet: Served, name: str) -> None:
+    """Neither a name nor a tenant may drive a terminal, lead elsewhere in an address, or look like a key's id."""
+    for body in ({"name": name}, {"name": "fine", "tenant": name}):
+        status, code, message = error_of(ask(quiet, "POST", "/v1/keys", json=body))
+        assert (status, code) == (400, "bad_input")
+        assert f"{'tenant' if 'tenant' in body else 'name'} is " in message
+        assert "use 1 to 63 letters, digits" in message
+
+
+def test_plain_names_are_taken(cloud: Served) -> None:
+    """And each can be revoked by it."""
+    for name in ("ci", "Team_1.ci-2", "key", "9", "x" * 63):
+        assert ask(cloud, "POST", "/v1/keys", json={"name": name, "tenant": name}).status_code == 201
+        assert ask(cloud, "DELETE", f"/v1/keys/{name}").status_code == 200
+
+
+def test_history_of_what_never_was(quiet: Served) -> None:
+    """404 with the names there are; a node of which nothing happened yet has an empty history."""
+    status, code, message = error_of(ask(quiet, "GET", "/v1/history/nothing"))
+    assert (status, code, message) == (404, "not_found", "nothing was ever recorded about 'nothing'")
+    assert "laptop" in ask(quiet, "GET", "/v1/history/nothing").json()["error"]["remedy"]
+    assert ask(quiet, "GET", "/v1/history/laptop").status_code == 200
 
 
 def test_logs_stream_and_let_go(cloud: Served) -> None:
@@ -261,6 +353,8 @@ def test_the_page_and_the_document(quiet: Served) -> None:
     assert "<script" not in page.text
     assert "src=" not in page.text
     assert "Seconds to the first token." in page.text
+    assert f"$KEY&quot; {quiet.url}/v1/status" in page.text
+    assert "8001" not in page.text
     assert "HTTPValidationError" not in document["components"]["schemas"]
     assert ask(quiet, "GET", "/", None).headers["location"] == "/docs"
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -76,16 +77,80 @@ def test_a_service_from_deploy_to_delete(cloud: Served, home: Path) -> None:
     assert "is being deleted" in done(alliage("delete", MODEL, home=home)).err
 
 
-@pytest.mark.parametrize("command", ["status", "services", "replicas", "nodes", "models"])
-def test_json_is_what_the_api_answered(cloud: Served, home: Path, command: str) -> None:
-    """`--json` prints the API's own JSON, every field of it."""
+MOVING = ("ready_for_s",)
+
+
+def still(document: Any) -> Any:
+    """The document with each number that grows while one looks replaced by its kind."""
+    if isinstance(document, dict):
+        return {name: type(each) if name in MOVING else still(each) for name, each in document.items()}
+    return [still(each) for each in document] if isinstance(document, list) else document
+
+
+def test_json_is_what_the_api_answered(cloud: Served, home: Path) -> None:
+    """`--json` prints the API's own JSON, every field and value of it, for everything that reads."""
     done(alliage("deploy", MODEL, home=home))
-    printed = json.loads(done(alliage(command, "--json", home=home)).out)
     headers = {"Authorization": f"Bearer {ADMIN_KEY}"}
-    answered = httpx2.get(f"{cloud.url}/v1/{command}", headers=headers, trust_env=False).json()
-    assert set(printed) == set(answered)
-    if command == "models":
-        assert printed == answered
+    plain = ("status", "services", "replicas", "nodes", "models")
+    commands = {(each,): each for each in plain} | {
+        ("explain", MODEL): f"services/{MODEL}/explain",
+        ("history", MODEL): f"history/{MODEL}",
+        ("keys", "list"): "keys",
+    }
+    for command, path in commands.items():
+        printed = json.loads(done(alliage(*command, "--json", home=home)).out)
+        answered = httpx2.get(f"{cloud.url}/v1/{path}", headers=headers, trust_env=False).json()
+        assert still(printed) == still(answered), command
+
+
+def test_logs_as_json(cloud: Served, home: Path) -> None:
+    """One object, or an object for each line as it comes while it is followed."""
+    done(alliage("deploy", MODEL, home=home))
+    cloud.call(lambda: setattr(cloud.agents, "dirt", "\x1b[2J\x9b"))
+    whole = done(alliage("logs", MODEL, "-n", "2", "--json", home=home))
+    replica = whole.err.strip().removeprefix("-- ")
+    lines = [f"line {number} of {replica}\x1b[2J\x9b" for number in range(2)]
+    assert json.loads(whole.out) == {"replica": replica, "text": "".join(f"{line}\n" for line in lines)}
+    assert not set(whole.out) & {"\x1b", "\x9b"}
+    command = [sys.executable, "-m", "alliage", "--home", str(home), "logs", replica, "-n", "2", "-f", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as following:
+        try:
+            assert following.stdout is not None
+            seen = [json.loads(following.stdout.readline()) for _ in lines]
+        finally:
+            following.kill()
+    assert seen == [{"replica": replica, "text": line} for line in lines]
+
+
+def test_logs_on_a_terminal_drive_nothing(cloud: Served, home: Path) -> None:
+    """What an engine writes cannot clear the screen or set a title; into a pipe it goes as it is."""
+    done(alliage("deploy", MODEL, home=home))
+    cloud.call(lambda: setattr(cloud.agents, "dirt", "\x1b]0;title\x07"))
+    assert done(alliage("logs", MODEL, "-n", "1", home=home)).out.endswith("\x1b]0;title\x07\n")
+    with on_terminal(home, "logs", MODEL, "-n", "1") as terminal:
+        assert terminal.expect("]0;title").endswith("of " + terminal_replica(home) + "]0;title")
+
+
+def terminal_replica(home: Path) -> str:
+    """The one replica."""
+    return str(json.loads(alliage("replicas", "--json", home=home).out)["replicas"][0]["id"])
+
+
+def test_home_may_stand_after_every_command(home: Path, tmp_path: Path) -> None:
+    """As for `up` and `down`; what stands after the command counts."""
+    after = ("--home", str(home))
+    for command in (("status",), ("services",), ("keys", "list"), ("history", "laptop"), ("models", "--json")):
+        done(alliage(*command, *after, home=tmp_path / "other"))
+    nothing = alliage("explain", "none", *after, home=tmp_path / "other")
+    assert "there is no service 'none'" in nothing.err
+
+
+def test_errors_drive_no_terminal(tmp_path: Path) -> None:
+    """A message with an escape sequence in it is told without."""
+    ran = alliage("status", home=tmp_path / "a\x1b[2Jb")
+    assert ran.code == 3
+    assert "a[2Jb" in ran.err
+    assert "\x1b" not in ran.err
 
 
 def test_refusals_print_reasons_and_end_with_1(home: Path) -> None:
@@ -175,6 +240,16 @@ def test_keys_from_create_to_revoke(home: Path) -> None:
         (("delete", "none"), 1, "there is no service 'none'"),
         (("logs", "none"), 1, "there is no replica 'none'"),
         (("deploy", MODEL, "--ttft", "soon"), 2, "error: 'soon' is not a duration\n  try: write a number and a unit"),
+        (("deploy", MODEL, "--ttft", "9" * 400 + "h"), 2, "is too long a duration"),
+        (("explain", "."), 2, "error: '.' is not a name"),
+        (("explain", ""), 2, "error: '' is not a name"),
+        (("delete", ".."), 2, "error: '..' is not a name"),
+        (
+            ("history", "nothing"),
+            1,
+            "nothing was ever recorded about 'nothing'\n  try: nodes, services and replicas: laptop",
+        ),
+        (("keys", "create", "team/ci"), 2, "name is 'team/ci': use 1 to 63 letters"),
         (("deploy", MODEL, "--min-replicas", "0"), 2, "--min-replicas"),
         (("deploy", MODEL, "--min-replicas", "2", "--max-replicas", "1"), 2, "replicas from 2 to 1"),
         (("deploy", MODEL, "--name", "A B"), 2, "'A B' cannot be the name of a service"),
@@ -250,6 +325,10 @@ def test_chat_once(cloud: Served, home: Path) -> None:
     refused = alliage("chat", "gone", "-m", "hello", home=home)
     assert (refused.code, refused.out) == (1, "")
     assert "there is no model 'gone'" in refused.err
+    garbled = alliage("chat", "-m", "garbled", home=home)
+    assert garbled.code == 1
+    assert "error: the gateway sent what is no part of an answer: '{no json'" in garbled.err
+    assert "Traceback" not in garbled.err
 
 
 @dataclass(slots=True)
@@ -277,10 +356,10 @@ class Terminal:
 
 
 @contextmanager
-def talking(home: Path) -> Iterator[Terminal]:
-    """`alliage chat` on a terminal of its own; the test holds the other end."""
+def on_terminal(home: Path, *arguments: str) -> Iterator[Terminal]:
+    """A command on a terminal of its own; the test holds the other end."""
     ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "alliage", "--home", str(home), "chat"]
+    command = [sys.executable, "-m", "alliage", "--home", str(home), *arguments]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment())
     os.close(theirs)
     try:
@@ -294,7 +373,7 @@ def talking(home: Path) -> Iterator[Terminal]:
 def test_a_conversation(cloud: Served, home: Path) -> None:
     """It remembers what was said; Ctrl-C stops an answer and keeps its part, not the program; Ctrl-D leaves."""
     done(alliage("deploy", MODEL, home=home))
-    with talking(home) as terminal:
+    with on_terminal(home, "chat") as terminal:
         terminal.expect("leaves.")
         terminal.enter("hello\n")
         terminal.expect("abc")

@@ -1,6 +1,7 @@
 """The command line's pure parts: tables, references, steps, and what may reach a terminal."""
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,13 +10,14 @@ from rich.console import Console, RenderableType
 from syrupy.assertion import SnapshotAssertion
 
 from alliage.control.observed import EngineState
-from alliage.errors import NotFound
+from alliage.errors import NotFound, Unavailable
 from alliage.faces.admin import answers, tell
 from alliage.faces.cli import tables
-from alliage.faces.cli.chatting import pick
-from alliage.faces.cli.deploying import Step, step_of
+from alliage.faces.cli.chatting import pick, texts_in
+from alliage.faces.cli.deploying import Step, step_of, telling
 from alliage.faces.cli.reference import model_reference
-from alliage.faces.cli.screen import printable
+from alliage.faces.cli.screen import show_json
+from alliage.faces.telling import error_text, printable
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
 from alliage.units import MIB
@@ -71,6 +73,48 @@ def test_values_are_not_markup() -> None:
 def test_printable_keeps_text() -> None:
     """Letters of every language, lines and tabs stay; what drives a terminal goes."""
     assert printable("é漢\n\tx\x1b[31m\x07\x9b\r") == "é漢\n\tx[31m"
+
+
+def test_an_error_is_two_lines() -> None:
+    """What was wrong and the way out; none, no second line; nothing in it drives a terminal."""
+    assert error_text(NotFound("no \x1b[2J", remedy="take \x07 another")) == "error: no [2J\n  try: take  another"
+    assert error_text(NotFound("no")) == "error: no"
+
+
+def test_json_is_free_of_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    """Also of those that JSON may hold as they are; what it says stays the same."""
+    show_json(json.dumps({"é\x9b": "\x1b\x7f\x9b漢"}))
+    out = capsys.readouterr().out
+    assert out == '{\n  "é\\u009b": "\\u001b\\u007f\\u009b漢"\n}\n'
+    assert json.loads(out) == {"é\x9b": "\x1b\x7f\x9b漢"}
+
+
+def test_a_live_line_drives_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine's last words in the progress line set no title of the terminal."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with telling("m") as tell:
+        tell(Step(words="waiting (\x1b]0;title\x07)"))
+    err = capsys.readouterr().err
+    assert "m: waiting (]0;title)" in err
+    assert "\x1b]0;" not in err
+
+
+@pytest.mark.parametrize(
+    "data", ["", "{", "5", "null", '"x"', "[1]", '{"choices": 5}', '{"choices": [5]}', '{"error": "no"}']
+)
+def test_what_is_no_chunk_is_told(data: str) -> None:
+    """An event that is no part of an answer ends it with a clear error."""
+    with pytest.raises(Unavailable, match="no part of an answer"):
+        texts_in(data)
+
+
+def test_texts_of_a_chunk() -> None:
+    """The new texts; an engine's own error is told in its words."""
+    assert texts_in('{"choices": [{"delta": {"content": "a"}}, {"delta": null}, {"delta": {"content": ""}}]}') == ["a"]
+    assert texts_in('{"usage": {}, "choices": null}') == []
+    with pytest.raises(Unavailable, match="out of slots"):
+        texts_in('{"error": {"message": "out of slots"}}')
 
 
 @pytest.mark.parametrize(

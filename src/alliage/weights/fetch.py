@@ -8,7 +8,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,17 +16,15 @@ import msgspec
 
 from alliage.catalog.records import ModelCard, WeightFile, Weights, WeightsFormat
 from alliage.errors import ChecksumMismatch, DiskFull, WeightsError
-from alliage.units import MIB, format_bytes
+from alliage.units import format_bytes
 from alliage.weights.child import run_job
 from alliage.weights.jobs import FetchFiles, FilesReady
 from alliage.weights.locks import locked, try_lock
-from alliage.weights.part import Part, folder_bytes
+from alliage.weights.part import SPARE_BYTES, Part, disk_free_bytes, folder_bytes
 from alliage.weights.references import slug
 from alliage.weights.safe_files import check_allowed
 
 STAMP: Final = ".alliage.json"
-SPARE_BYTES: Final = 64 * MIB
-"""Left free on the disk beside what a model needs."""
 PART_AGE_MAX_S: Final = 7 * 24 * 3600.0
 
 Progress = Callable[[int, int], None]
@@ -40,11 +38,6 @@ class Stamp:
     source: str
     revision: str
     files: tuple[WeightFile, ...]
-
-
-def disk_free_bytes(folder: Path) -> int:
-    """Bytes that may still be written below `folder`."""
-    return shutil.disk_usage(folder).free
 
 
 class WeightStore:
@@ -81,13 +74,19 @@ class WeightStore:
 
     def stamp_of(self, weights: Weights) -> Stamp | None:
         """Sizes and hashes of the files, as found when they were fetched; None when they are not here."""
-        folder = self._folder(weights)
-        try:
-            stamp = msgspec.json.decode((folder / STAMP).read_bytes(), type=Stamp)
-            whole = all((folder / file.path).stat().st_size == file.size_bytes for file in stamp.files)
-        except (OSError, msgspec.DecodeError):
-            return None
-        return stamp if whole and _agrees(stamp, weights) else None
+        found = self._found(weights)
+        return found[1] if found else None
+
+    def _found(self, weights: Weights) -> tuple[Path, Stamp] | None:
+        """The folder that has these files, and its stamp.
+
+        What was fetched before anybody knew sizes and hashes serves also the card that tells what was found then.
+        """
+        for folder in (self._folder(weights), self._folder(_untold(weights))):
+            stamp = _stamp_in(folder)
+            if stamp is not None and _agrees(stamp, weights):
+                return folder, stamp
+        return None
 
     def remove_old_parts(self, now_s: float) -> None:
         """Remove what was begun and not touched for 7 days; `now_s` is wall-clock. For the start of a process."""
@@ -104,8 +103,9 @@ class WeightStore:
             os.close(descriptor)
 
     def _folder(self, weights: Weights) -> Path:
-        """One for each source, revision and choice of files."""
-        identity = "\0".join((weights.source, weights.revision, *(file.path for file in weights.files)))
+        """One for each source, revision and choice of files, with the sizes and hashes that the card tells."""
+        files = (f"{file.path}\0{file.size_bytes}\0{file.sha256}" for file in weights.files)
+        identity = "\0".join((weights.source, weights.revision, *files))
         digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
         return self._root / f"{slug(weights.source.partition(':')[2])}-{digest}"
 
@@ -118,7 +118,8 @@ class WeightStore:
         if weights.source.startswith("file:"):
             paths = [place for _, place in _places(weights)]
             return _entry(weights, _local(weights)) if all(path.is_file() for path in paths) else None
-        return None if self.stamp_of(weights) is None else _entry(weights, self._folder(weights))
+        found = self._found(weights)
+        return _entry(weights, found[0]) if found else None
 
     async def _bring(self, weights: Weights, progress: Progress) -> Path:
         folder, total = self._folder(weights), weights.size_bytes
@@ -133,7 +134,11 @@ class WeightStore:
                     return here
                 part.folder.mkdir(parents=True, exist_ok=True)
                 self._check_room(weights, part)
-                stamp = await _fetch_into(part, weights, tell)
+                try:
+                    stamp = await _fetch_into(part, weights, tell)
+                except DiskFull:
+                    _drop_unsized(part, weights)
+                    raise
                 await asyncio.to_thread(_put_in_place, part, folder, stamp)
         except OSError as error:
             raise WeightsError(
@@ -162,6 +167,12 @@ def _changed_s(folder: Path, now_s: float) -> float:
         return now_s
 
 
+def _drop_unsized(part: Part, weights: Weights) -> None:
+    """A model that filled the disk and tells no size could not be refused before the next attempt fills it again."""
+    if any(file.size_bytes is None for file in weights.files):
+        shutil.rmtree(part.folder, ignore_errors=True)
+
+
 async def _fetch_into(part: Part, weights: Weights, heard: Callable[[int], None]) -> Stamp:
     job = FetchFiles(
         source=weights.source, revision=weights.revision, files=weights.files, folder=str(part.folder.absolute())
@@ -178,6 +189,21 @@ def _put_in_place(part: Part, folder: Path, stamp: Stamp) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     part.files.replace(folder)
     shutil.rmtree(part.folder, ignore_errors=True)
+
+
+def _untold(weights: Weights) -> Weights:
+    """The same files, without what is told of them."""
+    return replace(weights, files=tuple(replace(file, size_bytes=None, sha256=None) for file in weights.files))
+
+
+def _stamp_in(folder: Path) -> Stamp | None:
+    """The stamp of a folder whose files are all there."""
+    try:
+        stamp = msgspec.json.decode((folder / STAMP).read_bytes(), type=Stamp)
+        whole = all((folder / file.path).stat().st_size == file.size_bytes for file in stamp.files)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return stamp if whole else None
 
 
 def _agrees(stamp: Stamp, weights: Weights) -> bool:

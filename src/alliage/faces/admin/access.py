@@ -1,4 +1,7 @@
-"""Who asks: from the bearer key to a Key with the role that a route needs. All `async`: the desk has one thread."""
+"""Who asks: from the bearer key to a Key with the role that a route needs. All `async`: the desk has one thread.
+
+The guard has asked for a key already, before it let the body in; a route says here which role it needs of it.
+"""
 
 from typing import Annotated
 
@@ -25,9 +28,14 @@ async def caller(
     given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Key:
     """The key of whoever asks; raises Unauthorized."""
-    if given is None:
+    return known_key(desk, given.credentials if given else "")
+
+
+def known_key(desk: Desk, secret: str) -> Key:
+    """The key that a secret is, "" where none came; raises Unauthorized."""
+    if not secret:
         raise Unauthorized("this needs a key", remedy="send the header `Authorization: Bearer KEY`")
-    key = desk.key_of(given.credentials)
+    key = desk.key_of(secret)
     if key is None:
         raise Unauthorized("the key is not known", remedy="ask an admin for one (alliage keys create)")
     return key

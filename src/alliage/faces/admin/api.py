@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.middleware import Middleware
 from fastapi.responses import HTMLResponse, RedirectResponse
 
@@ -15,7 +15,10 @@ from alliage.faces.admin.guard import Guard
 from alliage.faces.admin.metrics import FleetCollector, scrape
 from alliage.faces.admin.page import api_page
 
-_ABOUT: Final = "Ask for models to be served, and see what runs, where, and why. Every route but /health needs a key."
+_ABOUT: Final = (
+    "Ask for models to be served, and see what runs, where, and why. "
+    "Every route here but /health needs a key; this page (/docs, to which / leads) and /openapi.json need none."
+)
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -30,7 +33,7 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
         version=version,
         docs_url=None,
         redoc_url=None,
-        middleware=[Middleware(Guard, allowed_hosts=allowed_hosts)],
+        middleware=[Middleware(Guard, desk=desk, allowed_hosts=allowed_hosts)],
         responses={"default": {"model": ErrorAnswer, "description": "An error: code, message, remedy"}},
     )
     app.state.desk, app.state.version, app.state.gateway_url = desk, version, gateway_url
@@ -56,8 +59,8 @@ def _add_own(app: FastAPI, desk: Desk, version: str) -> None:
         return Response(scrape(collector), media_type=_METRICS_TYPE)
 
     @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return api_page(app.openapi())
+    async def docs(request: Request) -> HTMLResponse:
+        return api_page(app.openapi(), address=str(request.base_url))
 
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:

@@ -1,11 +1,24 @@
 """What the admin API accepts. Strict bodies, turned to domain values at once by the functions beside them."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from alliage.control.desk import DeployOrder
 from alliage.fleet.keys import Role
+
+_PLAIN_NAME: Final = re.compile(r"(?!key-)[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+
+def _plain(name: str) -> str:
+    """The name, which fits into an address and a line of text, and is not like a key's id; raises ValueError."""
+    if _PLAIN_NAME.fullmatch(name) is None:
+        raise ValueError("use 1 to 63 letters, digits, '.', '_' and '-', first a letter or digit, and not `key-` first")
+    return name
+
+
+PlainName = Annotated[str, AfterValidator(_plain), Field(json_schema_extra={"pattern": f"^{_PLAIN_NAME.pattern}$"})]
 
 
 class Body(BaseModel):
@@ -35,11 +48,11 @@ class DeployBody(Body):
 
 
 class KeyBody(Body):
-    """A key that is asked for. Names are unique."""
+    """A key that is asked for. Names are unique; they and tenants are 1 to 63 letters, digits, `.`, `_` and `-`."""
 
-    name: Annotated[str, Field(min_length=1, max_length=63)]
+    name: PlainName
     role: Annotated[Role, Field(strict=False)] = Role.USER
-    tenant: Annotated[str, Field(min_length=1, max_length=63)] = "default"
+    tenant: PlainName = "default"
 
 
 def order_of(body: DeployBody, *, tenant: str) -> DeployOrder:

@@ -1,17 +1,20 @@
 """Errors -> the one JSON shape that clients see. Registered on the application by `api`."""
 
+import reprlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import HTTPException, RequestValidationError
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
 from alliage.errors import AlliageError
 from alliage.faces.admin.answers import ErrorAnswer, ErrorDetail
 
-_SHOWN_CHARACTERS_MAX = 100
-_CODES = {404: "not_found", 405: "method_not_allowed"}
+_CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_SHOWN: Final = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = 100
 
 
 def answer_error(error: AlliageError) -> JSONResponse:
@@ -39,8 +42,6 @@ def register_faults(app: FastAPI) -> None:
     app.add_exception_handler(AlliageError, ours)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, plain)
-    for status in _CODES:
-        app.add_exception_handler(status, plain)
 
 
 def _answer(status: int, code: str, message: str, remedy: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -56,6 +57,5 @@ def _wrong(problem: dict[str, Any]) -> str:
         return f"{field} is missing"
     if problem["type"] == "json_invalid":
         return f"the body is not JSON ({problem.get('ctx', {}).get('error', 'cannot be read')})"
-    given = repr(problem.get("input"))
-    shown = given if len(given) <= _SHOWN_CHARACTERS_MAX else given[:_SHOWN_CHARACTERS_MAX] + "..."
-    return f"{field} is {shown}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+    rule = problem["msg"].removeprefix("Value error, ")
+    return f"{field} is {_SHOWN.repr(problem.get('input'))}: {rule[:1].lower()}{rule[1:]}"

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from alliage.errors import AlliageError
+from alliage.control.desk import Desk
+from alliage.errors import AlliageError, NotFound
 from alliage.faces.admin import answers, tell
 from alliage.faces.admin.access import Admin, Asked, Caller
 
@@ -62,10 +63,22 @@ async def logs(
 async def history(
     subject: str, desk: Asked, _key: Caller, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> answers.HistoryAnswer:
-    """The newest first."""
+    """The newest first; also for what is gone, as long as anything is recorded about it."""
     seen = desk.history(subject, limit)
+    if not seen:
+        _check_subject(desk, subject)
     rows = tuple(answers.ObservationAnswer(at_s=each.at_s, subject=each.subject, what=each.what) for each in seen)
     return answers.HistoryAnswer(subject=subject, observations=rows)
+
+
+def _check_subject(desk: Desk, subject: str) -> None:
+    """Raise NotFound where there is no such node, service or replica."""
+    view = desk.view()
+    names: list[str] = [node.id for node in view.nodes]
+    names += [service.name for service in view.services] + [replica.id for replica in view.replicas]
+    if subject not in names:
+        known = ", ".join(names) or "none"
+        raise NotFound(f"nothing was ever recorded about {subject!r}", remedy=f"nodes, services and replicas: {known}")
 
 
 async def _begun(pieces: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -16,17 +16,18 @@ h2 { margin: 2rem 0 0; font-size: 1.1rem } code, pre { font-family: ui-monospace
 table { border-collapse: collapse; margin: .5rem 0 } td, th { text-align: left; padding: .15rem 1rem .15rem 0;
 vertical-align: top } .method { display: inline-block; min-width: 4.5rem; color: #0a5f8a } pre { padding: .7rem }
 """
-_EXAMPLE: Final = 'curl -H "Authorization: Bearer $(cat ~/.alliage/admin.key)" http://127.0.0.1:8001/v1/status'
 Document = Mapping[str, Any]
 
 
-def api_page(document: Document) -> HTMLResponse:
-    """The page for an OpenAPI document."""
+def api_page(document: Document, *, address: str) -> HTMLResponse:
+    """The page for an OpenAPI document; `address` is where it was asked for, such as `http://127.0.0.1:8001/`."""
+    about = "Try one, where KEY is what <code>admin.key</code> in the home folder holds, or another key:"
+    example = f'curl -H "Authorization: Bearer $KEY" {address}v1/status'
     title = escape(f"{document['info']['title']} {document['info']['version']}")
     parts = [
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>',
         f"<h1>{title}</h1><p>{escape(document['info'].get('description', ''))}</p>",
-        f"<p>As data: <a href='/openapi.json'>/openapi.json</a>. Try one:</p><pre>{escape(_EXAMPLE)}</pre>",
+        f"<p>As data: <a href='/openapi.json'>/openapi.json</a>. {about}</p><pre>{escape(example)}</pre>",
     ]
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

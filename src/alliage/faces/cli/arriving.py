@@ -20,6 +20,7 @@ from alliage.faces.cli.deploying import telling, wait_ready
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.reference import model_reference
 from alliage.faces.cli.screen import remark
+from alliage.faces.telling import error_text
 from alliage.units import format_seconds
 
 POLL_S: Final = 0.1
@@ -59,7 +60,7 @@ class Arrival:
                 self._first_model(client)
                 print_raw(usage(self, _ready_service(client)))
         except AlliageError as error:
-            remark(f"error: {error.message}" + (f"\n  try: {error.remedy}" if error.remedy else ""))
+            remark(error_text(error))
             remark(f"Alliage is up at {self.url}/v1 all the same; Ctrl-C stops it")
 
     def _wait_for_processes(self) -> None:

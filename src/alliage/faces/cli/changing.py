@@ -7,6 +7,7 @@ from alliage.faces.admin import answers
 from alliage.faces.cli.client import AdminClient, parse
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.screen import remark, show_json
+from alliage.faces.telling import printable
 
 
 def delete(home: Path, service: str, *, yes: bool, as_json: bool) -> bool:
@@ -47,6 +48,6 @@ def revoke_key(home: Path, key: str, *, as_json: bool) -> None:
 
 
 def _agreed(question: str) -> bool:
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(printable(f"{question} [y/N] "))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

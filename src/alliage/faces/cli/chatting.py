@@ -5,7 +5,7 @@ import json
 import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 
@@ -13,10 +13,12 @@ from alliage.errors import AlliageError, BadInput, NotFound, Unavailable
 from alliage.faces.admin import answers
 from alliage.faces.cli.client import CONNECT_S_MAX, AdminClient, parse
 from alliage.faces.cli.place import find_place
-from alliage.faces.cli.screen import printable, remark
+from alliage.faces.cli.screen import pour, remark
+from alliage.faces.telling import error_text
 
 SILENCE_S_MAX: Final = 300.0
 """How long the model may be silent: the gateway holds requests while a service starts."""
+SHOWN_CHARACTERS_MAX: Final = 100
 _HELP: Final = "Ctrl-C stops an answer, /new begins anew, Ctrl-D or /exit leaves."
 
 
@@ -57,7 +59,7 @@ class Conversation:
                 for event in events:
                     if event.data == "[DONE]":
                         return
-                    yield from _texts(json.loads(event.data))
+                    yield from texts_in(event.data)
         except httpx2.HTTPError as error:
             message = f"the gateway at {self._url} broke off: {str(error) or type(error).__name__}"
             raise Unavailable(message, remedy="ask again; `alliage status` tells how things are") from error
@@ -117,31 +119,34 @@ def _answer_line(talk: Conversation, text: str) -> None:
     try:
         _say(talk, text)
     except AlliageError as error:
-        remark(f"error: {error.message}" + (f"\n  try: {error.remedy}" if error.remedy else ""))
+        remark(error_text(error))
     except KeyboardInterrupt:
         sys.stdout.write("\n")
         remark("(stopped)")
 
 
 def _say(talk: Conversation, text: str) -> int:
-    """Print the answer as it comes; on a terminal without what could drive it."""
-    clean = printable if sys.stdout.isatty() else str
+    """Print the answer as it comes."""
     with contextlib.closing(talk.ask(text)) as pieces:
         for piece in pieces:
-            sys.stdout.write(clean(piece))
-            sys.stdout.flush()
+            pour(piece)
     sys.stdout.write("\n")
     return 0
 
 
-def _texts(chunk: dict[str, Any]) -> Iterator[str]:
-    """The new text in one chunk of a stream; raises what the engine says went wrong."""
-    if "error" in chunk:
-        raise Unavailable(str(chunk["error"].get("message", chunk["error"])))
-    for choice in chunk.get("choices", ()):
-        text = choice.get("delta", {}).get("content")
-        if text:
-            yield text
+def texts_in(data: str) -> list[str]:
+    """The new texts in the JSON of one event; raises Unavailable with what the engine says went wrong, or for another thing."""
+    try:
+        chunk = json.loads(data)
+        refused = chunk.get("error")
+        message = str(refused.get("message", refused)) if refused else ""
+        found = [(choice.get("delta") or {}).get("content") for choice in chunk.get("choices") or ()]
+    except (ValueError, TypeError, AttributeError) as error:
+        message = f"the gateway sent what is no part of an answer: {data[:SHOWN_CHARACTERS_MAX]!r}"
+        raise Unavailable(message, remedy="ask again; `alliage logs` shows what the engine says") from error
+    if message:
+        raise Unavailable(message)
+    return [text for text in found if isinstance(text, str) and text]
 
 
 def _refusal(response: httpx2.Response) -> AlliageError:

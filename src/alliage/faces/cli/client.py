@@ -120,6 +120,10 @@ class AdminClient:
 
 
 def _route(path: tuple[str, ...]) -> str:
+    """The address of `/v1/PATH...`; raises BadInput for a part that would lead elsewhere."""
+    for part in path:
+        if part in ("", ".", ".."):
+            raise BadInput(f"{part!r} is not a name", remedy="`alliage status` lists the names there are")
     return "/v1/" + "/".join(quote(part, safe="") for part in path)
 
 

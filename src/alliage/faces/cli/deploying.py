@@ -14,6 +14,7 @@ from alliage.faces.cli.place import find_place
 from alliage.faces.cli.reference import model_reference
 from alliage.faces.cli.screen import remark, show, show_json, stderr
 from alliage.faces.cli.tables import fetching
+from alliage.faces.telling import printable
 from alliage.units import format_bytes, format_seconds
 
 POLL_S: Final = 0.25
@@ -139,12 +140,13 @@ def _live(name: str) -> Iterator[Teller]:
 
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=stderr(), transient=True) as progress:
-        task = progress.add_task(name, total=None)
+        task = progress.add_task(printable(name), total=None)
 
         def tell(step: Step) -> None:
             sizes = f" {format_bytes(step.done_bytes)} of {format_bytes(step.total_bytes)}" if step.total_bytes else ""
             total = step.total_bytes or None
-            progress.update(task, description=f"{name}: {step.words}{sizes}", completed=step.done_bytes, total=total)
+            words = printable(f"{name}: {step.words}{sizes}")  # a note holds an engine's last words
+            progress.update(task, description=words, completed=step.done_bytes, total=total)
 
         yield tell
 

@@ -1,7 +1,7 @@
 """The commands that read: ask, then print a table or, with `--json`, what the API answered."""
 
-import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from alliage.errors import NotFound
@@ -9,7 +9,7 @@ from alliage.faces.admin import answers
 from alliage.faces.cli import tables
 from alliage.faces.cli.client import AdminClient, parse
 from alliage.faces.cli.place import find_place
-from alliage.faces.cli.screen import remark, show, show_json
+from alliage.faces.cli.screen import pour, remark, show, show_json, show_value
 
 
 def status(home: Path, *, as_json: bool) -> None:
@@ -118,16 +118,35 @@ def history(home: Path, subject: str, *, as_json: bool) -> None:
         remark(f"nothing is recorded about {subject}")
 
 
-def logs(home: Path, replica: str, *, lines: int, follow: bool) -> None:
-    """A replica's log as it is; the name of a service stands for its newest replica."""
+def logs(home: Path, replica: str, *, lines: int, follow: bool, as_json: bool) -> None:
+    """A replica's log; the name of a service stands for its newest replica.
+
+    As JSON: one object with the whole text, or one for each line while it is followed.
+    """
     with AdminClient(find_place(home)) as client:
         name = _replica_named(client, replica)
+        pieces = client.stream("replicas", name, "logs", lines=lines, follow=str(follow).lower())
         try:
-            for piece in client.stream("replicas", name, "logs", lines=lines, follow=str(follow).lower()):
-                sys.stdout.write(piece)
-                sys.stdout.flush()
+            if as_json and not follow:
+                show_value({"replica": name, "text": "".join(pieces)}, indent=2)
+            elif as_json:
+                for line in _lines(pieces):
+                    show_value({"replica": name, "text": line})
+            else:
+                for piece in pieces:
+                    pour(piece)
         except KeyboardInterrupt:
             remark("")
+
+
+def _lines(pieces: Iterator[str]) -> Iterator[str]:
+    """Whole lines as they come, without their ends; at last what is left of one."""
+    begun = ""
+    for piece in pieces:
+        *whole, begun = (begun + piece).split("\n")
+        yield from whole
+    if begun:
+        yield begun
 
 
 def _replica_named(client: AdminClient, name: str) -> str:

@@ -13,6 +13,7 @@ import typer
 
 from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
+from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
 
 app = typer.Typer(
@@ -32,7 +33,9 @@ CLOUD, SERVICES, FLEET = "The cloud", "Services", "What runs"
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="ALLIAGE_HOME", help="Folder where this cloud keeps everything.")
 ]
-HomeAgain = Annotated[Path | None, typer.Option("--home", help="The same, after the command.", show_default=False)]
+HomeAgain = Annotated[
+    Path | None, typer.Option("--home", help="As `alliage --home`, after the command.", show_default=False)
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
 ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help="Its name, as in `alliage services`.")]
 
@@ -49,7 +52,7 @@ def main() -> None:
     try:
         app(prog_name="alliage")
     except AlliageError as error:
-        sys.stderr.write(f"error: {error.message}\n" + (f"  try: {error.remedy}\n" if error.remedy else ""))
+        sys.stderr.write(error_text(error) + "\n")
         sys.exit(exit_code(error))
 
 
@@ -121,11 +124,11 @@ def down(
 
 
 @app.command(rich_help_panel=CLOUD, epilog="Example: alliage status --json")
-def status(context: typer.Context, *, as_json: JsonOption = False) -> None:
+def status(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
     """Everything in one: nodes, services, replicas, and what is wrong."""
     from alliage.faces.cli import looking
 
-    looking.status(context.obj, as_json=as_json)
+    looking.status(home or context.obj, as_json=as_json)
 
 
 @app.command(rich_help_panel=SERVICES, epilog="Example: alliage deploy smollm2-135m --ttft 500ms --tpot 50ms")
@@ -138,6 +141,7 @@ def deploy(
         ),
     ],
     *,
+    home: HomeAgain = None,
     name: Annotated[str | None, typer.Option(help="Of the service.", show_default="the model's own")] = None,
     ttft: Annotated[str | None, typer.Option(help="Goal: time to the first token, such as 500ms.")] = None,
     tpot: Annotated[str | None, typer.Option(help="Goal: time a token after it, such as 50ms.")] = None,
@@ -166,23 +170,25 @@ def deploy(
         "dry_run": dry_run,
     }
     wait_s = parse_seconds(timeout) if wait else 0.0
-    raise typer.Exit(deploying.deploy(context.obj, model, order=order, wait_s=wait_s, as_json=as_json))
+    raise typer.Exit(deploying.deploy(home or context.obj, model, order=order, wait_s=wait_s, as_json=as_json))
 
 
 @app.command(rich_help_panel=SERVICES, epilog="Example: alliage services --json")
-def services(context: typer.Context, *, as_json: JsonOption = False) -> None:
+def services(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
     """List services, and why those that are not ready are not."""
     from alliage.faces.cli import looking
 
-    looking.services(context.obj, as_json=as_json)
+    looking.services(home or context.obj, as_json=as_json)
 
 
 @app.command(rich_help_panel=SERVICES, epilog="Example: alliage explain smollm2-135m")
-def explain(context: typer.Context, service: ServiceArgument, *, as_json: JsonOption = False) -> None:
+def explain(
+    context: typer.Context, service: ServiceArgument, *, home: HomeAgain = None, as_json: JsonOption = False
+) -> None:
     """Say why a service runs where it runs, what was rejected, and what would change that."""
     from alliage.faces.cli import looking
 
-    looking.explain(context.obj, service, as_json=as_json)
+    looking.explain(home or context.obj, service, as_json=as_json)
 
 
 @app.command(
@@ -195,11 +201,13 @@ def chat(
         typer.Argument(metavar="[SERVICE]", help="The first one that is ready when left out.", show_default=False),
     ] = None,
     message: Annotated[str | None, typer.Option("--message", "-m", help="Ask this once instead of talking.")] = None,
+    *,
+    home: HomeAgain = None,
 ) -> None:
     """Talk to a model. Ctrl-C stops an answer, Ctrl-D leaves."""
     from alliage.faces.cli import chatting
 
-    raise typer.Exit(chatting.chat(context.obj, service, message=message))
+    raise typer.Exit(chatting.chat(home or context.obj, service, message=message))
 
 
 @app.command(rich_help_panel=SERVICES, epilog="Example: alliage delete smollm2-135m")
@@ -207,38 +215,39 @@ def delete(
     context: typer.Context,
     service: ServiceArgument,
     *,
+    home: HomeAgain = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask (nor when the input is no terminal).")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Delete a service. Its replicas finish what they answer, then stop."""
     from alliage.faces.cli import changing
 
-    if not changing.delete(context.obj, service, yes=yes, as_json=as_json):
+    if not changing.delete(home or context.obj, service, yes=yes, as_json=as_json):
         raise typer.Exit(1)
 
 
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage replicas")
-def replicas(context: typer.Context, *, as_json: JsonOption = False) -> None:
+def replicas(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
     """List replicas: the engines that run, where, and how busy they are."""
     from alliage.faces.cli import looking
 
-    looking.replicas(context.obj, as_json=as_json)
+    looking.replicas(home or context.obj, as_json=as_json)
 
 
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage nodes --json")
-def nodes(context: typer.Context, *, as_json: JsonOption = False) -> None:
+def nodes(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
     """List machines and their devices: what is bound, what is free."""
     from alliage.faces.cli import looking
 
-    looking.nodes(context.obj, as_json=as_json)
+    looking.nodes(home or context.obj, as_json=as_json)
 
 
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage models")
-def models(context: typer.Context, *, as_json: JsonOption = False) -> None:
+def models(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
     """List the models of the catalogue, which can be deployed by name."""
     from alliage.faces.cli import looking
 
-    looking.models(context.obj, as_json=as_json)
+    looking.models(home or context.obj, as_json=as_json)
 
 
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage history smollm2-135m")
@@ -246,12 +255,13 @@ def history(
     context: typer.Context,
     subject: Annotated[str, typer.Argument(metavar="NAME", help="Of a node, service or replica.")],
     *,
+    home: HomeAgain = None,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what happened to a node, service or replica."""
     from alliage.faces.cli import looking
 
-    looking.history(context.obj, subject, as_json=as_json)
+    looking.history(home or context.obj, subject, as_json=as_json)
 
 
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage logs smollm2-135m -f")
@@ -259,13 +269,17 @@ def logs(
     context: typer.Context,
     replica: Annotated[str, typer.Argument(metavar="REPLICA", help="Its id, or a service for its newest replica.")],
     *,
+    home: HomeAgain = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes; Ctrl-C ends it.")] = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=0, max=10_000, help="How many of the last lines.")] = 200,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON: one object, or one for each line with -f.")
+    ] = False,
 ) -> None:
     """Show the log of a replica's engine."""
     from alliage.faces.cli import looking
 
-    looking.logs(context.obj, replica, lines=lines, follow=follow)
+    looking.logs(home or context.obj, replica, lines=lines, follow=follow, as_json=as_json)
 
 
 @keys_app.command("create", epilog="Example: KEY=$(alliage keys create ci --role user)")
@@ -275,20 +289,21 @@ def create_key(
     role: Annotated[KeyRole, typer.Option(help="What it may do.")] = KeyRole.USER,
     tenant: Annotated[str, typer.Option(help="Whose it is.")] = "default",
     *,
+    home: HomeAgain = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a key. Its secret is printed once and kept nowhere."""
     from alliage.faces.cli import changing
 
-    changing.create_key(context.obj, name, role=role.value, tenant=tenant, as_json=as_json)
+    changing.create_key(home or context.obj, name, role=role.value, tenant=tenant, as_json=as_json)
 
 
 @keys_app.command("list", epilog="Example: alliage keys list --json")
-def list_keys(context: typer.Context, *, as_json: JsonOption = False) -> None:
+def list_keys(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
     """List keys, without their secrets."""
     from alliage.faces.cli import looking
 
-    looking.keys(context.obj, as_json=as_json)
+    looking.keys(home or context.obj, as_json=as_json)
 
 
 @keys_app.command("revoke", epilog="Example: alliage keys revoke ci")
@@ -296,12 +311,13 @@ def revoke_key(
     context: typer.Context,
     key: Annotated[str, typer.Argument(metavar="KEY", help="Its name or id.")],
     *,
+    home: HomeAgain = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a key back: from now on it opens nothing."""
     from alliage.faces.cli import changing
 
-    changing.revoke_key(context.obj, key, as_json=as_json)
+    changing.revoke_key(home or context.obj, key, as_json=as_json)
 
 
 app.add_typer(keys_app, name="keys", rich_help_panel=CLOUD)

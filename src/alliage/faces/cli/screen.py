@@ -2,14 +2,18 @@
 
 import contextlib
 import json
+import re
 import sys
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console, RenderableType
 
+from alliage.faces.telling import printable
+
 PIPED_COLUMNS: Final = 1000
 """Wide enough that a pipe gets whole rows."""
-_CONTROL: Final = {code: None for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
+_LEFT_BY_JSON: Final = re.compile(r"[\x7f-\x9f]")
+"""Control characters that `json.dumps` does not escape."""
 
 
 def stdout() -> Console:
@@ -34,7 +38,20 @@ def show(*parts: RenderableType) -> None:
 
 def show_json(text: str) -> None:
     """What the API answered, with every field, indented."""
-    sys.stdout.write(json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n")
+    show_value(json.loads(text), indent=2)
+
+
+def show_value(value: Any, *, indent: int | None = None) -> None:
+    """A value as JSON, on one line without `indent`; control characters are escaped, other letters are not."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    sys.stdout.write(_LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    sys.stdout.flush()
+
+
+def pour(piece: str) -> None:
+    """A piece of somebody's text at once: as it is into a pipe, on a terminal without what could drive it."""
+    sys.stdout.write(printable(piece) if sys.stdout.isatty() else piece)
+    sys.stdout.flush()
 
 
 def remark(text: str) -> None:
@@ -42,8 +59,3 @@ def remark(text: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(printable(text) + "\n")
         sys.stderr.flush()
-
-
-def printable(text: str) -> str:
-    """The text without control characters, which could drive a terminal; lines and tabs stay."""
-    return text.translate(_CONTROL)

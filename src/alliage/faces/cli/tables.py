@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alliage.faces.admin import answers
-from alliage.faces.cli.screen import printable
+from alliage.faces.telling import printable
 from alliage.units import format_bytes, format_seconds
 
 _STYLES = {
