@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliage.gateway.body import Ask, read_ask, read_usage, with_usage
+from alliage.gateway.body import Ask, find_usage, read_ask, read_usage, with_usage
 from alliage.gateway.problems import Problem
 
 _JSON = st.recursive(
@@ -110,6 +110,24 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     """No body can raise out of the reader."""
     assert isinstance(read_ask(body), Ask | Problem)
     assert min(read_usage(body)) >= 0
+
+
+@pytest.mark.parametrize(
+    ("piece", "tokens"),
+    [
+        (b'... ,"usage":{"prompt_tokens":3,"completion_tokens":5}', (3, 5)),
+        (b'"usage" : {"details":{"cached_tokens":1},"prompt_tokens":3}, "x":{', (3, 0)),
+        (b'"usage":{"prompt_tokens":3}, ... "usage":{"prompt_tokens":4}', (4, 0)),
+        (b'"usage":{"prompt_tokens":3', None),
+        (b'"usage":null', None),
+        (b'"text":"\\"usage\\":{}"', None),
+        (b'"usage":{' + b'"x":1,' * 1000 + b'"prompt_tokens":3}', None),
+        (b"", None),
+    ],
+)
+def test_usage_is_found_in_a_piece(piece: bytes, tokens: tuple[int, int] | None) -> None:
+    """The last whole usage object of a piece counts; texts that speak of one do not."""
+    assert find_usage(piece) == tokens
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from alliage.errors import BadInput
 from alliage.gateway.limits import GatewayLimits
-from alliage.units import KIB
+from alliage.units import GIB, KIB
 from tests.gateway.house import KEY, House, chat_body, get, house, post, route, run, table, until, upstream
 from tests.gateway.upstream import Engine, event, stream_of
 
@@ -37,6 +38,7 @@ def test_health_needs_no_key_and_tells_the_table() -> None:
         (get("/"), 404, "unknown_url"),
         (get("/v1/chat/completions"), 405, "method_not_allowed"),
         (post(b"", "/health"), 405, "method_not_allowed"),
+        (post(b"x" * 60_000, "/health"), 405, "method_not_allowed"),
         (post(chat_body("nope")), 404, "model_not_found"),
         (post(b"{"), 400, "invalid_body"),
         (post(b"[]"), 400, "invalid_body"),
@@ -371,5 +373,90 @@ def test_above_the_limit_connections_get_a_clean_no() -> None:
 
 def test_limits_must_be_above_zero() -> None:
     """A limit of zero names itself."""
-    with pytest.raises(Exception, match="idle_s is 0"):
+    with pytest.raises(BadInput, match="idle_s is 0"):
         GatewayLimits(idle_s=0)
+
+
+def test_limits_must_not_contradict() -> None:
+    """Of two that do both are named."""
+    with pytest.raises(BadInput, match="write_low_bytes is 65536 and write_high_bytes is 32768"):
+        GatewayLimits(write_high_bytes=32 * KIB)
+    with pytest.raises(BadInput, match="body_bytes_max is 2147483648 and bodies_bytes_max is 1073741824"):
+        GatewayLimits(body_bytes_max=2 * GIB)
+    assert GatewayLimits(write_high_bytes=32 * KIB, write_low_bytes=32 * KIB).write_low_bytes == 32 * KIB
+
+
+@pytest.mark.parametrize(
+    ("head", "length", "status", "code"),
+    [
+        ("GET /health", 3, 400, "body_not_taken"),
+        ("GET /v1/models", 33_554_432, 400, "body_not_taken"),
+        ("POST /health", 33_554_432, 405, "method_not_allowed"),
+        ("POST /health", 9 * 10**18, 413, "request_too_large"),
+        ("POST /nowhere", 70_000, 404, "unknown_url"),
+        ("POST /nowhere", 9 * 10**18, 413, "request_too_large"),
+        ("POST /v1/completions", 70_000, 401, "missing_api_key"),
+    ],
+)
+def test_a_body_that_nobody_will_read_is_not_waited_for(head: str, length: int, status: int, code: str) -> None:
+    """Where a large body is refused by its head the answer comes before the body, and the connection ends."""
+
+    async def main() -> None:
+        async with house(table(1)) as place:
+            wire = await place.dial()
+            await wire.send(f"{head} HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n".encode())
+            answer = await wire.answer()
+            assert (answer.status, answer.code) == (status, code)
+            assert answer.headers["connection"] == "close"
+            assert await wire.closed()
+
+    run(main())
+
+
+def test_a_body_that_trickles_is_ended() -> None:
+    """A byte now and then does not hold a connection for ever."""
+
+    async def main() -> None:
+        limits = GatewayLimits(body_s=0.3, drain_s=2)
+        async with house(table(1), limits) as place:
+            wire = await place.dial()
+            await wire.send(post(b"x" * 10_000)[:-9_000])
+
+            async def trickle() -> None:
+                while True:
+                    await wire.send(b"x")
+                    await asyncio.sleep(0.01)
+
+            trickling = asyncio.create_task(trickle())
+            answer = await asyncio.wait_for(wire.answer(), 5)
+            trickling.cancel()
+            await asyncio.gather(trickling, return_exceptions=True)
+            assert (answer.status, answer.code) == (408, "request_timeout")
+
+    run(main())
+
+
+def test_trailers_without_end_end_the_connection() -> None:
+    """They need no key, so they are neither kept nor read for ever."""
+
+    async def main() -> None:
+        async with house(table(1)) as place:
+            head = "POST /nowhere HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nt: "
+            assert await _pour(place, head.encode(), 10_000_000) == (431, "headers_too_large")
+
+    run(main())
+
+
+def test_thousands_of_wishes_to_upgrade_are_answered() -> None:
+    """Sent at once and without a key, each gets its answer."""
+
+    async def main() -> None:
+        async with house(table(1)) as place:
+            wire = await place.dial()
+            wish = get("/health", key=None, extra="Upgrade: x\r\nConnection: upgrade\r\n")
+            sending = asyncio.create_task(wire.send(wish * 3500))
+            for _ in range(3500):
+                assert (await wire.answer()).status == 200
+            await sending
+
+    run(main())

@@ -140,3 +140,29 @@ def test_a_slow_reader_gets_the_end_of_a_closing_answer() -> None:
             wire.writer.close()
 
     run(main())
+
+
+def test_large_bodies_are_kept_up_to_a_sum() -> None:
+    """One too many gets 503 with Retry-After; room is made by a begun answer, a client that left and a refusal."""
+    limits = GatewayLimits(body_bytes_max=200 * KIB, bodies_bytes_max=250 * KIB, hold_s=5, drain_s=2)
+    large = post(chat_body(padding="y" * 150 * KIB))
+
+    async def main() -> None:
+        async with Engine() as engine, house(table(1, route("m", waiting="soon")), limits) as place:
+            for version in range(2, 4):
+                held = await place.dial()
+                await held.send(large)
+                await place.holds(1)
+                refused = await place.ask(large)
+                assert (refused.status, refused.code) == (503, "no_room")
+                assert (refused.headers["retry-after"], refused.headers["connection"]) == ("1", "close")
+                assert (await place.ask(post(chat_body("none")))).status == 404
+                if version == 2:
+                    held.writer.close()
+                    await place.holds(0)
+            await place.control.swap(table(4, route("m", upstream("m-1", engine.port))))
+            assert (await held.answer()).status == 200
+            for model, status in (("none", 404), ("none", 404), ("m", 200), ("m", 200)):
+                assert (await place.chat(model, padding="y" * 150 * KIB)).status == status
+
+    run(main())

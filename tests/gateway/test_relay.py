@@ -50,6 +50,56 @@ def test_a_request_without_a_sane_id_gets_one(given: str) -> None:
     run(main())
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (b"", b"*/*"),
+        (b"Accept: \r\n", b"*/*"),
+        (b"Accept: text/event-stream, */*;q=0.1\r\n", b"text/event-stream, */*;q=0.1"),
+        (b"Accept: \xff\r\n", b"*/*"),
+        (b"Accept: a\tb\r\n", b"*/*"),
+        (b"Accept: " + b"a" * 256 + b"\r\n", b"a" * 256),
+        (b"Accept: " + b"a" * 257 + b"\r\n", b"*/*"),
+    ],
+)
+def test_only_a_sane_accept_is_passed_on(given: bytes, sent: bytes) -> None:
+    """Engines answer an empty 400 to headers that they do not read, so such a one does not reach them."""
+
+    async def main() -> None:
+        async with Engine() as engine, house(table(1, route("m", upstream("m-1", engine.port)))) as place:
+            raw = post(chat_body()).replace(b"\r\nHost: h\r\n", b"\r\nHost: h\r\n" + given, 1)
+            assert (await place.ask(raw)).status == 200
+            assert engine.calls[0].headers["accept"] == sent.decode()
+
+    run(main())
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_tokens_of_a_large_answer_are_counted(*, first: bool) -> None:
+    """Usage before or behind megabytes of vectors, wherever the pieces are cut, is found as it passes."""
+    data = [{"object": "embedding", "index": n, "embedding": [0.123456789] * 1024} for n in range(200)]
+    usage = {"prompt_tokens": 1234, "total_tokens": 1234}
+    answer = {"usage": usage, "data": data} if first else {"data": data, "usage": usage}
+    body = json.dumps(answer).encode()
+
+    async def behave(call: Call) -> None:
+        await call.send(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body))
+        for piece in (body[:40], body[40:-20], body[-20:]):
+            await call.send(piece)
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        async with Engine(behave) as engine:
+            embed = route("m", upstream("e", engine.port), tasks=(Task.EMBED,))
+            async with house(table(1, embed)) as place:
+                got = await place.ask(post(json.dumps({"model": "m", "input": "x"}).encode(), "/v1/embeddings"))
+                assert got.body == body
+                metrics = await place.metrics()
+                assert metrics['alliage_gateway_tokens_total{kind="prompt",service="m"}'] == 1234
+
+    run(main())
+
+
 def test_a_stream_loses_only_the_usage_that_nobody_asked_for() -> None:
     """Usage is asked of the engine and taken out for the client; all else passes byte for byte; the count is kept."""
 

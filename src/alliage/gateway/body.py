@@ -1,10 +1,12 @@
 """Request bodies: the few fields that the gateway reads, and the one that it may add. Everything else passes unread."""
 
+import re
 from typing import Final, Literal
 
 import msgspec
 
 from alliage.gateway.problems import Problem, bad_body
+from alliage.units import KIB
 
 
 class StreamOptions(msgspec.Struct, gc=False):
@@ -77,6 +79,9 @@ class _Usage(msgspec.Struct, gc=False):
     usage: dict[str, msgspec.Raw] | None = None
 
 
+USAGE_BYTES_MAX: Final = 4 * KIB
+"""A longer usage object is not found."""
+_USAGE: Final = re.compile(rb'"usage"\s*:\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}')
 _decode_usage: Final = msgspec.json.Decoder(_Usage).decode
 
 
@@ -87,6 +92,16 @@ def read_usage(answer: bytes) -> tuple[int, int]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return (0, 0)
     return (0, 0) if usage is None else (count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
+
+
+def find_usage(text: bytes) -> tuple[int, int] | None:
+    """The tokens of the last `"usage": {...}` in a piece of a JSON answer; None where no whole one is in it.
+
+    Inside a JSON string the quotes would be escaped, so a text that speaks of usage is not taken for it.
+    """
+    at = text.rfind(b'"usage"')
+    found = _USAGE.match(text, at, at + USAGE_BYTES_MAX) if at >= 0 else None
+    return None if found is None else read_usage(b"{%b}" % found[0])
 
 
 def count(usage: dict[str, msgspec.Raw], field: Literal["prompt_tokens", "completion_tokens"]) -> int:

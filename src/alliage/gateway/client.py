@@ -28,21 +28,21 @@ class ClientConnection(asyncio.Protocol):
     """One connection of a client."""
 
     __slots__ = (
-        "_advancing", "_door", "_exchange", "_intake", "_leftover", "_paused_since_s", "_phase", "_reading_paused", "_touched_s",
+        "_advancing", "_body_since_s", "_door", "_exchange", "_intake", "_leftover", "_paused_since_s", "_phase", "_reading_paused", "_touched_s",
         "_transport",
     )  # fmt: skip
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self._transport: asyncio.Transport | None = None
-        self._intake = Intake(door.limits, self._admit)
+        self._intake = Intake(door.limits, self._admit, door.room)
         self._exchange: Exchange | None = None
         self._advancing = False
         self._leftover = bytearray()
         self._reading_paused = False
         self._paused_since_s: float | None = None
         self._phase = _IDLE
-        self._touched_s = door.now_s
+        self._touched_s = self._body_since_s = door.now_s
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client came; above the limit it is told so and let go."""
@@ -113,8 +113,10 @@ class ClientConnection(asyncio.Protocol):
         intake = self._intake
         intake.feed(data)
         if intake.reading is not None:
-            self._phase = _BODY
             self._touched_s = self._door.now_s
+            if self._phase != _BODY:
+                self._phase = _BODY
+                self._body_since_s = self._touched_s
         elif not intake.ready and self._phase != _HEAD:
             self._phase = _HEAD
             self._touched_s = self._door.now_s
@@ -161,6 +163,7 @@ class ClientConnection(asyncio.Protocol):
     def _answer(self, request: Request) -> None:
         transport, endpoint = self._transport, request.endpoint
         if transport is None or transport.is_closing():
+            self._door.room.give_back(request)
             return
         self._phase = _WORK
         if request.problem is not None or endpoint is None:
@@ -207,7 +210,7 @@ class ClientConnection(asyncio.Protocol):
             return
         intake = self._intake
         self._phase = _IDLE if intake.reading is None else _BODY
-        self._touched_s = self._door.now_s
+        self._touched_s = self._body_since_s = self._door.now_s
         if intake.ready or self._leftover or intake.broken is not None or intake.expects:
             self._advance()
 
@@ -230,14 +233,16 @@ class ClientConnection(asyncio.Protocol):
         elif self._exchange is not None:
             self._exchange.sweep(now_s)
         else:
-            self._sweep_waiting(now_s - self._touched_s)
+            self._sweep_waiting(now_s - self._touched_s, now_s - self._body_since_s)
 
-    def _sweep_waiting(self, waited_s: float) -> None:
+    def _sweep_waiting(self, waited_s: float, body_s: float) -> None:
         limits = self._door.limits
         if self._phase == _HEAD and waited_s > limits.head_s:
             self._refuse_connection(problems.too_slow("head", limits.head_s))
         elif self._phase == _BODY and waited_s > limits.body_stall_s:
             self._refuse_connection(problems.too_slow("body", limits.body_stall_s))
+        elif self._phase == _BODY and body_s > limits.body_s:
+            self._refuse_connection(problems.too_slow("body", limits.body_s))
         elif self._phase == _IDLE and waited_s > limits.idle_s:
             self.leave_if_idle()
         elif self._phase == _LINGER and self._transport is not None:

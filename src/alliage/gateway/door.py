@@ -13,11 +13,13 @@ from alliage.gateway import problems
 from alliage.gateway.flights import Flights
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
+from alliage.gateway.room import Room
 from alliage.gateway.stats import Stats
 from alliage.gateway.upstream import Pool
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _REMEMBERED_MAX: Final = 4096
+_REMEMBERED_BYTES_MAX: Final = 256
 
 
 class Held(Protocol):
@@ -55,7 +57,7 @@ class Door:
 
     __slots__ = (
         "_id_prefix", "_ids", "_remembered", "control_connected", "deserted", "draining", "flights", "guests", "held", "limits", "loop",
-        "now_s", "pools", "reporter", "stats", "table",
+        "now_s", "pools", "reporter", "room", "stats", "table",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits) -> None:
@@ -67,6 +69,7 @@ class Door:
         self.pools: dict[ReplicaId, Pool] = {}
         self.flights = Flights(self._emptied)
         self.stats = Stats()
+        self.room = Room(limits.bodies_bytes_max)
         self.held: dict[Held, None] = {}
         self.guests: set[Guest] = set()
         self.draining = False
@@ -100,9 +103,10 @@ class Door:
         entry = self.table.keys.get(hashlib.sha256(secret).hexdigest())
         if entry is None:
             return problems.wrong_key()
-        if len(self._remembered) >= _REMEMBERED_MAX:
-            self._remembered.clear()
-        self._remembered[authorization] = entry
+        if len(authorization) == len(scheme) + 1 + len(secret) <= _REMEMBERED_BYTES_MAX:  # not each way to pad it
+            if len(self._remembered) >= _REMEMBERED_MAX:
+                self._remembered.clear()
+            self._remembered[authorization] = entry
         return entry
 
     def take_table(self, table: RoutingTable) -> None:

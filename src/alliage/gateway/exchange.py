@@ -19,7 +19,7 @@ from alliage.gateway.body import Ask, read_ask, with_usage
 from alliage.gateway.door import Door
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
-from alliage.gateway.request import Endpoint, Request
+from alliage.gateway.request import Endpoint, Request, sane_accept
 from alliage.gateway.stats import ServiceStats
 from alliage.gateway.upstream import Pool, UpstreamConnection
 
@@ -165,7 +165,13 @@ class Exchange:
         connection.ask(
             self,
             b"%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b"
-            % (pool.head(self._endpoint.path), request.headers.get(b"accept", b"*/*"), request.id, len(body), body),
+            % (
+                pool.head(self._endpoint.path),
+                sane_accept(request.headers.get(b"accept")),
+                request.id,
+                len(body),
+                body,
+            ),
         )
 
     def lost(self, connection: UpstreamConnection, why: str) -> None:
@@ -223,6 +229,8 @@ class Exchange:
         keep = request.keep and not self._door.draining
         self._passing = passing = Passing(connection, request, self._endpoint, ask, keep=keep)
         request.body = b""  # it is not asked again
+        if request.kept_bytes:
+            self._door.room.give_back(request)
         self._stats.first_byte(perf_counter() - self._started_s)
         self._stats.streamed += passing.streams
         return passing
@@ -240,6 +248,7 @@ class Exchange:
 
     def _refuse(self, problem: Problem) -> None:
         request = self._request
+        self._door.room.give_back(request)
         keep = request.keep and not self._door.draining and not problem.closes
         connection = wire.connection_header(keep=keep, old=request.old)
         self._transport.write(wire.refusal(problem, request_id=request.id, connection=connection))
@@ -268,6 +277,7 @@ class Exchange:
         if connection is not None:
             connection.drop()
         self._leave_replica()
+        self._door.room.give_back(self._request)
         self._stats.answered(CLIENT_GONE)
 
     def pause(self) -> None:

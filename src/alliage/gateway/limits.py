@@ -1,19 +1,25 @@
 """Every limit of the gateway, with its default. Values only."""
 
 from dataclasses import dataclass, fields
+from typing import Final
 
 from alliage.errors import BadInput
-from alliage.units import KIB, MIB
+from alliage.units import GIB, KIB, MIB
+
+SMALL_BODY_BYTES: Final = 64 * KIB
+"""So much of a body is read whoever sends it: not counted, and thrown away where the answer is no."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLimits:
-    """Sizes in bytes, durations in seconds; raises BadInput for one that is not above zero."""
+    """Sizes in bytes, durations in seconds; raises BadInput for one that is not above zero, or for two that contradict."""
 
     head_bytes_max: int = 32 * KIB
     """A request line with its headers; above: 431."""
     body_bytes_max: int = 32 * MIB
     """A request body; above: 413."""
+    bodies_bytes_max: int = GIB
+    """All request bodies above 64 KiB that wait for their engine, together; above: 503 with Retry-After."""
     connections_max: int = 4096
     """Client connections; above: 503 and closed."""
     idle_s: float = 75.0
@@ -22,6 +28,8 @@ class GatewayLimits:
     """How long a request's head may take to come; then 408."""
     body_stall_s: float = 60.0
     """How long a request's body may bring nothing; then 408."""
+    body_s: float = 300.0
+    """How long a request's body may take to come, however steadily; then 408."""
     send_stall_s: float = 120.0
     """How long a client may leave its answer unread once the buffer is full; then it is cut off."""
     linger_s: float = 2.0
@@ -56,12 +64,19 @@ class GatewayLimits:
             value = getattr(self, limit.name)
             if value <= 0:
                 raise BadInput(f"the gateway's limit {limit.name} is {value}", remedy="it must be above zero")
+        for low, high in (("write_low_bytes", "write_high_bytes"), ("body_bytes_max", "bodies_bytes_max")):
+            least, most = getattr(self, low), getattr(self, high)
+            if least > most:
+                raise BadInput(
+                    f"the gateway's limit {low} is {least} and {high} is {most}",
+                    remedy=f"set both, {low} no larger than {high}",
+                )
 
     @property
     def tick_s(self) -> float:
         """How often deadlines are looked at: a quarter of the shortest, at most half a second."""
         shortest = min(
-            self.idle_s, self.head_s, self.body_stall_s, self.send_stall_s, self.linger_s,
+            self.idle_s, self.head_s, self.body_stall_s, self.body_s, self.send_stall_s, self.linger_s,
             self.upstream_head_s, self.upstream_stall_s, self.upstream_idle_s, self.hold_s,
         )  # fmt: skip
         return min(0.5, max(0.01, shortest / 4))

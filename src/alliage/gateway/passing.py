@@ -3,7 +3,7 @@
 from typing import Final
 
 from alliage.gateway import problems, wire
-from alliage.gateway.body import Ask, read_usage
+from alliage.gateway.body import USAGE_BYTES_MAX, Ask, find_usage, read_usage
 from alliage.gateway.request import Endpoint, Request
 from alliage.gateway.sse import UsageTap
 from alliage.gateway.upstream import UpstreamConnection
@@ -11,13 +11,13 @@ from alliage.units import MIB
 
 _EVENT_STREAM: Final = b"text/event-stream"
 _USAGE_BODY_BYTES_MAX: Final = MIB
-"""A larger JSON answer is not kept to read its usage."""
+"""A larger JSON answer is not kept to read its usage: that is looked for as it passes."""
 
 
 class Passing:
     """One answer that has begun. `keep` is whether the client's connection may be used after it."""
 
-    __slots__ = ("_chunked", "_kept_bytes", "_model", "_pieces", "_tap", "head", "keep", "status")
+    __slots__ = ("_chunked", "_end", "_kept_bytes", "_model", "_pieces", "_tap", "_told", "head", "keep", "status")
 
     def __init__(
         self, connection: UpstreamConnection, request: Request, endpoint: Endpoint, ask: Ask, *, keep: bool
@@ -26,6 +26,8 @@ class Passing:
         self._tap: UsageTap | None = None
         self._pieces: list[bytes] | None = None
         self._kept_bytes = 0
+        self._end: bytes | None = None
+        self._told = (0, 0)
         self._chunked = False
         self.keep = keep
         self.status = status = connection.status
@@ -66,7 +68,9 @@ class Passing:
             if complete:
                 body += tap.finish()
         elif self._pieces is not None:
-            self._keep_for_usage(body)
+            self._keep_for_usage(self._pieces, body)
+        elif self._end is not None:
+            self._look_for_usage(self._end + body)
         if self._chunked:
             out = b"%b%x\r\n%b\r\n" % (self.head, len(body), body) if body else self.head
             if complete:
@@ -91,13 +95,17 @@ class Passing:
             return self._tap.prompt_tokens, self._tap.completion_tokens
         pieces = self._pieces
         if not pieces:
-            return 0, 0
+            return self._told
         return read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
-    def _keep_for_usage(self, body: bytes) -> None:
-        pieces = self._pieces
-        if pieces is not None and body:
-            pieces.append(body)
-            self._kept_bytes += len(body)
-            if self._kept_bytes > _USAGE_BODY_BYTES_MAX:
-                self._pieces = None
+    def _keep_for_usage(self, pieces: list[bytes], body: bytes) -> None:
+        pieces.append(body)
+        self._kept_bytes += len(body)
+        if self._kept_bytes > _USAGE_BODY_BYTES_MAX:
+            self._pieces = None
+            self._look_for_usage(b"".join(pieces))
+
+    def _look_for_usage(self, passing: bytes) -> None:
+        """In this piece of a large answer, which begins with the end of the last one."""
+        self._told = find_usage(passing) or self._told
+        self._end = passing[-USAGE_BYTES_MAX:]

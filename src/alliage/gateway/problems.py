@@ -136,6 +136,28 @@ def body_too_large(limit: int) -> Problem:
     )
 
 
+def body_not_taken(path: str) -> Problem:
+    """A body came with a request that needs none."""
+    return Problem(status=400, message=f"{path} takes no request body.", code="body_not_taken", closes=True)
+
+
+def no_room(limit: int) -> Problem:
+    """Too many large bodies wait for their engines."""
+    return Problem(
+        status=503,
+        message=f"The {format_bytes(limit)} that this gateway keeps of request bodies are taken; try again soon.",
+        code="no_room",
+        kind="server_error",
+        headers=b"Retry-After: 1\r\n",
+        closes=True,
+    )
+
+
+def too_early() -> Problem:
+    """A large body came before there is a table that says whose key it has."""
+    return not_ready("This gateway has not heard from control yet and takes only small requests.", retry_after_s=1)
+
+
 def too_slow(what: str, limit_s: float) -> Problem:
     """The request did not come in time."""
     return Problem(

@@ -49,13 +49,16 @@ _ENDPOINTS: Final = {
         Endpoint(path=b"/metrics", method=b"GET", action=Action.METRICS),
     )
 }
+_ACCEPT_BYTES_MAX: Final = 256
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class Request:
     """Mutable while it is parsed: `body` is whole only when the message is. Header names are in lower case."""
 
-    __slots__ = ("body", "endpoint", "entry", "headers", "id", "keep", "method", "path", "problem", "version")
+    __slots__ = (
+        "announced_bytes", "body", "endpoint", "entry", "headers", "id", "keep", "kept_bytes", "method", "path", "problem", "version",
+    )  # fmt: skip
 
     def __init__(self, method: bytes, target: bytes, version: str, headers: dict[bytes, bytes], *, keep: bool) -> None:
         self.method = method
@@ -63,6 +66,9 @@ class Request:
         self.version = version
         self.headers = headers
         self.keep = keep
+        self.announced_bytes = int(headers.get(b"content-length", 0))
+        self.kept_bytes = 0
+        """What `Room` counts for it."""
         self.body = b""
         self.id = b""
         self.endpoint: Endpoint | None = None
@@ -85,19 +91,37 @@ def sane_id(given: bytes | None) -> bytes | None:
     return given if given is not None and _SANE_ID.fullmatch(given) else None
 
 
+def sane_accept(given: bytes | None) -> bytes:
+    """A client's Accept header if engines read it: llama.cpp answers an empty 400 to a long one or one beyond ASCII."""
+    if given and len(given) <= _ACCEPT_BYTES_MAX and given.isascii() and b"\t" not in given:
+        return given  # the parser lets no other control characters through
+    return b"*/*"
+
+
+def head_without_upgrade(request: Request) -> bytes:
+    """The same head as bytes, without the wish to speak another protocol."""
+    keep = b"keep-alive" if request.keep else b"close"
+    headers = {**request.headers, b"connection": keep}
+    headers.pop(b"upgrade", None)
+    lines = b"".join(b"%b: %b\r\n" % item for item in headers.items())
+    return b"%b %b HTTP/%b\r\n%b\r\n" % (request.method, request.path, request.version.encode(), lines)
+
+
 def check_head(request: Request, body_bytes_max: int) -> Problem | None:
-    """Finds the endpoint; the problem of version, framing, path, method or announced size, if there is one."""
+    """Finds the endpoint; the problem of version, framing, announced size, path or method, if there is one."""
     bad = _check_framing(request)
     if bad is not None:
         return bad
+    if request.announced_bytes > body_bytes_max:
+        return problems.body_too_large(body_bytes_max)
     endpoint = _ENDPOINTS.get(request.path) or _find(request)
     if endpoint is None:
         return problems.no_such_path(request.path.decode("latin-1"))
     if request.method != endpoint.method:
         return problems.wrong_method(request.method.decode(), endpoint.path.decode(), endpoint.method.decode())
     request.endpoint = endpoint
-    if int(request.headers.get(b"content-length", 0)) > body_bytes_max:
-        return problems.body_too_large(body_bytes_max)
+    if endpoint.task is None and (request.announced_bytes or b"transfer-encoding" in request.headers):
+        return problems.body_not_taken(endpoint.path.decode())
     encoding = request.headers.get(b"content-encoding", b"identity")
     return None if encoding == b"identity" else problems.encoded_body(encoding.decode("latin-1"))
 

@@ -32,7 +32,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_head_done", "_headers", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
-        "complete", "heard", "idle_since_s", "on_body", "on_header", "status", "uses",
+        "complete", "heard", "idle_since_s", "on_body", "on_header", "status",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
@@ -52,7 +52,6 @@ class UpstreamConnection(asyncio.Protocol):
         self.heard = False
         """Whether any byte of the present answer has come."""
         self.status = 0
-        self.uses = 0
         self.idle_since_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,7 +67,6 @@ class UpstreamConnection(asyncio.Protocol):
         """Send a whole request; the answer goes to `listener`."""
         self._listener = listener
         self._head_done = self._keep = self.complete = self.heard = False
-        self.uses += 1
         if self._transport is not None:
             self._transport.write(payload)
 
