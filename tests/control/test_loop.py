@@ -9,7 +9,7 @@ from alliage.decide.reasons import Outcome, ReasonCode
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
 from tests.builders import a_node
-from tests.control.world import World
+from tests.control.world import World, a_serving_world
 
 
 def test_service_becomes_ready_and_routed() -> None:
@@ -39,10 +39,7 @@ def test_property_6_loop_reaches_a_fixed_point() -> None:
 
 def test_property_9_replica_is_drained_before_it_is_stopped() -> None:
     """A deleted service loses its route at once, but its engine is stopped only when the door is done with it."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     (replica,) = world.desk.view().replicas
     world.doors.in_flight[replica.id] = 2
     asyncio.run(world.desk.delete("tiny"))
@@ -60,10 +57,7 @@ def test_property_9_replica_is_drained_before_it_is_stopped() -> None:
 
 def test_drain_ends_after_its_time_though_a_stream_never_does() -> None:
     """A request that never ends does not keep a deleted service for ever: 30 s."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     world.doors.in_flight[world.desk.view().replicas[0].id] = 1
     asyncio.run(world.desk.delete("tiny"))
     world.run(25)
@@ -74,10 +68,7 @@ def test_drain_ends_after_its_time_though_a_stream_never_does() -> None:
 
 def test_engine_that_ends_is_started_again_after_a_growing_wait() -> None:
     """Each end in a row doubles the wait, the reason is stored, the note tells a person why."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     (replica,) = world.desk.view().replicas
     waits = []
     for _ in range(4):
@@ -98,10 +89,7 @@ def test_engine_that_ends_is_started_again_after_a_growing_wait() -> None:
 
 def test_engine_that_was_well_for_a_minute_starts_again_at_once() -> None:
     """Failures are forgotten after a minute of health, so the next end waits one second again."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     (replica,) = world.desk.view().replicas
     world.agents.end(replica.id)
     world.run(70)
@@ -112,10 +100,7 @@ def test_engine_that_was_well_for_a_minute_starts_again_at_once() -> None:
 
 def test_wall_clock_that_jumps_back_does_not_hold_a_restart_up() -> None:
     """The retry time is kept as wall-clock time, but no wait is longer than its back-off."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     world.agents.end(world.desk.view().replicas[0].id)
     world.loop.pass_once()
     world.clock.wall_shift_s = -3600.0
@@ -140,10 +125,7 @@ def test_restart_of_control_changes_nothing() -> None:
 
 def test_restart_of_control_while_the_agent_is_away_keeps_the_route() -> None:
     """A fresh control that has heard no agent yet does not take the gateway's routes away."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     upstreams = world.doors.upstreams("tiny")
     world.agents.away.add(a_node().id)
     world.restart_control()
@@ -156,10 +138,7 @@ def test_restart_of_control_while_the_agent_is_away_keeps_the_route() -> None:
 
 def test_absent_agent_makes_the_node_unreachable_and_nothing_moves() -> None:
     """What only control has lost is left alone: no new replica, the route stays; the node is said to be lost."""
-    world = World(a_node(), a_node("other"))
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world(a_node(), a_node("other"))
     (replica,) = world.desk.view().replicas
     world.agents.away.add(replica.node)
     world.run(60)
@@ -174,10 +153,7 @@ def test_absent_agent_makes_the_node_unreachable_and_nothing_moves() -> None:
 
 def test_agent_that_lost_its_engines_starts_them_again() -> None:
     """An agent that comes back with nothing running gets the order again, and the dead endpoint is not routed to."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     world.agents.engines.clear()
     world.loop.pass_once()
     assert world.doors.upstreams("tiny") == []
@@ -187,10 +163,7 @@ def test_agent_that_lost_its_engines_starts_them_again() -> None:
 
 def test_engine_nobody_wants_is_stopped() -> None:
     """An agent that reports a replica which the store does not know is told to stop it."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     (replica,) = world.desk.view().replicas
     stranger = replace(world.agents.engines[replica.node][replica.id].report, replica=ReplicaId("stranger-1"))
     engine = world.agents.engines[replica.node][replica.id]
@@ -222,10 +195,7 @@ def test_replica_whose_cores_are_gone_moves_to_others() -> None:
 
 def test_service_on_a_lost_node_can_be_deleted() -> None:
     """Its agent never comes back: the rows go, nothing waits for ever."""
-    world = World(a_node(), a_node("other"))
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world(a_node(), a_node("other"))
     (replica,) = world.desk.view().replicas
     world.agents.away.add(replica.node)
     world.run(10)
@@ -239,10 +209,7 @@ def test_service_on_a_lost_node_can_be_deleted() -> None:
 
 def test_control_that_restarts_during_a_drain_waits_for_the_gateway() -> None:
     """The agent dials the new control before the gateway does: the stream in flight is not cut."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     (replica,) = world.desk.view().replicas
     world.doors.in_flight[replica.id] = 1
     asyncio.run(world.desk.delete("tiny"))
@@ -286,10 +253,7 @@ def test_partly_placed_service_tells_its_refusal_once() -> None:
 
 def test_ill_engine_gets_no_new_requests_until_it_is_well() -> None:
     """A hung engine leaves the routing table and comes back when it answers again."""
-    world = World(a_node())
-    world.run(1)
-    world.deploy("tiny")
-    world.run(5)
+    world = a_serving_world()
     (replica,) = world.desk.view().replicas
     engine = world.agents.engines[replica.node][replica.id]
     engine.report = replace(engine.report, state=EngineState.ILL)

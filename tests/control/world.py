@@ -18,7 +18,7 @@ from alliage.errors import NotFound
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
-from tests.builders import CATALOG, a_card, a_node_report, a_replica_report
+from tests.builders import CATALOG, a_card, a_node, a_node_report, a_replica_report
 from tests.doubles.memory_store import MemoryStore
 
 
@@ -267,6 +267,15 @@ class World:
             self.loop.pass_once()
             self.clock.t_s += step_s
         self.loop.pass_once()
+
+
+def a_serving_world(*nodes: Node) -> World:
+    """A world whose one service, `tiny`, is ready; one laptop of two cores where no nodes are named."""
+    world = World(*(nodes or (a_node(),)))
+    world.run(1)
+    world.deploy("tiny")
+    world.run(5)
+    return world
 
 
 def an_order(
