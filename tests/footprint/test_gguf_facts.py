@@ -43,6 +43,8 @@ def test_the_test_model_is_described_exactly(tmp_path: Path) -> None:
         assert architecture_of(read) == Architecture(
             family="qwen3",
             parameters=alphabet.PARAMETERS,
+            active_parameters=alphabet.PARAMETERS,
+            embedding_parameters=alphabet.VOCABULARY * alphabet.HIDDEN,
             layers=alphabet.LAYERS,
             hidden=alphabet.HIDDEN,
             heads=alphabet.HEADS,

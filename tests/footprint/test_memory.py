@@ -8,7 +8,7 @@ import pytest
 
 from alliage.catalog.loader import load_catalog
 from alliage.catalog.records import ModelCard, Task, WeightFile, WeightsFormat
-from alliage.footprint.memory import footprint, memory_bytes
+from alliage.footprint.memory import footprint, kv_bytes, memory_bytes
 from alliage.units import MIB
 from tests.models import alphabet
 from tests.models.serving import served
@@ -42,6 +42,18 @@ def test_a_replica_needs_weights_cache_and_engine() -> None:
     assert needs.weight_bytes == 98_362_432
     expected = needs.weight_bytes + needs.overhead_bytes + 4 * 2048 * 23_040
     assert memory_bytes(needs, context_tokens=2048, concurrency=4) == expected
+
+
+def test_windows_and_states_are_counted_once_a_request() -> None:
+    """gpt-oss holds 128 tokens in half of its layers, Qwen3.5 a state in most, however long the context is."""
+    models = load_catalog().models
+    sliding, hybrid = (footprint(models[name], ENGINE) for name in ("gpt-oss-20b", "qwen3.5-9b"))
+    assert kv_bytes(sliding, context_tokens=32_768, concurrency=4) == 4 * 12 * 2048 * (32_768 + 128)
+    assert kv_bytes(hybrid, context_tokens=0, concurrency=4) == 4 * hybrid.kv.state_bytes
+    for needs in (sliding, hybrid):
+        cache = kv_bytes(needs, context_tokens=8192, concurrency=2)
+        total = memory_bytes(needs, context_tokens=8192, concurrency=2)
+        assert total == needs.weight_bytes + needs.overhead_bytes + cache
 
 
 def test_only_files_with_tensors_count_as_weights() -> None:

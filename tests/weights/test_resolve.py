@@ -4,6 +4,7 @@ import asyncio
 import json
 import struct
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,47 @@ def test_an_unknown_name_is_told_the_known_ones(tmp_path: Path) -> None:
     """And the other ways to name a model."""
     with pytest.raises(NotFound, match=r"'smollm3'; models: .*smollm2-135m.*hf:ORG/NAME"):
         resolve(tmp_path, "smollm3")
+
+
+def catalogue_resolver(tmp_path: Path, card: ModelCard) -> Models:
+    """A resolver whose catalogue has this card alone."""
+    catalog = replace(load_catalog(), models={card.id: card})
+    return ModelResolver(catalog, WeightStore(tmp_path / "models"))
+
+
+def card_without_files(kind: WeightsFormat = WeightsFormat.SAFETENSORS) -> ModelCard:
+    """A card of the catalogue that leaves files and commit to the hub."""
+    card = load_catalog().models["qwen3-8b"]
+    return replace(card, weights=replace(card.weights, source="hf:org/m", format=kind))
+
+
+def test_a_card_without_files_learns_them_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and commit are the hub's of now; name, licence, architecture and precision stay the catalogue's."""
+    card = card_without_files()
+    files = {"config.json": json.dumps(CONFIG).encode(), "model.safetensors": safetensors_bytes(), "x.py": b""}
+    with serving(Hub(repository="org/m", files=files), monkeypatch):
+        found = asyncio.run(catalogue_resolver(tmp_path, card).resolve("qwen3-8b", remote_code=False))
+        path = asyncio.run(WeightStore(tmp_path / "models").fetch(found, Steps()))
+    assert [file.path for file in found.weights.files] == ["config.json", "model.safetensors"]
+    assert found.weights.revision == COMMIT
+    assert replace(found, weights=card.weights) == card
+    assert (path / "model.safetensors").read_bytes() == safetensors_bytes()
+
+
+def test_a_card_whose_hub_has_other_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalogue's precision would be wrong for them."""
+    hub = Hub(repository="org/m", files={"m.gguf": alphabet_bytes(tmp_path)})
+    told = "should have safetensors files, and hf:org/m has gguf"
+    with serving(hub, monkeypatch), pytest.raises(WeightsError, match=told):
+        asyncio.run(catalogue_resolver(tmp_path, card_without_files()).resolve("qwen3-8b", remote_code=False))
+
+
+def test_a_card_without_files_needs_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without it the message is the hub's own, with the way out."""
+    with serving(Hub(repository="org/m", files={}), monkeypatch):
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        with pytest.raises(WeightsError, match=r"org/m: HF_HUB_OFFLINE forbids.*on this disk need no hub"):
+            asyncio.run(catalogue_resolver(tmp_path, card_without_files()).resolve("qwen3-8b", remote_code=False))
 
 
 def test_paths_are_absolute(tmp_path: Path) -> None:
@@ -133,6 +175,22 @@ def test_a_safetensors_model_of_the_hub(tmp_path: Path, monkeypatch: pytest.Monk
         "modeling.py"
     }
     assert with_code.remote_code
+
+
+@pytest.mark.parametrize(
+    ("counts", "parameters", "precision"),
+    [({"BF16": 1000, "F32": 8}, 1008, "BF16"), ({"F8_E4M3": 90, "F32": 1}, 91, "FP8"), ({"BF16": None}, 0, "unknown")],
+)
+def test_counts_of_a_safetensors_model_are_the_hubs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, counts: dict[str, object], parameters: int, precision: str
+) -> None:
+    """The hub adds them up over all files; the precision is that of most where config.json does not tell it."""
+    files = {"config.json": json.dumps(CONFIG).encode(), "model.safetensors": safetensors_bytes()}
+    told = Hub(repository="org/m", files=files).info() | {"safetensors": {"parameters": counts, "total": 5}}
+    hub = Hub(repository="org/m", files=files, answer=(200, "", json.dumps(told).encode()))
+    with serving(hub, monkeypatch):
+        card = resolve(tmp_path, "hf:org/m")
+    assert (card.architecture.parameters, card.precision) == (parameters, precision)
 
 
 @pytest.mark.parametrize(

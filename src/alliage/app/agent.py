@@ -4,12 +4,15 @@ import asyncio
 import re
 import socket
 import time
+from functools import partial
 
 from alliage.app.home import Home, write_private
 from alliage.app.leave import Leave
 from alliage.catalog.loader import load_catalog
 from alliage.fleet.ids import NodeId
 from alliage.runtimes.agent import run_agent
+from alliage.runtimes.detection.accelerators import detect_accelerators
+from alliage.runtimes.detection.watch import AcceleratorWatch
 from alliage.runtimes.settings import AgentSettings
 from alliage.weights.fetch import WeightStore
 
@@ -27,18 +30,22 @@ async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> No
     stop, leave = asyncio.Event(), asyncio.Event()
     weights = WeightStore(home.models)
     weights.remove_old_parts(time.time())
+    catalog = load_catalog(home.catalog)
     agent = asyncio.create_task(
         run_agent(
             control=home.control_socket,
             home=home.root,
             node=node_name(home),
             site="local",
-            chips=load_catalog(home.catalog).chips.values(),
+            chips=catalog.chips.values(),
             weights=weights,
             settings=settings,
             stop=stop,
             leave=leave,
             at_once=told.at_once,
+            accelerators=AcceleratorWatch(
+                partial(detect_accelerators, catalog.chips, catalog.stacks, node=node_name())
+            ),
         ),
     )
     leaving = asyncio.create_task(told.stop.wait())

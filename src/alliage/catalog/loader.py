@@ -13,8 +13,10 @@ from typing import Final, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from alliage.catalog.chip_schema import ChipFile, StackFile
+from alliage.catalog.model_schema import ModelFile
 from alliage.catalog.records import Catalog, Chip, Engine, ModelCard, Stack
-from alliage.catalog.schema import ChipFile, EngineFile, ModelFile, StackFile
+from alliage.catalog.schema import EngineFile
 from alliage.errors import BadInput
 
 __all__ = ["Catalog", "load_catalog"]
@@ -108,6 +110,7 @@ def _describe(error: ValidationError) -> str:
 
 def _check_stacks(catalog: Catalog) -> None:
     named = [(f"chip {chip.id!r}", chip.stack) for chip in catalog.chips.values()]
+    named += [(f"stack {stack.id!r}", other) for stack in catalog.stacks.values() for other in stack.imitates]
     named += [(f"engine {engine.id!r}", stack) for engine in catalog.engines.values() for stack in engine.stacks]
     for who, stack in named:
         if stack not in catalog.stacks:

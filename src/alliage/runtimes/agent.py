@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -30,6 +31,7 @@ from alliage.link.messages import (
     Stop,
 )
 from alliage.runtimes.detect import detect_node, free_bytes
+from alliage.runtimes.detection.watch import AcceleratorWatch
 from alliage.runtimes.folders import ReplicaFolder, folder_of, kept_folders, prune_folders
 from alliage.runtimes.keeper import Keeper, Place, Weights
 from alliage.runtimes.logs import read_log
@@ -52,31 +54,43 @@ async def run_agent(
     stop: asyncio.Event,
     leave: asyncio.Event | None = None,
     at_once: asyncio.Event | None = None,
+    accelerators: AcceleratorWatch | None = None,
 ) -> None:
     """Be this node's agent until `stop` (engines end, unless `settings.leave_engines`) or `leave` (they stay).
 
     `at_once` cuts the engines' grace short. `control` is the path of control's socket, `home` is $ALLIAGE_HOME. Engines that stay are adopted by the next
-    agent of the home, or end after `settings.claim_s`.
+    agent of the home, or end after `settings.claim_s`. Without `accelerators` the node has its CPU only.
     """
-    agent = _Agent(home, detect_node(node, site, chips, llama_server=settings.llama_server), weights, settings)
+    here = detect_node(node, site, chips, llama_server=settings.llama_server)
+    agent = _Agent(home, here, weights, settings, accelerators)
     await agent.adopt()
     talking = asyncio.create_task(agent.talk(control))
+    looking = asyncio.create_task(agent.look())
     waits = [asyncio.create_task(event.wait()) for event in (stop, leave) if event is not None]
     try:
         await asyncio.wait((*waits, talking), return_when=asyncio.FIRST_COMPLETED)
         if talking.done():
             talking.result()  # a bug: it never ends by itself
     finally:
-        for task in (*waits, talking):
+        for task in (*waits, talking, looking):
             task.cancel()
-        await asyncio.wait((*waits, talking))
+        await asyncio.wait((*waits, talking, looking))
         await agent.end(leave_engines=settings.leave_engines or not stop.is_set(), at_once=at_once)
 
 
 class _Agent:
-    def __init__(self, home: Path, node: Node, weights: Weights, settings: AgentSettings) -> None:
+    def __init__(
+        self,
+        home: Path,
+        node: Node,
+        weights: Weights,
+        settings: AgentSettings,
+        accelerators: AcceleratorWatch | None,
+    ) -> None:
         self._home = home
-        self._node = node
+        self._bare_node = self._node = node
+        self._accelerators = accelerators
+        self._looked = asyncio.Event()
         self._settings = settings
         self._changed = asyncio.Event()
         programs = {engine.engine: engine.program for engine in node.engines}
@@ -102,8 +116,24 @@ class _Agent:
         else:
             keeper.forget()
 
+    async def look(self) -> None:
+        """Look at the accelerators again and again; a change of them is told. What went wrong is logged, and tried again."""
+        while self._accelerators is not None:
+            try:
+                if await self._accelerators.look_aside():
+                    self._node = replace(
+                        self._bare_node, devices=(*self._bare_node.devices, *self._accelerators.devices)
+                    )
+                    self._changed.set()
+            except Exception:  # noqa: BLE001 - a task boundary: a bug here must not cost the engines their agent
+                _log.exception("the accelerators could not be looked at; engines go on")
+            self._looked.set()
+            await asyncio.sleep(self._accelerators.every_s)
+        self._looked.set()
+
     async def talk(self, control: Path) -> None:
-        """Dial control again and again and speak with it; never returns."""
+        """Dial control again and again and speak with it, once all devices are known; never returns."""
+        await self._looked.wait()
         settings = self._settings
         wait_s = settings.redial_first_s
         while True:
@@ -149,10 +179,10 @@ class _Agent:
 
     def _whole_report(self) -> AgentReport:
         replicas: dict[ReplicaId, ReplicaReport] = {name: keeper.report() for name, keeper in self._keepers.items()}
-        free = free_bytes()
-        return AgentReport(
-            node=self._node, free_bytes={device.id: free for device in self._node.devices}, replicas=replicas
-        )
+        free = dict.fromkeys((device.id for device in self._bare_node.devices), free_bytes())
+        if self._accelerators is not None:
+            free |= self._accelerators.free_bytes
+        return AgentReport(node=self._node, free_bytes=free, replicas=replicas)
 
     def _drop_told(self) -> None:
         """Forget replicas that were told to be stopped for long enough."""

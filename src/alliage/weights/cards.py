@@ -11,6 +11,7 @@ from alliage.errors import BadModelFile
 from alliage.footprint.gguf import HEADER_BYTES_MAX, GgufHeader, HeaderCut, read_gguf_header
 from alliage.footprint.gguf_facts import architecture_of, precision_of, tasks_of, text_of
 from alliage.footprint.hf_config import architecture_of_config, precision_of_config, tasks_of_config
+from alliage.footprint.safetensors import precision_of_types
 from alliage.weights.references import slug
 
 FIRST_BYTES: Final = 1024**2
@@ -86,17 +87,18 @@ def config_card(
     *,
     name: str,
     licence: str,
-    parameters: int,
+    values_by_type: Mapping[str, int],
     remote_code: bool,
 ) -> ModelCard:
-    """A card from a config.json. Name, licence and the count of parameters are not in there."""
+    """A card from a config.json. Name, licence and how many numbers of which dtype the files hold are not in there."""
+    precision = precision_of_config(config)
     return ModelCard(
         id=slug(name),
         name=name,
         licence=licence,
-        precision=precision_of_config(config),
+        precision=precision_of_types(values_by_type) if precision == "unknown" else precision,
         tasks=tasks_of_config(config),
-        architecture=architecture_of_config(config, parameters=parameters),
+        architecture=architecture_of_config(config, parameters=sum(values_by_type.values())),
         weights=weights,
         remote_code=remote_code,
     )

@@ -101,9 +101,16 @@ def _card_of_safetensors(job: InspectHub, info: ModelInfo, siblings: list[RepoSi
             _weights(job, WeightsFormat.SAFETENSORS, files, revision),
             name=job.repository.partition("/")[2],
             licence=_licence(info),
-            parameters=info.safetensors.total if info.safetensors else 0,
+            values_by_type=_values_by_type(info),
             remote_code=job.remote_code,
         )
+
+
+def _values_by_type(info: ModelInfo) -> dict[str, int]:
+    """How many numbers of each dtype the hub counts in all files; {} where it tells nothing, or nonsense."""
+    told: object = info.safetensors.parameters if info.safetensors else None
+    pairs = told.items() if isinstance(told, dict) else ()
+    return {str(name): count for name, count in pairs if isinstance(count, int) and count >= 0}
 
 
 def _weights(job: InspectHub, kind: WeightsFormat, files: Sequence[RepoSibling], revision: str) -> Weights:

@@ -1,5 +1,6 @@
 """Model cards of files and folders on this machine. Reads headers only; blocking, for a thread."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -98,7 +99,10 @@ def _card_of_safetensors(folder: Path, names: list[str], *, remote_code: bool) -
     config = read_json(folder / "config.json")
     chosen = choose_files(names, remote_code=remote_code)
     _check_shards(folder, names)
-    parameters = sum(_parameters(folder / name) for name in chosen if name.endswith(".safetensors"))
+    values: Counter[str] = Counter()
+    for name in chosen:
+        if name.endswith(".safetensors"):
+            values.update(_values_by_type(folder / name))
     weights = Weights(
         source=f"file:{folder}",
         revision="",
@@ -106,18 +110,18 @@ def _card_of_safetensors(folder: Path, names: list[str], *, remote_code: bool) -
         files=tuple(WeightFile(path=name, size_bytes=(folder / name).stat().st_size, sha256=None) for name in chosen),
     )
     return config_card(
-        config, weights, name=folder.name, licence="unknown", parameters=parameters, remote_code=remote_code
+        config, weights, name=folder.name, licence="unknown", values_by_type=values, remote_code=remote_code
     )
 
 
-def _parameters(path: Path) -> int:
-    """How many numbers a safetensors file holds; raises BadModelFile where it is cut off."""
+def _values_by_type(path: Path) -> Mapping[str, int]:
+    """How many numbers of each dtype a safetensors file holds; raises BadModelFile where it is cut off."""
     size_bytes = path.stat().st_size
     with naming(path.name):
         header = read_header(read_safetensors_header, _reader(path), size_bytes)
         if size_bytes < header.file_bytes_min:
             raise BadModelFile(f"it is cut off: it has {size_bytes} bytes, its tensors need {header.file_bytes_min}")
-    return header.parameters
+    return header.values_by_type
 
 
 def _check_shards(folder: Path, names: list[str]) -> None:

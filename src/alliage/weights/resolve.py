@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Final
 
 from alliage.catalog.records import Catalog, ModelCard, WeightFile, Weights, WeightsFormat
@@ -17,6 +18,8 @@ CONNECT_TIMEOUT_S: Final = 14.0
 """Until the hub has told what a repository holds, name look-ups included."""
 READ_TIMEOUT_S: Final = 60.0
 """From then on, for reading the head of its weights."""
+NEAR_MAX: Final = 8
+"""Names of the catalogue that are named to someone who mistyped one."""
 
 
 class ModelResolver:
@@ -43,7 +46,7 @@ class ModelResolver:
         """
         match parse_reference(reference):
             case InCatalogue(id=name):
-                return replace(self._named(name), remote_code=remote_code)
+                return await self._in_catalogue(self._named(name), remote_code=remote_code)
             case OnDisk(path=path):
                 return await asyncio.to_thread(card_of_path, path, remote_code=remote_code)
             case OnHub() as place:
@@ -54,12 +57,27 @@ class ModelResolver:
     def _named(self, name: str) -> ModelCard:
         card = self._catalog.models.get(name)
         if card is None:
-            known = ", ".join(self._catalog.models) or "none"
+            near = get_close_matches(name, self._catalog.models, n=NEAR_MAX, cutoff=0.3)
+            known = ", ".join(near or list(self._catalog.models)[:NEAR_MAX]) or "none"
             raise NotFound(
                 f"the catalogue has no model {name!r}",
                 remedy=f"models: {known}; or write an absolute path or hf:ORG/NAME",
             )
         return card
+
+    async def _in_catalogue(self, card: ModelCard, *, remote_code: bool) -> ModelCard:
+        """The card; where it leaves files and commit to the hub, with those of now. Its architecture stays."""
+        if card.weights.files:
+            return replace(card, remote_code=remote_code)
+        repository = card.weights.source.removeprefix("hf:")
+        found = await self._on_hub(OnHub(repository=repository, file="", revision=""), remote_code=remote_code)
+        if found.weights.format is not card.weights.format:
+            raise WeightsError(
+                f"the model {card.id!r} should have {card.weights.format} files, and {card.weights.source} has "
+                f"{found.weights.format}",
+                remedy=f"deploy {card.weights.source} itself, which takes what is there",
+            )
+        return replace(card, weights=found.weights, remote_code=remote_code)
 
     async def _on_hub(self, place: OnHub, *, remote_code: bool) -> ModelCard:
         job = InspectHub(repository=place.repository, file=place.file, revision=place.revision, remote_code=remote_code)

@@ -62,7 +62,7 @@ class NodeAnswer(Answer):
 
 
 class ModelAnswer(Answer):
-    """A model card. `parameters` and `size_bytes` are 0 where they are not told."""
+    """A model card. `parameters`, `active_parameters` and `size_bytes` are 0 where they are not told."""
 
     id: str
     name: str
@@ -71,6 +71,7 @@ class ModelAnswer(Answer):
     tasks: tuple[str, ...]
     family: str
     parameters: int
+    active_parameters: int = 0
     context_tokens: int
     source: str
     format: str

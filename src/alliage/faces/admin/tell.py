@@ -93,6 +93,7 @@ def tell_model(card: ModelCard) -> answers.ModelAnswer:
         tasks=tuple(str(task) for task in card.tasks),
         family=card.architecture.family,
         parameters=card.architecture.parameters,
+        active_parameters=card.architecture.active_parameters,
         context_tokens=card.architecture.context_tokens,
         source=card.weights.source,
         format=card.weights.format,

@@ -131,6 +131,19 @@ def status(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOptio
     looking.status(home or context.obj, as_json=as_json)
 
 
+@app.command(rich_help_panel=CLOUD, epilog="Example: alliage doctor --json")
+def doctor(
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found, as JSON.")] = False,
+) -> None:
+    """Examine this machine: its devices, what is missing, and the command that mends it. Needs no running cloud."""
+    from alliage.faces.cli import doctor as examining
+
+    if not examining.doctor(context.obj, as_json=as_json):
+        raise typer.Exit(1)
+
+
 @app.command(rich_help_panel=SERVICES, epilog="Example: alliage deploy smollm2-135m --ttft 500ms --tpot 50ms")
 def deploy(
     context: typer.Context,
@@ -248,6 +261,33 @@ def models(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOptio
     from alliage.faces.cli import looking
 
     looking.models(home or context.obj, as_json=as_json)
+
+
+@app.command(rich_help_panel=FLEET, epilog="Example: alliage chips --maker huawei    or: alliage chips --here")
+def chips(
+    context: typer.Context,
+    *,
+    maker: Annotated[str | None, typer.Option(help="Only those of one maker.", show_default="all")] = None,
+    here: Annotated[bool, typer.Option("--here", help="Only those that a connected node has.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the chips of the catalogue: memory, bandwidth, speeds, and who says so."""
+    from alliage.faces.cli import chips as showing
+
+    showing.chips(context.obj, maker=maker, here=here, as_json=as_json)
+
+
+@app.command(rich_help_panel=FLEET, epilog="Example: alliage chip thead-ppu-810e")
+def chip(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="CHIP", help="Its id, as in `alliage chips`.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell everything about a chip and its software, each value with its source and confidence."""
+    from alliage.faces.cli import chips as showing
+
+    showing.chip(context.obj, name, as_json=as_json)
 
 
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage history smollm2-135m")

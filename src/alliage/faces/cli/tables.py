@@ -77,13 +77,23 @@ def nodes_table(nodes: Iterable[answers.NodeAnswer]) -> Table:
 
 def models_table(models: Iterable[answers.ModelAnswer]) -> Table:
     """What can be deployed by name."""
-    table = _table("MODEL", "NAME", "PRECISION", "SIZE", "CONTEXT", "TASKS", "LICENCE", "SOURCE")
+    table = _table("MODEL", "PARAMETERS", "ACTIVE", "CONTEXT", "PRECISION", "SIZE", "TASKS", "LICENCE", "SOURCE")
     for each in models:
-        tasks = ", ".join(each.tasks)
-        size = format_bytes(each.size_bytes) if each.size_bytes else "unknown"
-        context = f"{each.context_tokens} tokens"
-        _row(table, each.id, each.name, each.precision, size, context, tasks, each.licence, each.source)
+        active = counted(each.active_parameters) if each.active_parameters != each.parameters else "all"
+        size = format_bytes(each.size_bytes) if each.size_bytes else "at the hub"
+        numbers = (counted(each.parameters), active, f"{each.context_tokens:,}", each.precision, size)
+        _row(table, each.id, *numbers, ", ".join(each.tasks), each.licence, each.source)
     return table
+
+
+def counted(parameters: int) -> str:
+    """`8.19B`, `135M`: three digits; `unknown` for 0."""
+    if not parameters:
+        return "unknown"
+    for unit, size in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("k", 10**3)):
+        if parameters >= size:
+            return f"{parameters / size:.3g}{unit}" if parameters < 999.5 * size else f"{parameters / size:.0f}{unit}"
+    return str(parameters)
 
 
 def keys_table(keys: Iterable[answers.KeyAnswer], *, now_s: float) -> Table:

@@ -1,0 +1,43 @@
+"""Examines this machine as its agent would see it, without a cloud that runs: what is here, and what is missing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from alliage.app.agent import node_name
+from alliage.app.config import read_settings
+from alliage.app.home import Home
+from alliage.catalog.loader import load_catalog
+from alliage.fleet.ids import DeviceId
+from alliage.fleet.nodes import Node
+from alliage.runtimes.detect import detect_node, free_bytes
+from alliage.runtimes.detection.accelerators import DEV_ROOT, detect_accelerators
+from alliage.runtimes.detection.pci import PCI_ROOT
+from alliage.runtimes.detection.problems import Problem, cpu_unknown, engine_missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """The node with all its devices, the memory free on those that tell it, and what is missing (nothing: all is fine)."""
+
+    node: Node
+    free_bytes: Mapping[DeviceId, int]
+    problems: tuple[Problem, ...]
+
+
+def examine(home: Home, *, pci_root: Path = PCI_ROOT, dev_root: Path = DEV_ROOT) -> Examination:
+    """Look once. Blocks for as long as the vendors' tools take; raises BadInput for wrong facts or settings.
+
+    The folders are where sysfs and the device files are.
+    """
+    catalog = load_catalog(home.catalog)
+    settings = read_settings(home)
+    name = node_name()
+    bare = detect_node(name, "local", catalog.chips.values(), llama_server=settings.agent.llama_server)
+    found = detect_accelerators(catalog.chips, catalog.stacks, node=name, pci_root=pci_root, dev_root=dev_root)
+    missing = ((cpu_unknown(),) if not bare.devices else ()) + ((engine_missing(),) if not bare.engines else ())
+    return Examination(
+        node=replace(bare, devices=(*bare.devices, *found.devices)),
+        free_bytes={**dict.fromkeys((device.id for device in bare.devices), free_bytes()), **found.free_bytes},
+        problems=(*missing, *found.problems),
+    )
