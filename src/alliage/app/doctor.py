@@ -32,7 +32,7 @@ def examine(home: Home, *, pci_root: Path = PCI_ROOT, dev_root: Path = DEV_ROOT)
     """
     catalog = load_catalog(home.catalog)
     settings = read_settings(home)
-    name = node_name()
+    name = node_name(home)
     bare = detect_node(name, "local", catalog.chips.values(), llama_server=settings.agent.llama_server)
     found = detect_accelerators(catalog.chips, catalog.stacks, node=name, pci_root=pci_root, dev_root=dev_root)
     missing = ((cpu_unknown(),) if not bare.devices else ()) + ((engine_missing(),) if not bare.engines else ())

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alliage.faces.admin.catalog_answers import ChipAnswer, ChipDetailAnswer, FactAnswer, StackAnswer
-from alliage.faces.cli.screen import printable
+from alliage.faces.telling import printable
 
 MARKS: Final = {"vendor": "v", "press": "p", "community": "c"}
 LEGEND: Final = "v: the vendor says so, p: the press, c: the community; GB and GB/s are decimal, TFLOPS dense"

@@ -10,7 +10,8 @@ from rich.text import Text
 
 from alliage.app.doctor import Examination, examine
 from alliage.faces.cli.place import home_of
-from alliage.faces.cli.screen import printable, show, show_json
+from alliage.faces.cli.screen import show, show_json
+from alliage.faces.telling import printable
 from alliage.fleet.nodes import Device
 from alliage.units import format_bytes
 
