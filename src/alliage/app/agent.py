@@ -18,11 +18,19 @@ from alliage.weights.fetch import WeightStore
 
 
 def node_name(home: Home) -> NodeId:
-    """The host name of this machine when its home folder was made, made safe. It stays when the host is renamed."""
+    """What this machine is called: as its home folder says, else by its host name, made safe."""
+    if home.node_id.exists():
+        return NodeId(home.node_id.read_text().strip())
+    name = re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().lower()).strip("-")[:40].strip("-")
+    return NodeId(name or "node")
+
+
+def keep_node_name(home: Home) -> NodeId:
+    """The same, and from now on whatever the host is called later."""
+    name = node_name(home)
     if not home.node_id.exists():
-        name = re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().lower()).strip("-")[:40].strip("-")
-        write_private(home.node_id, (name or "node") + "\n")
-    return NodeId(home.node_id.read_text().strip())
+        write_private(home.node_id, name + "\n")
+    return name
 
 
 async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> None:
@@ -31,11 +39,12 @@ async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> No
     weights = WeightStore(home.models)
     weights.remove_old_parts(time.time())
     catalog = load_catalog(home.catalog)
+    node = keep_node_name(home)
     agent = asyncio.create_task(
         run_agent(
             control=home.control_socket,
             home=home.root,
-            node=node_name(home),
+            node=node,
             site="local",
             chips=catalog.chips.values(),
             weights=weights,
@@ -43,9 +52,7 @@ async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> No
             stop=stop,
             leave=leave,
             at_once=told.at_once,
-            accelerators=AcceleratorWatch(
-                partial(detect_accelerators, catalog.chips, catalog.stacks, node=node_name(home))
-            ),
+            accelerators=AcceleratorWatch(partial(detect_accelerators, catalog.chips, catalog.stacks, node=node)),
         ),
     )
     leaving = asyncio.create_task(told.stop.wait())
