@@ -429,8 +429,9 @@ def test_logs_are_read_and_followed() -> None:
             at.start(replica_of(R))
             report = await at.until(R, EngineState.READY)
             last = "".join([text async for text in at.hub.logs(NODE, ReplicaId(R), lines=1, follow=False)])
-            assert last.startswith("serving alpha at http://127.0.0.1:")
             assert last.count("\n") == 1
+            more = "".join([text async for text in at.hub.logs(NODE, ReplicaId(R), lines=9, follow=False)])
+            assert "serving alpha at http://127.0.0.1:" in more  # llama.cpp's own thread may log a line behind it
             following = at.hub.logs(NODE, ReplicaId(R), lines=0, follow=True)
             first = asyncio.ensure_future(anext(following))
             await asyncio.to_thread(_ask, report, "/v1/completions", {"prompt": "a", "max_tokens": 1}, report.key)
