@@ -19,7 +19,7 @@ def _argv(model: Path, port: int = 1) -> list[str]:
 
 def _run(model: Path, environment: dict[str, str]) -> tuple[int, str]:
     done = subprocess.run(_argv(model), env=environment, capture_output=True, text=True, timeout=60, check=False)
-    lines = done.stderr.splitlines()[-3:]  # llama.cpp's own thread may log a line behind ours
+    lines = done.stderr.splitlines()[-12:]  # llama.cpp's own thread may log some behind ours
     return done.returncode, next(line for line in reversed(lines) if line.startswith("error:"))
 
 
