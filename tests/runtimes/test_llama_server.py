@@ -19,8 +19,9 @@ def _argv(model: Path, port: int = 1) -> list[str]:
 
 def _run(model: Path, environment: dict[str, str]) -> tuple[int, str]:
     done = subprocess.run(_argv(model), env=environment, capture_output=True, text=True, timeout=60, check=False)
-    lines = done.stderr.splitlines()[-12:]  # llama.cpp's own thread may log some behind ours
-    return done.returncode, next(line for line in reversed(lines) if line.startswith("error:"))
+    # llama.cpp's own thread logs at the same time: a line of its may stand behind ours, or before it on the same line.
+    ours = done.stderr[done.stderr.rindex("error: ") :]
+    return done.returncode, ours.splitlines()[0]
 
 
 def test_without_a_key_it_does_not_serve(tmp_path: Path) -> None:
