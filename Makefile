@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test check fmt bench bench-gateway pin clean help
+.PHONY: up down test test-vllm check fmt bench bench-gateway pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -41,6 +41,9 @@ test: $(VENV)/.dev ## all tests; those that need a real PostgreSQL install one f
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/coverage run -m pytest $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --sort=cover | tail -40
 
+test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)
+	@PYTHON=$(PYTHON) scripts/test-vllm $(ARGS)
+
 fmt: $(VENV)/.dev ## format and fix what can be fixed
 	$(BIN)/ruff check --fix-only --exit-zero .
 	$(BIN)/ruff format .
@@ -54,4 +57,4 @@ pin: ## make requirements/*.txt again from pyproject.toml
 	$(PYTHON) scripts/pin.py
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist
+	rm -rf $(VENV) .venv-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist

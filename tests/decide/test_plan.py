@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alliage.catalog.records import WeightsFormat
+from alliage.catalog.records import Catalog, WeightsFormat
 from alliage.decide.bind import bind
 from alliage.decide.plan import Budget, Infeasible, Plan, Status, label, plan
 from alliage.decide.reasons import Outcome, ReasonCode
@@ -16,9 +16,9 @@ from alliage.units import GIB, MIB
 from tests.builders import CATALOG, a_card, a_node, a_replica, a_service
 
 
-def planned(view: FleetView, work: int = 1000) -> Plan:
+def planned(view: FleetView, work: int = 1000, catalog: Catalog = CATALOG) -> Plan:
     """The plan, which must be one."""
-    answer = plan(view, CATALOG, now_s=1.0, budget=Budget(work=work))
+    answer = plan(view, catalog, now_s=1.0, budget=Budget(work=work))
     assert isinstance(answer, Plan)
     return answer
 
@@ -104,6 +104,17 @@ def test_placed_decision_names_what_was_not_taken_and_what_would_change_it() -> 
     assert label(after.recipe, after.where) == change.facts["instead"]
 
 
+def test_an_engine_that_could_serve_hides_those_that_could_not() -> None:
+    """For safetensors on a CPU only vLLM is told of, which is to be installed; not each engine that cannot read them."""
+    safetensors = a_service(card=a_card(weights_format=WeightsFormat.SAFETENSORS))
+    answer = planned(FleetView(version=1, nodes=(a_node(),), services=(safetensors,)))
+    (decision,) = answer.decisions
+    assert [(entry.reason.code, entry.reason.facts["engine"]) for entry in decision.rejected] == [
+        (ReasonCode.ENGINE_MISSING, "vllm")
+    ]
+    assert [change.facts["engine"] for change in decision.would_change] == ["vllm"]
+
+
 def test_two_nodes_alike_the_one_with_less_room_is_named() -> None:
     """The roomier node is taken, the other is said to have less to spare."""
     view = FleetView(version=1, nodes=(a_node("big", cores=8), a_node("small")), services=(a_service(),))
@@ -113,10 +124,11 @@ def test_two_nodes_alike_the_one_with_less_room_is_named() -> None:
 
 
 def test_engine_reasons() -> None:
-    """Safetensors on llama.cpp, and a node without the engine, each get their own reason."""
+    """Safetensors where only llama.cpp is known, and a node without the engine, each get their own reason."""
     safetensors = a_service(card=a_card(weights_format=WeightsFormat.SAFETENSORS))
     view = FleetView(version=1, nodes=(a_node(),), services=(safetensors,))
-    assert codes(planned(view)) == {ReasonCode.FORMAT_UNSERVED}
+    only = replace(CATALOG, engines={"llama.cpp": CATALOG.engines["llama.cpp"]})
+    assert codes(planned(view, catalog=only)) == {ReasonCode.FORMAT_UNSERVED}
     bare = FleetView(version=1, nodes=(a_node(engines=()),), services=(a_service(),))
     answer = planned(bare)
     assert codes(answer) == {ReasonCode.ENGINE_MISSING}

@@ -41,4 +41,4 @@ def test_the_key_is_in_the_environment_only(program: str) -> None:
 
 def test_every_engine_of_the_catalogue_can_be_launched() -> None:
     """An engine in TOML without a launcher would be planned and never start."""
-    assert set(CATALOG.engines) <= set(LAUNCHERS)
+    assert {engine.launcher for engine in CATALOG.engines.values()} <= set(LAUNCHERS)

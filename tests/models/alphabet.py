@@ -23,12 +23,12 @@ HEAD_DIM: Final = 32
 FEED_FORWARD: Final = 32
 VOCABULARY: Final = 259
 
-_CONTROLS: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+CONTROLS: Final = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _START: Final = len(LETTERS)
 """The embedding direction of everything that is no letter."""
 _GAIN: Final = 64.0
 """The norm turns an embedding into one entry of sqrt(HIDDEN) = 8, so the right logit is 512 and the others are 0."""
-_TEMPLATE: Final = (
+TEMPLATE: Final = (
     "{%- for message in messages %}"
     "{{- '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}"
     "{%- endfor %}"
@@ -92,17 +92,17 @@ def _add_architecture(writer: gguf.GGUFWriter, context_tokens: int, layers: int)
 def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
-    bytes_as_text = _bytes_as_text()
-    writer.add_token_list([*bytes_as_text, *_CONTROLS])
-    writer.add_token_types([gguf.TokenType.NORMAL] * 256 + [gguf.TokenType.CONTROL] * len(_CONTROLS))
-    writer.add_token_merges([f"{bytes_as_text[0]} {bytes_as_text[0]}"])  # llama.cpp wants one; no text has two NULs
-    writer.add_eos_token_id(256 + _CONTROLS.index("<|im_end|>"))
+    texts = bytes_as_text()
+    writer.add_token_list([*texts, *CONTROLS])
+    writer.add_token_types([gguf.TokenType.NORMAL] * 256 + [gguf.TokenType.CONTROL] * len(CONTROLS))
+    writer.add_token_merges([f"{texts[0]} {texts[0]}"])  # llama.cpp wants one; no text has two NULs
+    writer.add_eos_token_id(256 + CONTROLS.index("<|im_end|>"))
     writer.add_pad_token_id(256)
     writer.add_add_bos_token(False)
-    writer.add_chat_template(_TEMPLATE)
+    writer.add_chat_template(TEMPLATE)
 
 
-def _bytes_as_text() -> list[str]:
+def bytes_as_text() -> list[str]:
     """GPT-2's printable character for each byte: itself where printable, else the next from U+0100."""
     printable = {*range(33, 127), *range(161, 173), *range(174, 256)}
     stand_ins = iter(range(256, 512))
@@ -110,17 +110,17 @@ def _bytes_as_text() -> list[str]:
 
 
 def _add_tensors(writer: gguf.GGUFWriter, layers: int) -> None:
-    embeddings, head = _successor_matrices()
+    embeddings, head = successor_matrices()
     writer.add_tensor("token_embd.weight", embeddings)
     writer.add_tensor("output.weight", head)
     writer.add_tensor("output_norm.weight", np.ones(HIDDEN, np.float32))
     for layer in range(layers):
-        for tensor, shape in _layer_shapes().items():
+        for tensor, shape in layer_shapes().items():
             fill = np.ones if tensor.endswith("_norm") else np.zeros
             writer.add_tensor(f"blk.{layer}.{tensor}.weight", fill(shape, np.float32))
 
 
-def _successor_matrices() -> tuple[_Matrix, _Matrix]:
+def successor_matrices() -> tuple[_Matrix, _Matrix]:
     """Each letter has a direction of its own, the rest share one; the head turns a direction into the next letter."""
     embeddings = np.zeros((VOCABULARY, HIDDEN), np.float32)
     embeddings[:, _START] = 1
@@ -132,7 +132,8 @@ def _successor_matrices() -> tuple[_Matrix, _Matrix]:
     return embeddings, head
 
 
-def _layer_shapes() -> dict[str, tuple[int, ...]]:
+def layer_shapes() -> dict[str, tuple[int, ...]]:
+    """Of the tensors of one layer, by GGUF's names."""
     return {
         "attn_q": (HEADS * HEAD_DIM, HIDDEN),
         "attn_k": (KV_HEADS * HEAD_DIM, HIDDEN),

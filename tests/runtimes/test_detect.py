@@ -3,14 +3,16 @@
 import os
 import platform
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from alliage.fleet.ids import NodeId
+from alliage.fleet.nodes import EngineFound
 from alliage.runtimes.cgroups import Limits, read_limits
 from alliage.runtimes.cpuinfo import CpuInfo, parse_cpuinfo, parse_meminfo
-from alliage.runtimes.detect import bindable_bytes, bindable_cores, detect_node, find_engines, free_bytes
+from alliage.runtimes.detect import bindable_bytes, bindable_cores, detect_node, find_engines, find_vllm, free_bytes
 from alliage.units import GIB, MIB
 from tests.runtimes.scene import CHIPS
 
@@ -180,3 +182,30 @@ def test_a_llama_server_that_was_asked_for_takes_the_bundled_ones_place(tmp_path
     assert (found.engine, found.program) == ("llama.cpp", str(program))
     (found,) = find_engines(str(tmp_path / "none"))
     assert found.program == "bundled"
+
+
+def a_python(folder: Path, script: str) -> str:
+    """A program that stands in for a Python of the user's."""
+    program = folder / "python"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_vllm_is_found_in_the_python_that_was_named(tmp_path: Path) -> None:
+    """With what it says of its version; the program is what engines are started with."""
+    python = a_python(tmp_path, "echo 0.32.0")
+    assert find_vllm(python) == (EngineFound(engine="vllm", version="0.32.0", program=python),)
+    assert find_vllm("") == ()
+
+
+@pytest.mark.parametrize("script", ["exit 1", "kill -9 $$"])
+def test_a_python_without_vllm_is_no_engine(tmp_path: Path, script: str) -> None:
+    """Neither one that fails nor one that is not there stops the agent."""
+    assert find_vllm(a_python(tmp_path, script)) == ()
+    assert find_vllm(str(tmp_path / "nobody")) == ()
+
+
+def test_the_python_of_the_tests_has_no_vllm() -> None:
+    """The question itself is asked of a real Python."""
+    assert find_vllm(sys.executable) == ()

@@ -53,6 +53,7 @@ async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> No
             leave=leave,
             at_once=told.at_once,
             accelerators=AcceleratorWatch(partial(detect_accelerators, catalog.chips, catalog.stacks, node=node)),
+            catalog=catalog,
         ),
     )
     leaving = asyncio.create_task(told.stop.wait())

@@ -14,9 +14,9 @@ from typing import Final, Protocol, TypeVar
 from pydantic import ValidationError
 
 from alliage.catalog.chip_schema import ChipFile, StackFile
+from alliage.catalog.engine_schema import EngineFile
 from alliage.catalog.model_schema import ModelFile
 from alliage.catalog.records import Catalog, Chip, Engine, ModelCard, Stack
-from alliage.catalog.schema import EngineFile
 from alliage.errors import BadInput
 
 __all__ = ["Catalog", "load_catalog"]
@@ -51,6 +51,7 @@ def load_catalog(extra: Path | None = None) -> Catalog:
         models=_load_kind(folders, "models", ModelFile),
     )
     _check_stacks(catalog)
+    _check_chips(catalog)
     return catalog
 
 
@@ -116,3 +117,17 @@ def _check_stacks(catalog: Catalog) -> None:
         if stack not in catalog.stacks:
             known = ", ".join(catalog.stacks)
             raise BadInput(f"{who} names the stack {stack!r}, which is not in the catalogue", remedy=f"stacks: {known}")
+
+
+def _check_chips(catalog: Catalog) -> None:
+    """Chips that an engine names for what holds on a stack are chips of that stack."""
+    for engine in catalog.engines.values():
+        for table in engine.on:
+            for name in (*table.chip_images, *(name for entry in table.precisions for name in entry.chips)):
+                chip = catalog.chips.get(name)
+                if chip is None or chip.stack != table.stack:
+                    known = ", ".join(each.id for each in catalog.chips.values() if each.stack == table.stack)
+                    raise BadInput(
+                        f"engine {engine.id!r} names the chip {name!r}, which is not one of the stack {table.stack!r}",
+                        remedy=f"chips of that stack: {known or 'none'}",
+                    )

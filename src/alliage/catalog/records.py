@@ -168,13 +168,67 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Whether an engine serves weights of one precision on a stack: on `chips`, or on all of the stack when empty."""
+
+    precision: Precision
+    chips: tuple[str, ...]
+    served: Fact[bool]
+    instead: str
+    """What to use where it is not served, such as `INT8 W8A8`; may be empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mount:
+    """A path of the host that a container sees at the same path."""
+
+    path: str
+    writable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnStack:
+    """How an engine runs on one stack. What no source states is unknown, empty or absent."""
+
+    stack: str
+    plugin: str
+    """The package that brings it there; "" where the engine itself does."""
+    precisions: tuple[Serving, ...]
+    tensor_parallel: Fact[tuple[int, ...]]
+    """The only degrees it can run with; unknown where no source limits them."""
+    arguments: tuple[str, ...]
+    """Added to its command line."""
+    environment: Mapping[str, str]
+    visible_devices: tuple[str, ...] | None
+    """Variables that name its devices, where they are others than the stack's; None where they are the stack's."""
+    container_visible: str
+    """The variable by which the container runtime is told the devices, where the stack names none."""
+    container_runtime: str
+    """The container runtime that must be asked for; "" for the default one."""
+    image: Fact[str]
+    chip_images: Mapping[str, str]
+    """For chips that need another one of the same source."""
+    mounts: tuple[Mount, ...]
+    """Of the host's driver, where the policy is `mounted`."""
+    notes: str
+    sources: tuple[str, ...]
+
+    def serving(self, precision: Precision, chip: str) -> Serving | None:
+        """What is known of a precision on a chip, what is said of the chip itself first; None when nothing is."""
+        said = [entry for entry in self.precisions if entry.precision is precision]
+        own = next((entry for entry in said if chip in entry.chips), None)
+        return own or next((entry for entry in said if not entry.chips), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
-    """What an engine program can serve. Facts only; its launch spec is built in `engines/`."""
+    """What an engine program can serve, and on what. Facts only; its launch spec is built in `engines/`."""
 
     id: str
     name: str
+    launcher: str
+    """The adapter in `engines/` that starts it; engines may share one."""
     formats: tuple[WeightsFormat, ...]
-    stacks: tuple[str, ...]
     tasks: tuple[Task, ...]
     overhead_bytes: int
     """Memory of the process beside weights and KV cache; its source is in the TOML."""
@@ -182,6 +236,16 @@ class Engine:
     """Requests it works on at once by default."""
     context_tokens_max: int
     """Context a slot is given by default, when the model has more."""
+    on: tuple[OnStack, ...]
+
+    @property
+    def stacks(self) -> tuple[str, ...]:
+        """Ids of the stacks it runs on."""
+        return tuple(table.stack for table in self.on)
+
+    def on_stack(self, stack: str) -> OnStack | None:
+        """How it runs on a stack; None when it does not."""
+        return next((table for table in self.on if table.stack == stack), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

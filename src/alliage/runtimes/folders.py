@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from alliage.engines.launch import CONFIG_NAME
 from alliage.errors import BadInput, HomeError
 from alliage.fleet.ids import ReplicaId
 
@@ -43,6 +44,8 @@ class Spec:
     ready_within_s: float
     boot_id: str
     watch: WatchSpec
+    config: str = ""
+    """Of a file that the engine reads; it may hold the key: 0600."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +75,20 @@ class ReplicaFolder:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / "exit.json").unlink(missing_ok=True)
-            new = self.path / "spec.json.new"
-            new.touch(mode=0o600)
-            new.write_bytes(msgspec.json.encode(asdict(spec)))
-            new.replace(self.path / "spec.json")
+            if spec.config:
+                self._write(CONFIG_NAME, spec.config.encode())
+            self._write("spec.json", msgspec.json.encode(asdict(spec)))
         except OSError as error:
             raise HomeError(
                 f"{self.path} cannot be written: {error.strerror}",
                 remedy="make room or give the folder back to its user",
             ) from error
+
+    def _write(self, name: str, content: bytes) -> None:
+        new = self.path / f"{name}.new"
+        new.touch(mode=0o600)
+        new.write_bytes(content)
+        new.replace(self.path / name)
 
     def spec(self) -> Spec | None:
         """What was started here; None when it is gone or was written in another format."""
@@ -93,7 +101,8 @@ class ReplicaFolder:
 
     def forget(self) -> None:
         """Keep the logs only."""
-        for name in ("spec.json", "spec.json.new", "exit.json", "watcher.sock", "lock"):
+        written = (name for stem in ("spec.json", CONFIG_NAME) for name in (stem, f"{stem}.new"))
+        for name in (*written, "exit.json", "watcher.sock", "lock"):
             (self.path / name).unlink(missing_ok=True)
 
 

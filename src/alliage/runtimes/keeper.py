@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from alliage.catalog.records import ModelCard
+from alliage.catalog.records import Catalog, ModelCard
 from alliage.control.actions import StartReplica
 from alliage.control.observed import EngineState, ReplicaReport
 from alliage.errors import AlliageError, Unavailable
@@ -36,13 +36,17 @@ class Weights(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What every keeper of a node shares. `programs` maps engine ids to the programs found here."""
+    """What every keeper of a node shares. `programs` maps engine ids to the programs found here.
+
+    Without a `catalog` only engines that need no facts of their stack can be started.
+    """
 
     home: Path
     weights: Weights
     programs: Mapping[str, str]
     settings: AgentSettings
     changed: Callable[[], None]
+    catalog: Catalog | None = None
 
 
 class Keeper:
@@ -147,7 +151,15 @@ class Keeper:
                 raise
             self._settle(None)
             return
-        spec = spec_of(order, path, self._place.programs, self._place.settings)
+        place = self._place
+        spec = spec_of(
+            order,
+            model_path=path,
+            folder=self._folder.path,
+            programs=place.programs,
+            catalog=place.catalog,
+            settings=place.settings,
+        )
         self._folder.prepare(spec)
         self._watcher_pid = await start_watcher(self._folder)
         try:

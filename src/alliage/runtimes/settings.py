@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 
+from alliage.engines.launch import Launch
 from alliage.units import MIB
 
 
@@ -12,6 +13,12 @@ class AgentSettings:
 
     llama_server: str = ""
     """Empty for the bundled llama.cpp, `path` for the `llama-server` on PATH, or the path of one."""
+    vllm_python: str = ""
+    """The Python that has vLLM, or `path` for the `python3` on PATH; empty for a node without vLLM."""
+    launch: Launch = Launch.PROCESS
+    """Whether engines are started as processes or, `container`, in containers of the catalogue's images."""
+    container_program: str = "docker"
+    """Runs containers; it must understand Docker's `run`."""
     host: str = "127.0.0.1"
     """Where engines listen."""
     python: str = sys.executable

@@ -3,15 +3,19 @@
 import contextlib
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from alliage.catalog.records import ModelCard, Task
+from alliage.catalog.records import Catalog, ModelCard, Task
 from alliage.control.actions import StartReplica
+from alliage.engines.container import container_argv
+from alliage.engines.launch import LaunchSpec, Surroundings
 from alliage.engines.launchers import LAUNCHERS
 from alliage.errors import BadInput
+from alliage.footprint.memory import footprint, kv_bytes
 from alliage.runtimes.folders import FORMAT, Spec, WatchSpec
 from alliage.runtimes.processes import boot_id
 from alliage.runtimes.settings import AgentSettings
@@ -20,10 +24,19 @@ PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRAR
 """All that an engine gets of the agent's environment."""
 
 
-def spec_of(order: StartReplica, model_path: Path, programs: Mapping[str, str], settings: AgentSettings) -> Spec:
-    """How to start what was ordered; raises BadInput when this node has no such engine."""
+def spec_of(
+    order: StartReplica,
+    *,
+    model_path: Path,
+    folder: Path,
+    programs: Mapping[str, str],
+    catalog: Catalog | None,
+    settings: AgentSettings,
+) -> Spec:
+    """How to start what was ordered, for the replica's `folder`; raises BadInput when this node has no such engine."""
     engine = order.replica.recipe.engine
-    launcher, program = LAUNCHERS.get(engine), programs.get(engine)
+    facts = catalog.engines.get(engine) if catalog is not None else None
+    launcher, program = LAUNCHERS.get(facts.launcher if facts else engine), programs.get(engine)
     if launcher is None or program is None:
         here = ", ".join(sorted(programs)) or "none"
         raise BadInput(f"this node has no engine {engine!r}", remedy=f"engines here: {here}")
@@ -38,6 +51,7 @@ def spec_of(order: StartReplica, model_path: Path, programs: Mapping[str, str], 
         port=_free_port(settings.host),
         key=key,
         embed=_embeds(order.model),
+        surroundings=_surroundings(order, folder, catalog, settings),
     )
     clean = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     return Spec(
@@ -50,8 +64,9 @@ def spec_of(order: StartReplica, model_path: Path, programs: Mapping[str, str], 
         ready_path=launch.ready_path,
         ready_within_s=launch.ready_within_s,
         boot_id=boot_id(),
+        config=launch.config,
         watch=WatchSpec(
-            argv=launch.argv,
+            argv=_argv(launch, order.replica.id, settings),
             environment={**clean, **launch.environment},
             cores=launch.cores,
             claim_s=settings.claim_s,
@@ -59,6 +74,38 @@ def spec_of(order: StartReplica, model_path: Path, programs: Mapping[str, str], 
             log_files=settings.log_files,
         ),
     )
+
+
+def _surroundings(
+    order: StartReplica, folder: Path, catalog: Catalog | None, settings: AgentSettings
+) -> Surroundings | None:
+    """None where the catalogue of this node does not know the engine on the replica's chip."""
+    recipe = order.replica.recipe
+    engine = catalog.engines.get(recipe.engine) if catalog is not None else None
+    chip = catalog.chips.get(recipe.chip) if catalog is not None else None
+    facts = engine.on_stack(chip.stack) if engine is not None and chip is not None else None
+    if catalog is None or engine is None or facts is None:
+        return None
+    need = footprint(order.model, engine)
+    return Surroundings(
+        stack=catalog.stacks[facts.stack],
+        facts=facts,
+        launch=settings.launch,
+        folder=str(folder.absolute()),
+        kv_cache_bytes=kv_bytes(need, context_tokens=recipe.context_tokens, concurrency=recipe.concurrency),
+    )
+
+
+def _argv(launch: LaunchSpec, replica: str, settings: AgentSettings) -> tuple[str, ...]:
+    if launch.container is None:
+        return launch.argv
+    program = shutil.which(settings.container_program)
+    if program is None:
+        raise BadInput(
+            f"engines are to be started in containers, but {settings.container_program!r} is not here",
+            remedy="install it, set container_program, or start engines as processes (launch)",
+        )
+    return container_argv(launch, launch.container, program=program, name=f"alliage-{replica}")
 
 
 def _embeds(model: ModelCard) -> bool:
