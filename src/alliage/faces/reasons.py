@@ -13,7 +13,7 @@ from alliage.units import format_bytes, format_seconds
 _UNKNOWN: Final = "an unknown number of"
 
 
-def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912 - one case a code, and nothing else
+def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, and nothing else
     """A reason as one clause without a full stop. A fact that an older Alliage did not store reads as unknown."""
     facts = reason.facts
     match reason.code:
@@ -42,6 +42,17 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912 - one case a code, a
             text = _memory_short(facts)
         case ReasonCode.CORES_SHORT:
             text = _cores_short(facts)
+        case ReasonCode.NO_ENGINE:
+            text = f"no engine of the catalogue runs on it (software stack {_word(facts, 'stack')})"
+        case ReasonCode.DEVICES_SHORT:
+            text = _devices_short(facts)
+        case ReasonCode.PRECISION_UNSERVED:
+            instead = f": use {facts['instead']}" if facts.get("instead") else ""
+            text = f"{_word(facts, 'engine')} does not serve {_word(facts, 'precision')} on {_word(facts, 'chip')}{instead}"
+        case ReasonCode.PRECISION_UNKNOWN:
+            text = f"no source says whether {_word(facts, 'engine')} serves {_word(facts, 'precision')} on {_word(facts, 'chip')}"
+        case ReasonCode.FACT_UNKNOWN:
+            text = f"the {_word(facts, 'what')} is not known"
         case ReasonCode.SPEED_UNKNOWN:
             text = f"its speed is not known yet ({_word(facts, 'recipe')}), so the latency goal could not be checked"
         case ReasonCode.ENGINE_ENDED:
@@ -150,6 +161,15 @@ def _memory_short(facts: Facts) -> str:
         f"it needs {needed}, but {_word(facts, 'device')} has {_size(facts, 'free_bytes')} free "
         f"of {_size(facts, 'total_bytes')}"
     )
+
+
+def _devices_short(facts: Facts) -> str:
+    size = f"{_size(facts, 'weight_bytes')} of weights + {_size(facts, 'kv_bytes')} of KV cache"
+    each = f"{_word(facts, 'context_tokens')} tokens x {_word(facts, 'concurrency')}"
+    most = (
+        f"{_size(facts, 'device_bytes')} are usable on a device and {_count(facts, 'devices', 'device')} may share it"
+    )
+    return f"it needs {_count(facts, 'needed', 'device')}: {size} at {each}, {most}"
 
 
 def _cores_short(facts: Facts) -> str:

@@ -64,7 +64,7 @@ async def run_agent(
     the facts by which engines are started.
     """
     here = detect_node(node, site, chips, llama_server=settings.llama_server, vllm_python=settings.vllm_python)
-    agent = _Agent(home, here, weights, settings, accelerators, catalog)
+    agent = _Agent(home, here, weights=weights, settings=settings, accelerators=accelerators, catalog=catalog)
     await agent.adopt()
     talking = asyncio.create_task(agent.talk(control))
     looking = asyncio.create_task(agent.look())
@@ -85,6 +85,7 @@ class _Agent:
         self,
         home: Path,
         node: Node,
+        *,
         weights: Weights,
         settings: AgentSettings,
         accelerators: AcceleratorWatch | None,

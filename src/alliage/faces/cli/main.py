@@ -263,6 +263,37 @@ def models(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOptio
     looking.models(home or context.obj, as_json=as_json)
 
 
+@app.command(rich_help_panel=FLEET, epilog="Example: alliage fit qwen3-32b --tpot 50ms --chips nvidia-h20,huawei-910b")
+def fit(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Its id, as in `alliage models`.")],
+    home: HomeAgain = None,
+    *,
+    ttft: Annotated[str, typer.Option(help="Promised time to the first token, such as 1s.", show_default="any")] = "",
+    tpot: Annotated[str, typer.Option(help="Promised time a token, such as 50ms.", show_default="any")] = "",
+    context_tokens: Annotated[int, typer.Option("--context", min=1, help="Tokens each request may hold.")] = 8192,
+    concurrency: Annotated[int, typer.Option(min=1, max=4096, help="Requests that must fit at once.")] = 16,
+    input_tokens: Annotated[int, typer.Option("--input", min=1, help="Prompt tokens of a request.")] = 1024,
+    output_tokens: Annotated[int, typer.Option("--output", min=1, help="Answer tokens of a request.")] = 256,
+    chips: Annotated[str, typer.Option(help="Only these, between commas.", show_default="all")] = "",
+    show_all: Annotated[bool, typer.Option("--all", help="Every way and every reason.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit a model to every chip: what it would take, how fast it would be, how many users it carries; and who cannot."""
+    from alliage.faces.cli import fitting
+
+    query: dict[str, str | int] = {
+        "context_tokens": context_tokens,
+        "concurrency": concurrency,
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "chips": chips,
+    }
+    query |= {name: str(parse_seconds(text)) for name, text in (("ttft_s", ttft), ("tpot_s", tpot)) if text}
+    place = home or context.obj
+    raise typer.Exit(fitting.fit(place, model, query=query, show_all=show_all, as_json=as_json))
+
+
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage chips --maker huawei    or: alliage chips --here")
 def chips(
     context: typer.Context,
