@@ -72,5 +72,5 @@ def test_memory_bar_never_hides_a_part() -> None:
         ttft_s=None, tpot_s=None, throughput_tps=None, throughput_low_tps=None, throughput_high_tps=None,
         evidence="unknown", unknown="bandwidth of c",
     )  # fmt: skip
-    assert memory_bar(row) == "#" * BAR_CELLS
+    assert memory_bar(row) == "#" * (BAR_CELLS - 1) + "+"
     assert memory_bar(row.model_copy(update={"weight_bytes": 500})) == "######+....."

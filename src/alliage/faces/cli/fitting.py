@@ -78,6 +78,6 @@ def _throughput(row: FitRowAnswer) -> str:
 
 def memory_bar(row: FitRowAnswer) -> str:
     """What weights (#) and KV cache (+) fill of what is usable; a part that is there is at least one cell."""
-    weights = max(1, round(BAR_CELLS * row.weight_bytes / row.usable_bytes))
-    kv = max(1, round(BAR_CELLS * row.kv_bytes / row.usable_bytes))
-    return ("#" * weights + "+" * kv).ljust(BAR_CELLS, ".")[:BAR_CELLS]
+    weights = min(max(1, round(BAR_CELLS * row.weight_bytes / row.usable_bytes)), BAR_CELLS - 1)
+    kv = min(max(1, round(BAR_CELLS * row.kv_bytes / row.usable_bytes)), BAR_CELLS - weights)
+    return ("#" * weights + "+" * kv).ljust(BAR_CELLS, ".")
