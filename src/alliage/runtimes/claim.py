@@ -15,6 +15,7 @@ import msgspec
 
 from alliage.errors import Unavailable
 from alliage.runtimes.folders import Exit, ReplicaFolder
+from alliage.runtimes.processes import group_members, is_member
 
 START_S: Final = 10.0
 ANSWER_S: Final = 5.0
@@ -149,3 +150,21 @@ def reap(pid: int) -> bool:
     with contextlib.suppress(ChildProcessError):
         return os.waitpid(pid, os.WNOHANG)[0] != 0
     return True
+
+
+def end_orphans(watched: Watched) -> int:
+    """Kill what is left of an engine whose watcher was killed, and count it.
+
+    The kernel ends the engine's first process with the watcher, but not those that it started, as vLLM does.
+    """
+    ended = 0
+    for pid in group_members(watched.pid, watched.watcher_pid):
+        with contextlib.suppress(ProcessLookupError):
+            handle = os.pidfd_open(pid)
+            try:
+                if is_member(pid, watched.pid, watched.watcher_pid):  # still it, now that it is held
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    ended += 1
+            finally:
+                os.close(handle)
+    return ended

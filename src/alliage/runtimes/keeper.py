@@ -14,7 +14,7 @@ from alliage.control.actions import StartReplica
 from alliage.control.observed import EngineState, ReplicaReport
 from alliage.errors import AlliageError, Unavailable
 from alliage.fleet.ids import ReplicaId
-from alliage.runtimes.claim import Claim, claim, end_watcher, reap, start_watcher
+from alliage.runtimes.claim import Claim, claim, end_orphans, end_watcher, reap, start_watcher
 from alliage.runtimes.folders import Exit, Spec, folder_of
 from alliage.runtimes.health import Physician
 from alliage.runtimes.lastwords import exit_sentence
@@ -195,6 +195,7 @@ class Keeper:
             claimed.close()
             self._claim = None
         if end is None:
+            end_orphans(claimed.watched)
             await self._settle_gone()
             return
         await self._reap()

@@ -33,6 +33,18 @@ def resident_bytes(pid: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def group_members(group: int, session: int) -> tuple[int, ...]:
+    """Pids of the living processes of a process group in a session; neither id is another's while one of them lives."""
+    pids = (int(entry.name) for entry in _PROC.iterdir() if entry.name.isdecimal())
+    return tuple(pid for pid in pids if is_member(pid, group, session))
+
+
+def is_member(pid: int, group: int, session: int) -> bool:
+    """Whether a living process is of a process group in a session."""
+    fields = _stat_fields(pid)
+    return fields is not None and (int(fields[2]), int(fields[3])) == (group, session)
+
+
 def _stat_fields(pid: int) -> list[str] | None:
     """Fields of /proc/PID/stat after the name (which may hold spaces): [0] is the state, the file's third field."""
     try:
