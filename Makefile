@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test test-vllm check fmt bench bench-gateway pin clean help
+.PHONY: up down test test-vllm check fmt bench bench-gateway bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -53,8 +53,14 @@ bench: bench-gateway ## all benchmarks
 bench-gateway: $(VENV)/.dev ## the gateway against nginx (bench/README.md)
 	@$(BIN)/python -m bench.gateway.run $(ARGS)
 
+docs: $(VENV)/.run ## write the generated pages of docs/ from the catalogue
+	$(BIN)/python scripts/catalog_pages.py
+
+bench-speed: $(VENV)/.dev ## the speed model against published measurements (bench/README.md)
+	$(BIN)/python -m bench.speed $(ARGS)
+
 pin: ## make requirements/*.txt again from pyproject.toml
 	$(PYTHON) scripts/pin.py
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) .venv-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist
+	rm -rf $(VENV) .venv-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist bench/out
