@@ -21,7 +21,8 @@ from bench.speed.rows import read_rows
 
 COEFFICIENTS = Path(__file__).parents[2] / "src" / "alliage" / "speed" / "coefficients.toml"
 NEGLIGIBLE = 0.003
-"""Multipliers whose logarithm is nearer to 0 than this are left out: they are 1."""
+"""Multipliers whose logarithm is nearer to 0 than this are left out: they are 1.
+Those of recipes stay: that a recipe was fitted counts."""
 
 
 def to_coefficients(found: Fit, cases: Sequence[Case], *, source: str, sha256: str, fitted_on: str) -> Coefficients:
@@ -32,7 +33,7 @@ def to_coefficients(found: Fit, cases: Sequence[Case], *, source: str, sha256: s
     for (what, by, level), value in sorted(found.levels.items()):
         if (what, by) == ("bandwidth", "chip") and level in unknown:
             bandwidths[level] = UNKNOWN_BANDWIDTH * exp(value)
-        elif abs(value) > NEGLIGIBLE:
+        elif by == "case" or abs(value) > NEGLIGIBLE:
             multipliers[what, by][level] = exp(value)
     return Coefficients(
         fitted_on=fitted_on,

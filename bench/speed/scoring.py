@@ -6,7 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
@@ -42,6 +42,8 @@ class Scored:
     case: Case
     predicted_tps: float
     latency: Latency
+    was_fitted: bool = False
+    """Whether the coefficients had rows of this recipe."""
 
     @property
     def measured_tps(self) -> float:
@@ -77,7 +79,10 @@ def errors_of(logs: Iterable[float]) -> Errors:
 
 def by_committed(cases: Sequence[Case], coefficients: Coefficients) -> tuple[Scored, ...]:
     """Predicted by given coefficients: no row of these cases changes anything."""
-    return tuple(_scored(case, efficiency(coefficients, case.levels)) for case in cases)
+    return tuple(
+        replace(_scored(case, efficiency(coefficients, case.levels)), was_fitted=coefficients.knows(case.levels))
+        for case in cases
+    )
 
 
 def by_cross_validation(cases: Sequence[Case]) -> tuple[Scored, ...]:
@@ -122,7 +127,7 @@ def anchored(scored: Sequence[Scored]) -> tuple[Scored, ...]:
         anchor = anchors.setdefault(one.case.anchor_key, one)
         if anchor is one:
             continue
-        factor = calibrate([anchor.measured_tps / anchor.predicted_tps]).factor
+        factor = calibrate([anchor.measured_tps / anchor.predicted_tps], was_fitted=anchor.was_fitted).factor
         times = Latency(ttft_s=one.latency.ttft_s / factor, tpot_s=one.latency.tpot_s / factor)
         corrected.append(Scored(case=one.case, predicted_tps=one.predicted_tps * factor, latency=times))
     return tuple(corrected)

@@ -20,6 +20,11 @@ def test_more_points_are_believed_more() -> None:
     assert calibrate([2.0] * 100).points == 100
 
 
+def test_a_recipe_that_was_fitted_moves_less() -> None:
+    """Its coefficients hold what was measured before: one more point counts half."""
+    assert calibrate([2.0], was_fitted=True).factor == pytest.approx(2**0.5)
+
+
 def test_order_does_not_matter_and_errors_cancel() -> None:
     """Twice as fast and half as fast is as predicted."""
     assert calibrate([2.0, 0.5]).factor == pytest.approx(1.0)

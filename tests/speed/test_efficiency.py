@@ -41,8 +41,8 @@ def test_a_wrong_value_is_named(value: str) -> None:
 
 def test_a_table_that_multiplies_nothing_is_refused() -> None:
     """A typing mistake in a table's name is not ignored."""
-    with pytest.raises(BadInput, match="bandwidht"):
-        parse_coefficients(_text() + "[multipliers.bandwith.engine]\nx = 2\n")
+    with pytest.raises(BadInput, match="width"):
+        parse_coefficients(_text() + "[multipliers.width.engine]\nx = 2\n")
 
 
 def test_committed_coefficients_say_where_they_come_from() -> None:

@@ -206,6 +206,7 @@ class OnStack:
     container_runtime: str
     """The container runtime that must be asked for; "" for the default one."""
     image: Fact[str]
+    """Without a registry: it is pulled from, or mirrored to, whatever registry the node's container program uses."""
     chip_images: Mapping[str, str]
     """For chips that need another one of the same source."""
     mounts: tuple[Mount, ...]

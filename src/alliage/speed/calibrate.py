@@ -13,6 +13,8 @@ from alliage.errors import BadInput
 
 BETWEEN_SD: Final = 0.40
 """Standard deviation of log(measured / predicted) between recipes, as cross-validation shows it."""
+FITTED_SD: Final = 0.15
+"""The same between recipes that had rows in the fit, whose coefficients know them already."""
 WITHIN_SD: Final = 0.15
 """The same inside one recipe, over lengths and concurrencies."""
 
@@ -28,16 +30,18 @@ class Calibration:
 UNCALIBRATED: Final = Calibration(factor=1.0, points=0)
 
 
-def calibrate(ratios: Iterable[float]) -> Calibration:
+def calibrate(ratios: Iterable[float], *, was_fitted: bool = False) -> Calibration:
     """The factor that measured / predicted speeds of one recipe imply; none give 1.
 
     The mean of a normal posterior in logarithms, prior N(0, BETWEEN_SD), noise N(0, WITHIN_SD) (Gelman et al., Bayesian
-    Data Analysis, 3rd ed., eq. 2.12): one point is believed to 88 %, many fully. BadInput for a ratio that is no speed.
+    Data Analysis, 3rd ed., eq. 2.12): one point is believed to 88 %, many fully. `was_fitted` says that the coefficients know
+    the recipe (`Coefficients.knows`): one point is then believed to 50 %. BadInput for a ratio that is no speed.
     """
     logs = [_log(ratio) for ratio in ratios]
     if not logs:
         return UNCALIBRATED
-    belief = BETWEEN_SD**2 / (BETWEEN_SD**2 + WITHIN_SD**2 / len(logs))
+    between = FITTED_SD if was_fitted else BETWEEN_SD
+    belief = between**2 / (between**2 + WITHIN_SD**2 / len(logs))
     return Calibration(factor=exp(belief * sum(logs) / len(logs)), points=len(logs))
 
 

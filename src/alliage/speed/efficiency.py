@@ -81,6 +81,10 @@ class Coefficients:
     chips: frozenset[str]
     """Chips that had measured rows."""
 
+    def knows(self, levels: Mapping[str, str]) -> bool:
+        """Whether this recipe (chip, model, engine, precision) had rows in the fit."""
+        return levels.get("case", "") in self.multipliers.get(("rate", "case"), {})
+
 
 def efficiency(coefficients: Coefficients, levels: Mapping[str, str]) -> Efficiency:
     """The efficiency of a situation; `levels` says what stands at each kind of level, such as engine -> vllm."""
