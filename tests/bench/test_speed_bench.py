@@ -174,7 +174,7 @@ def test_the_fit_finds_a_stack_that_is_half_as_fast() -> None:
 def test_an_anchor_corrects_the_others_and_is_not_scored() -> None:
     """Two rows of a recipe that is twice as fast as predicted: the first corrects the second, and only that is counted."""
     case = a_case(a_row())
-    speed = by_committed([case], committed())[0]
+    speed = replace(by_committed([case], committed())[0], was_fitted=False)
     rows = [replace(case.row, line=line, decode_tps=2 * speed.predicted_tps) for line in (1, 2)]
     scored = [replace(speed, case=replace(case, row=row)) for row in rows]
     (corrected,) = anchored(scored)
