@@ -128,5 +128,5 @@ def test_a_wrong_stack_is_refused(tmp_path: Path, line: str, field: str) -> None
 def test_a_stack_imitates_one_that_is_there(tmp_path: Path) -> None:
     """A name of no stack is told with those there are."""
     put(tmp_path, "stacks", STACK + 'imitates = ["cuda"]\n')
-    with pytest.raises(BadInput, match=r"stack 'example' names the stack 'cuda'"):
+    with pytest.raises(BadInput, match=r"entry.toml is wrong: `imitates` names the stack 'cuda'"):
         load_catalog(tmp_path)

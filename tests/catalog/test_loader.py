@@ -105,7 +105,7 @@ def test_a_wrong_chip_is_told_by_field_and_value(tmp_path: Path, text: str, told
     with pytest.raises(BadInput) as caught:
         load_catalog(tmp_path)
     assert all(word in str(caught.value) for word in told)
-    assert "cuda" in text or str(file) in str(caught.value)
+    assert str(file) in str(caught.value)
 
 
 @pytest.mark.parametrize(

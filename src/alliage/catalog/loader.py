@@ -44,18 +44,25 @@ def load_catalog(extra: Path | None = None) -> Catalog:
     folders: list[Traversable] = [files("alliage.catalog") / "data"]
     if extra is not None:
         folders.append(extra)
+    origins: _Origins = {}
     catalog = Catalog(
-        chips=_load_kind(folders, "chips", ChipFile),
-        stacks=_load_kind(folders, "stacks", StackFile),
-        engines=_load_kind(folders, "engines", EngineFile),
-        models=_load_kind(folders, "models", ModelFile),
+        chips=_load_kind(folders, "chips", ChipFile, origins),
+        stacks=_load_kind(folders, "stacks", StackFile, origins),
+        engines=_load_kind(folders, "engines", EngineFile, origins),
+        models=_load_kind(folders, "models", ModelFile, origins),
     )
-    _check_stacks(catalog)
-    _check_chips(catalog)
+    _check_stacks(catalog, origins)
+    _check_chips(catalog, origins)
     return catalog
 
 
-def _load_kind(folders: list[Traversable], kind: str, schema: _Schema[Record]) -> Mapping[str, Record]:
+_Origins = dict[tuple[str, str], Traversable]
+"""The file that each entry came from, by kind and id."""
+
+
+def _load_kind(
+    folders: list[Traversable], kind: str, schema: _Schema[Record], origins: _Origins
+) -> Mapping[str, Record]:
     found: dict[str, Record] = {}
     for folder in folders:
         came_from: dict[str, Traversable] = {}
@@ -66,7 +73,7 @@ def _load_kind(folders: list[Traversable], kind: str, schema: _Schema[Record]) -
                     f"{file} and {came_from[record.id]} both have the id {record.id!r}",
                     remedy="give one of them another id",
                 )
-            came_from[record.id] = file
+            came_from[record.id] = origins[kind, record.id] = file
             found[record.id] = record
     return MappingProxyType(dict(sorted(found.items())))
 
@@ -109,17 +116,21 @@ def _describe(error: ValidationError) -> str:
     )
 
 
-def _check_stacks(catalog: Catalog) -> None:
-    named = [(f"chip {chip.id!r}", chip.stack) for chip in catalog.chips.values()]
-    named += [(f"stack {stack.id!r}", other) for stack in catalog.stacks.values() for other in stack.imitates]
-    named += [(f"engine {engine.id!r}", stack) for engine in catalog.engines.values() for stack in engine.stacks]
-    for who, stack in named:
-        if stack not in catalog.stacks:
-            known = ", ".join(catalog.stacks)
-            raise BadInput(f"{who} names the stack {stack!r}, which is not in the catalogue", remedy=f"stacks: {known}")
+def _check_stacks(catalog: Catalog, origins: _Origins) -> None:
+    named = [(origins["chips", chip.id], "stack", chip.stack) for chip in catalog.chips.values()]
+    for stack in catalog.stacks.values():
+        named += [(origins["stacks", stack.id], "imitates", other) for other in stack.imitates]
+    for engine in catalog.engines.values():
+        named += [(origins["engines", engine.id], "stacks", other) for other in engine.stacks]
+    for file, field, name in named:
+        if name not in catalog.stacks:
+            raise BadInput(
+                f"the catalogue file {file} is wrong: `{field}` names the stack {name!r}, which is not there",
+                remedy=f"stacks: {', '.join(catalog.stacks)}",
+            )
 
 
-def _check_chips(catalog: Catalog) -> None:
+def _check_chips(catalog: Catalog, origins: _Origins) -> None:
     """Chips that an engine names for what holds on a stack are chips of that stack."""
     for engine in catalog.engines.values():
         for table in engine.on:
@@ -128,6 +139,7 @@ def _check_chips(catalog: Catalog) -> None:
                 if chip is None or chip.stack != table.stack:
                     known = ", ".join(each.id for each in catalog.chips.values() if each.stack == table.stack)
                     raise BadInput(
-                        f"engine {engine.id!r} names the chip {name!r}, which is not one of the stack {table.stack!r}",
+                        f"the catalogue file {origins['engines', engine.id]} is wrong: it names the chip {name!r}, "
+                        f"which is not one of the stack {table.stack!r}",
                         remedy=f"chips of that stack: {known or 'none'}",
                     )

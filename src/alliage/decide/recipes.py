@@ -8,7 +8,7 @@ from alliage.decide.reasons import Reason, ReasonCode, Rejected
 from alliage.decide.room import Room
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Evidence, Recipe
-from alliage.footprint.memory import Footprint, footprint, memory_bytes
+from alliage.footprint.memory import Footprint, footprint, kv_bytes, memory_bytes
 
 CPU_SHARE: Final = 2
 """A CPU recipe takes one part in this many of the cores: two models fit, and each keeps its threads uncontended."""
@@ -91,7 +91,7 @@ def _sizes(model: ModelCard, engine: Engine, chip: Chip, cores: int) -> list[Rec
 def short_of(recipe: Recipe, room: Room, need: Footprint) -> Reason | None:
     """What the device lacks for one more replica of the recipe; None when it fits."""
     if recipe.memory_bytes > room.memory_bytes:
-        kv = need.kv_bytes_per_token * recipe.context_tokens * recipe.concurrency
+        kv = kv_bytes(need, context_tokens=recipe.context_tokens, concurrency=recipe.concurrency)
         return Reason(
             code=ReasonCode.MEMORY_SHORT,
             facts={
