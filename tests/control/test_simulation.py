@@ -65,7 +65,7 @@ def disturb(world: World) -> None:
         faults[world.random.choice(sorted(faults))]()
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(24))
 def test_safety_holds_at_every_step_and_peace_brings_the_fixed_point(seed: int) -> None:
     """Whatever happens, in whatever order; then with all agents back everything asked for runs, nothing else does."""
     world = World(a_node("one", cores=4), a_node("two", cores=3), seed=seed)
