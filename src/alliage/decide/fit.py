@@ -9,12 +9,13 @@ from typing import Final
 
 from alliage.catalog.records import Catalog, Chip, Engine, ModelCard, OnStack, Precision, Sharing
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
+from alliage.decide.recipes import format_unserved
 from alliage.footprint.kv_cache import kv_cache
 from alliage.footprint.weight_bytes import weight_bytes
 from alliage.speed.figures import chip_figures, model_figures
 from alliage.speed.formats import number_format
 from alliage.speed.predict import Running, Speed, Unknown, concurrency_within, predict
-from alliage.speed.serving import Serving, serving_of
+from alliage.speed.serving import serving_of
 
 DEGREES: Final = (1, 2, 4, 8, 16)
 """Devices that share each step, where no source limits an engine to others."""
@@ -87,27 +88,17 @@ def _rank(row: FitRow) -> tuple[bool, float, float, int, str]:
 
 
 def _on_chip(model: ModelCard, ask: FitAsk, chip: Chip, catalog: Catalog) -> Iterator[FitRow | Rejected]:
-    able = [engine for engine in catalog.engines.values() if chip.stack in engine.stacks]
+    able = [(engine, on) for engine in catalog.engines.values() if (on := engine.on_stack(chip.stack)) is not None]
     if not able:
         facts: Facts = {"chip": chip.id, "stack": chip.stack}
         yield Rejected(option=chip.id, reason=Reason(code=ReasonCode.NO_ENGINE, facts=facts))
-    for engine in able:
-        on = engine.on_stack(chip.stack)
-        if on is None or model.weights.format not in engine.formats:
-            yield Rejected(option=f"{engine.id} on {chip.id}", reason=_format_reason(model, engine))
+    for engine, on in able:
+        unread = format_unserved(model, engine)
+        if unread is not None:
+            yield Rejected(option=f"{engine.id} on {chip.id}", reason=unread)
             continue
         for precision in _precisions(model):
             yield _one(model, ask, chip, engine, on, precision)
-
-
-def _format_reason(model: ModelCard, engine: Engine) -> Reason:
-    facts: Facts = {
-        "engine": engine.id,
-        "format": model.weights.format,
-        "formats": ", ".join(engine.formats),
-        "model": model.id,
-    }
-    return Reason(code=ReasonCode.FORMAT_UNSERVED, facts=facts)
 
 
 def _precisions(model: ModelCard) -> tuple[str, ...]:
@@ -125,18 +116,19 @@ def _one(  # noqa: PLR0917 - one way to run a model has so many parts
     if refusal is not None:
         return Rejected(option=option, reason=refusal)
     weights = weight_bytes(model.architecture, precision)
-    device = chip_figures(chip).memory_bytes
+    figures = chip_figures(chip)
+    device = figures.memory_bytes
     if weights is None or device is None:
         what = f"memory of {chip.id}" if device is None else f"size of {model.id} in {precision}"
         return Rejected(option=option, reason=Reason(code=ReasonCode.FACT_UNKNOWN, facts={"what": what}))
     kv_each = kv_cache(model.architecture).bytes_at(min(ask.context_tokens, model.architecture.context_tokens))
     kv = kv_each * ask.concurrency
-    usable = _usable_bytes(chip, serving_of(engine.id), device)
+    usable = serving_of(engine.id).usable_bytes(device, devices=1, is_large=figures.is_large)
     degrees = [degree for degree in _degrees(model, on) if usable * degree >= weights + kv]
     if not degrees:
         return Rejected(option=option, reason=_too_large(model, on, ask, weights=weights, kv=kv, usable=usable))
     running = Running(
-        chip=chip_figures(chip),
+        chip=figures,
         model=model_figures(model.id, model.architecture),
         engine=engine.id,
         precision=precision,
@@ -175,7 +167,7 @@ def _users(running: Running, ask: FitAsk) -> int:
 def _precision_refused(chip: Chip, on: OnStack, engine: Engine, precision: str) -> Reason | None:
     """Why weights in this precision are not served there: said so, or nothing is known; None when they are."""
     form = number_format(precision)
-    kinds = () if form is None else tuple(each for each in _kinds(precision, form.computes[0]))
+    kinds = () if form is None else _kinds(precision, form.computes[0])
     known = [serving for kind in kinds if (serving := on.serving(kind, chip.id)) is not None]
     facts: dict[str, str | int | float] = {"engine": engine.id, "chip": chip.id, "precision": precision}
     if any(serving.served.value for serving in known):
@@ -191,12 +183,6 @@ def _kinds(precision: str, computed: Precision) -> tuple[Precision, ...]:
     if precision.upper() in {"BF16", "FP16", "F16"}:
         return (Precision.BF16, Precision.FP16)
     return (computed,)
-
-
-def _usable_bytes(chip: Chip, serving: Serving, device_bytes: float) -> float:
-    """What weights and KV cache may fill of one device."""
-    large = device_bytes >= 70 * 1024**3 and bool(chip_figures(chip).flops.get(Precision.FP8))
-    return device_bytes * serving.memory_share - (serving.reserve_large_bytes if large else serving.reserve_bytes)
 
 
 def _degrees(model: ModelCard, on: OnStack) -> tuple[int, ...]:

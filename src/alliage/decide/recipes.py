@@ -47,10 +47,9 @@ def candidates(model: ModelCard, node: Node, room: Room, catalog: Catalog) -> Ca
 
 def unservable(model: ModelCard, engine: Engine, chip: Chip, node: Node) -> Reason | None:
     """Why the engine cannot serve the model on this chip at this node, whatever room there is; None when it can."""
-    if not _reads(engine, model):
-        formats = ", ".join(engine.formats)
-        facts = {"engine": engine.id, "format": model.weights.format, "formats": formats, "model": model.id}
-        return Reason(code=ReasonCode.FORMAT_UNSERVED, facts=facts)
+    unread = format_unserved(model, engine)
+    if unread is not None:
+        return unread
     if chip.stack not in engine.stacks:
         return Reason(code=ReasonCode.STACK_UNSERVED, facts={"engine": engine.id, "chip": chip.id, "stack": chip.stack})
     missing = next((task for task in model.tasks if task not in engine.tasks), None)
@@ -59,6 +58,15 @@ def unservable(model: ModelCard, engine: Engine, chip: Chip, node: Node) -> Reas
     if all(found.engine != engine.id for found in node.engines):
         return Reason(code=ReasonCode.ENGINE_MISSING, facts={"engine": engine.id, "node": node.id})
     return None
+
+
+def format_unserved(model: ModelCard, engine: Engine) -> Reason | None:
+    """Why the engine cannot read the model's files; None when it can."""
+    if _reads(engine, model):
+        return None
+    formats = ", ".join(engine.formats)
+    facts = {"engine": engine.id, "format": model.weights.format, "formats": formats, "model": model.id}
+    return Reason(code=ReasonCode.FORMAT_UNSERVED, facts=facts)
 
 
 def _reads(engine: Engine, model: ModelCard) -> bool:

@@ -24,6 +24,11 @@ class ChipFigures:
     bandwidth: float | None
     flops: Mapping[Precision, float]
 
+    @property
+    def is_large(self) -> bool:
+        """At least 70 GiB and FP8 units: what engines take larger steps on (`large` figures of serving.toml)."""
+        return (self.memory_bytes or 0) >= 70 * GIB and Precision.FP8 in self.flops
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from math import log2
 from typing import Final
 
-from alliage.catalog.records import Precision
 from alliage.speed.efficiency import SHARE_MAX, Efficiency
 from alliage.speed.figures import ChipFigures, ModelFigures
 from alliage.speed.formats import NumberFormat
 from alliage.speed.serving import Serving
-from alliage.units import GIB
 
 STATE_BYTES: Final = 4
 """A state of linear attention is kept in FP32 (vLLM, llama.cpp)."""
@@ -68,7 +66,7 @@ def work(
         bandwidth=bandwidth * devices,
         flops=flops * devices,
         memory_bytes=None if chip.memory_bytes is None else chip.memory_bytes * devices,
-        is_large=(chip.memory_bytes or 0) >= 70 * GIB and Precision.FP8 in chip.flops,
+        is_large=chip.is_large,
         weight_bytes=model.parameters * per_parameter,
         shared_bytes=shared * per_parameter,
         expert_bytes=(read - shared) * per_parameter,
@@ -145,7 +143,7 @@ def capacity(work: Work, serving: Serving, *, context_tokens: float) -> float:
     slots = serving.slots_large if work.is_large else serving.slots
     if work.memory_bytes is None:
         return float(slots)
-    reserve = serving.reserve_large_bytes if work.is_large else serving.reserve_bytes
-    room = work.memory_bytes * serving.memory_share - work.devices * reserve - work.weight_bytes
+    usable = serving.usable_bytes(work.memory_bytes, devices=work.devices, is_large=work.is_large)
+    room = usable - work.weight_bytes
     sequence = work.model.kept_values(context_tokens) * work.kv_bytes + STATE_BYTES * work.model.state_values
     return min(float(slots), max(0.0, room) / sequence) if sequence else float(slots)

@@ -23,6 +23,11 @@ class Serving:
     slots: int
     slots_large: int
 
+    def usable_bytes(self, memory_bytes: float, *, devices: int, is_large: bool) -> float:
+        """What weights and KV cache may fill of `memory_bytes` over so many devices."""
+        reserve = self.reserve_large_bytes if is_large else self.reserve_bytes
+        return memory_bytes * self.memory_share - devices * reserve
+
 
 @lru_cache(maxsize=1)
 def servings() -> Mapping[str, Serving]:

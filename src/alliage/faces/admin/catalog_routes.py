@@ -36,12 +36,17 @@ async def one_chip(chip: str, desk: Asked, _key: Caller) -> ChipDetailAnswer:
     catalog = desk.catalog()
     found = catalog.chips.get(chip)
     if found is None:
-        near = near_names(chip, catalog.chips)
-        remedy = f"did you mean {' or '.join(near)}?" if near else "`alliage chips` lists them"
-        raise NotFound(f"there is no chip {chip!r} in the catalogue", remedy=remedy)
+        raise no_such("chip", chip, catalog.chips)
     return ChipDetailAnswer(
         chip=tell_chip(found, _devices(desk).get(found.id, ())), stack=tell_stack(catalog.stacks[found.stack])
     )
+
+
+def no_such(kind: str, name: str, known: Mapping[str, object]) -> NotFound:
+    """The error for a `chip` or `model` that the catalogue does not have, with what may have been meant."""
+    near = near_names(name, known)
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"`alliage {kind}s` lists them"
+    return NotFound(f"there is no {kind} {name!r} in the catalogue", remedy=remedy)
 
 
 def near_names(name: str, known: Mapping[str, object]) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from alliage.decide.fit import Fit, FitAsk, FitRow, fit
-from alliage.errors import NotFound
 from alliage.faces.admin.access import Asked, Caller
-from alliage.faces.admin.catalog_routes import near_names
+from alliage.faces.admin.catalog_routes import no_such
 from alliage.faces.admin.fit_answers import FitAnswer, FitRejectedAnswer, FitRowAnswer
 from alliage.faces.reasons import sentence
 from alliage.speed.predict import Speed
@@ -38,14 +37,10 @@ async def fit_model(  # noqa: PLR0917 - query parameters have names
     catalog = desk.catalog()
     card = catalog.models.get(model)
     if card is None:
-        near = near_names(model, catalog.models)
-        remedy = f"did you mean {' or '.join(near)}?" if near else "`alliage models` lists them"
-        raise NotFound(f"there is no model {model!r} in the catalogue", remedy=remedy)
+        raise no_such("model", model, catalog.models)
     wanted = frozenset(name.strip() for name in chips.split(",") if name.strip())
     for name in sorted(wanted - catalog.chips.keys()):
-        near = near_names(name, catalog.chips)
-        remedy = f"did you mean {' or '.join(near)}?" if near else "`alliage chips` lists them"
-        raise NotFound(f"there is no chip {name!r} in the catalogue", remedy=remedy)
+        raise no_such("chip", name, catalog.chips)
     ask = FitAsk(
         context_tokens=context_tokens,
         concurrency=concurrency,
