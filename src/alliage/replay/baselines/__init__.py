@@ -1,0 +1,1 @@
+"""Baselines: rivals from the literature, written from their papers' formulas for comparison. Used by nothing else."""
