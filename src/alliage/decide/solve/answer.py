@@ -119,10 +119,15 @@ class Unkept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warm:
-    """What a later plan may start from: the money stage's duals by the names of its rows, and the floors it had."""
+    """What a later plan may start from: the money stage's duals by the names of its rows, and the floors it had.
+
+    Duals are over `scale`; `fingerprint` is of everything in the problem but nodes and what runs.
+    """
 
     duals: Mapping[str, float]
+    scale: float
     floors: Mapping[str, float]
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

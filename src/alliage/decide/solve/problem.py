@@ -105,7 +105,8 @@ class Way:
 class ServiceAsk:
     """A service: its traffic, its ways, and what serving it is worth.
 
-    `value_micros` is what an hour is worth to its tenant with all demand served, a part of it in proportion.
+    `value_micros` is what an hour is worth to its tenant with all demand served, a part of it in proportion; None is
+    not stated: then it is reckoned at some times what serving it costs, so that it is served where there is room.
     `start_micros` is what a cold start costs, `residency` the tags, regions or sites it may live in (empty: any).
     """
 
@@ -117,13 +118,13 @@ class ServiceAsk:
     max_replicas: int = 1000
     residency: frozenset[str] = frozenset()
     spread: Spread = Spread.NONE
-    value_micros: int = 0
+    value_micros: int | None = None
     start_micros: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobAsk:
-    """`count` jobs of one shape. `value_micros`: an hour of one job at its full speed.
+    """`count` jobs of one shape. `value_micros`: an hour of one job at its full speed; None as for a service.
 
     Full speed is what keeps `deadline_s` (seconds from now, None for none) with `remaining` work left; without a
     deadline it is that of the fastest way. A slower way is worth its part of that; with a deadline it is not used.
@@ -137,7 +138,7 @@ class JobAsk:
     deadline_s: float | None = None
     is_preemptible: bool = True
     residency: frozenset[str] = frozenset()
-    value_micros: int = 0
+    value_micros: int | None = None
     start_micros: int = 0
 
 

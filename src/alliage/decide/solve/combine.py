@@ -1,0 +1,247 @@
+"""Large money stages: prices first, then whole numbers by them, and a proven gap.
+
+The linear programme's prices give each service its best bundle; a small master programme mixes bundles within what
+there is and gives better prices, a few times. Services that it settles on one bundle are fixed; the rest is a small
+mixed-integer programme. The bound is the best that any of the prices proved.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from alliage.decide.solve.bundles import Bundle, Linked, columns_of, is_allowed, link, price
+from alliage.decide.solve.counts import holds, rounded
+from alliage.decide.solve.highs import Linear, Meter, Relaxed, Setting, relax, search
+from alliage.decide.solve.model import INF, Floats, Ints, Model
+
+ROUNDS: Final = 4
+"""Of better prices: each proves little more than the one before."""
+REPAIRS: Final = 4
+AIM: Final = 0.95
+"""The part of the gap asked for that a repair aims at."""
+MIXED: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """Whole counts (None: none found that keep to the floors), their cost, and what is proven."""
+
+    x: Floats | None
+    value: float
+    bound: float
+    duals: Floats
+    """Of all rows: those of the linear programme."""
+
+
+def combine(model: Model, setting: Setting, relaxed: Relaxed, meter: Meter, *, start: Floats | None) -> Combined:
+    """The money stage of a large problem, from its linear optimum. `start` is what runs now, if that is allowed."""
+    linked = link(model)
+    priced = price(model, setting, linked, relaxed.duals[linked.rows], with_bound=True, with_bundles=True)
+    bound = max(relaxed.value, priced.bound)
+    best = _Best(x=start, value=INF if start is None else float(setting.cost @ start) + setting.offset)
+    if gap_of(best.value, bound) <= meter.budget.gap:
+        return Combined(x=best.x, value=best.value, bound=bound, duals=relaxed.duals)
+    master = _Master(model, setting, linked)
+    master.add(priced.bundles)
+    mixed: Floats | None = None
+    for turn in range(ROUNDS):
+        answer = master.solve(meter)
+        if answer is None:
+            break
+        mixed = answer.x
+        if turn == ROUNDS - 1:
+            break
+        duals = answer.duals[: len(linked.rows)]
+        duals = duals if turn else (duals + relaxed.duals[linked.rows]) / 2
+        more = price(model, setting, linked, duals, with_bound=turn == ROUNDS - 2, with_bundles=True)
+        bound = max(bound, more.bound)
+        if not master.add(more.bundles):
+            break
+    free, fixed = master.settled(mixed)
+    x, value = _repair(model, setting, linked, (free, fixed), bound, meter, best)
+    return Combined(x=x, value=value, bound=bound, duals=relaxed.duals)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Best:
+    x: Floats | None
+    value: float
+
+
+def gap_of(value: float, bound: float) -> float:
+    """(value - bound) / value; 0 where both are nothing."""
+    if value == INF:
+        return INF
+    return max(0.0, value - bound) / max(abs(value), 1e-9) if value > bound else 0.0
+
+
+class _Master:
+    """The programme over bundles: convexity rows for bundled services, everything else as in the model."""
+
+    def __init__(self, model: Model, setting: Setting, linked: Linked) -> None:
+        self._model, self._setting, self._linked = model, setting, linked
+        self._place = {work: place for place, work in enumerate(linked.bundled)}
+        self._columns: list[list[int]] = [[] for _ in model.options]
+        for column, option in enumerate(model.option_of.tolist()):
+            self._columns[option].append(column)
+        self._seen: list[set[Bundle]] = [set() for _ in linked.bundled]
+        self.bundles: list[tuple[int, Bundle]] = []
+        self._cost: list[float] = []
+        self._at: list[Ints] = []
+        self._value: list[Floats] = []
+        self._rest = self._others()
+        self.add([() for _ in linked.bundled])
+
+    def _others(self) -> Ints:
+        """Columns of works that are not bundled."""
+        bundled = np.zeros(len(self._model.problem.works), dtype=bool)
+        bundled[list(self._linked.bundled)] = True
+        parts = np.array([part.work for part in self._model.parts], dtype=np.int32)
+        of = np.concatenate((self._linked.works, parts)).astype(np.int32)
+        return np.flatnonzero(~bundled[of]).astype(np.int32)
+
+    def add(self, bundles: Sequence[Bundle]) -> int:
+        """Add what is new and allowed, one for each bundled service; returns how many that were."""
+        added = 0
+        for place, bundle in enumerate(bundles):
+            if bundle not in self._seen[place] and is_allowed(self._model, bundle):
+                self._seen[place].add(bundle)
+                self._append(place, bundle)
+                added += 1
+        return added
+
+    def _append(self, place: int, bundle: Bundle) -> None:
+        model, linked = self._model, self._linked
+        work = linked.bundled[place]
+        taken = columns_of(model, bundle, self._columns)
+        taken |= self._served(work, bundle)
+        sums = np.zeros(len(linked.rows))
+        for column, count in taken.items():
+            at, values = linked.matrix[column]
+            sums[at] += values * count
+        used = np.flatnonzero(sums).astype(np.int32)
+        self.bundles.append((place, bundle))
+        self._cost.append(sum(float(self._setting.cost[column]) * count for column, count in taken.items()))
+        self._at.append(np.append(used, len(linked.rows) + place).astype(np.int32))
+        self._value.append(np.append(sums[used], 1.0))
+
+    def _served(self, work: int, bundle: Bundle) -> dict[int, float]:
+        """How far the bundle serves each part of its work."""
+        options, linked = self._model.options, self._linked
+        served: dict[int, float] = {}
+        demand, least = int(linked.demand[work]), int(linked.least[work])
+        if demand >= 0:
+            served[demand] = min(1.0, sum(options[option].step * count for option, count in bundle))
+        if least >= 0:
+            ask = self._model.problem.works[work]
+            wanted = getattr(ask, "min_replicas", 1)
+            served[least] = min(1.0, sum(count for _, count in bundle) / wanted)
+        return served
+
+    def solve(self, meter: Meter) -> Relaxed | None:
+        """The linear optimum over what was added so far; duals of the linking rows come first."""
+        model, setting, linked = self._model, self._setting, self._linked
+        rest, starts, at, values, own = self._rest_matrix()
+        count = len(self.bundles)
+        columns = [len(each) for each in self._at]
+        services = len(linked.bundled)
+        linear = Linear(
+            cost=np.concatenate((setting.cost[rest], self._cost)),
+            offset=setting.offset,
+            upper=np.concatenate((setting.upper[rest], np.full(count, INF))),
+            row_lower=np.concatenate((setting.row_lower[linked.rows], np.ones(services), setting.row_lower[own])),
+            row_upper=np.concatenate((setting.row_upper[linked.rows], np.ones(services), setting.row_upper[own])),
+            starts=np.concatenate((starts, starts[-1] + np.cumsum(columns))).astype(np.int32),
+            rows_at=np.concatenate((at, *self._at)).astype(np.int32),
+            values=np.concatenate((values, *self._value)),
+        )
+        del model
+        answer = relax(linear, meter)
+        return None if answer is None else replace(answer, x=answer.x[len(rest) :])
+
+    def _rest_matrix(self) -> tuple[Ints, Ints, Ints, Floats, Ints]:
+        """Columns that are not bundled with their entries: linking rows first, then convexity, then their own rows."""
+        model, linked = self._model, self._linked
+        mask = np.zeros(len(model.lower), dtype=bool)
+        mask[self._rest] = True
+        kept = mask[model.column_of]
+        at, values = model.rows_at[kept], model.values[kept]
+        own = np.unique(at[linked.place_of[at] < 0]).astype(np.int32)
+        new = np.full(len(model.rows.names), -1, dtype=np.int64)
+        new[linked.rows] = np.arange(len(linked.rows))
+        new[own] = len(linked.rows) + len(linked.bundled) + np.arange(len(own))
+        counts = np.bincount(model.column_of[kept], minlength=len(model.lower))[self._rest]
+        starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+        return self._rest, starts, new[at].astype(np.int32), values, own
+
+    def settled(self, mixed: Floats | None) -> tuple[set[int], dict[int, Bundle]]:
+        """Works that are open still (mixed, or never bundled), and the bundle of every other."""
+        chosen: dict[int, Bundle] = {}
+        works = self._linked.bundled
+        if mixed is not None:
+            for (place, bundle), part in zip(self.bundles, mixed, strict=True):
+                if part >= 1.0 - MIXED:
+                    chosen[works[place]] = bundle
+        everyone = {option.work for option in self._model.options}
+        return everyone - set(chosen), chosen
+
+
+def _repair(  # noqa: PLR0917 - what was settled, what is proven, and what there is already
+    model: Model,
+    setting: Setting,
+    linked: Linked,
+    settled: tuple[set[int], dict[int, Bundle]],
+    bound: float,
+    meter: Meter,
+    best: _Best,
+) -> tuple[Floats | None, float]:
+    """Fix what is settled and search over the rest; each time it does not suffice, more is opened."""
+    free, fixed = set(settled[0]), dict(settled[1])
+    columns: list[list[int]] = [[] for _ in model.options]
+    for column, option in enumerate(model.option_of.tolist()):
+        columns[option].append(column)
+    x, value = best.x, best.value
+    gap = meter.budget.gap
+    target = bound / (1.0 - AIM * gap) if bound > 0 else None
+    for turn in range(REPAIRS):
+        limited = fix(model, setting, linked, fixed, columns)
+        is_all = not fixed
+        found = search(model, limited, meter, gap=gap / 8, target=target, share=1.0 if is_all else 0.25)
+        if found.x is not None:
+            whole = rounded(model, found.x)
+            cost = float(setting.cost @ whole) + setting.offset
+            if cost < value and holds(model, whole, setting):
+                x, value = whole, cost
+        if gap_of(value, bound) <= gap or is_all or meter.is_spent:
+            break
+        opened = _next_open(model, fixed, turn)
+        free |= opened
+        fixed = {} if turn == REPAIRS - 2 else {work: fixed[work] for work in fixed if work not in free}
+    return x, value
+
+
+def fix(
+    model: Model, setting: Setting, linked: Linked, fixed: dict[int, Bundle], columns: Sequence[Sequence[int]]
+) -> Setting:
+    """The setting with these works' bundles as they are."""
+    is_fixed = np.zeros(len(model.problem.works), dtype=bool)
+    is_fixed[list(fixed)] = True
+    lower, upper = setting.lower.copy(), setting.upper.copy()
+    here = np.flatnonzero(is_fixed[linked.works])
+    lower[here] = upper[here] = 0.0
+    for bundle in fixed.values():
+        for column, count in columns_of(model, bundle, columns).items():
+            lower[column] = upper[column] = count
+    return replace(setting, lower=lower, upper=upper)
+
+
+def _next_open(model: Model, fixed: dict[int, Bundle], turn: int) -> set[int]:
+    """A quarter, then half of what is fixed: those with the most devices first, since they leave the largest holes."""
+    size = {
+        work: sum(model.options[option].gang.devices * count for option, count in bundle)
+        for work, bundle in fixed.items()
+    }
+    ordered = sorted(size, key=lambda work: (-size[work], work))
+    return set(ordered[: max(8, len(ordered) // (4 - turn))])
