@@ -171,7 +171,7 @@ class Budget:
     bytes. `wall_s` is for the live loop only; None elsewhere. `gap` is the money stage's that suffices (0.01 is 1 %).
     """
 
-    work: int = 2_000_000
+    work: int = 500_000
     wall_s: float | None = None
     gap: float = 0.01
     seed: int = 0

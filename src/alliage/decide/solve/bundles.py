@@ -21,7 +21,7 @@ LEAST_MAX: Final = 3
 """The knapsack counts least numbers of replicas up to this; services that want more are left to the programme."""
 FINE: Final = 1.0 / 64
 """A service whose largest replica serves less than this part of it is left to the linear programme: it hardly rounds."""
-LINKING: Final = ("devices/", "budget/", "floor/")
+LINKING: Final = ("devices/", "budget/", "floor/", "guarantee/")
 """The rows that bind services together; all others concern one."""
 
 Bundle = tuple[tuple[int, int], ...]
@@ -108,7 +108,7 @@ def price(
     model: Model, setting: Setting, linked: Linked, duals: Floats, *, with_bound: bool, with_bundles: bool
 ) -> Priced:
     """The knapsacks at these prices (duals of the linking rows, as the solver signs them)."""
-    duals = _signed(model, linked, duals)
+    duals = _signed(setting, linked, duals)
     reduced = _reduced(model, setting, linked, duals)
     table = _table(model, linked, reduced)
     bound = float("-inf")
@@ -127,16 +127,19 @@ def price(
     return Priced(bound=bound, bundles=bundles)
 
 
-def _signed(model: Model, linked: Linked, duals: Floats) -> Floats:
-    """Without the solver's tolerance: a limit from above has a price of 0 or less, a floor one of 0 or more."""
-    is_floor = np.isfinite(model.rows.upper[linked.rows])
-    return np.where(is_floor, np.minimum(duals, 0.0), np.maximum(duals, 0.0))
+def _signed(setting: Setting, linked: Linked, duals: Floats) -> Floats:
+    """Without the solver's tolerance: a limit from above has a price of 0 or less, a floor one of 0 or more.
+
+    A row without that limit has none, else the bound would prove nothing.
+    """
+    below = np.where(np.isfinite(setting.row_upper[linked.rows]), np.minimum(duals, 0.0), 0.0)
+    return below + np.where(np.isfinite(setting.row_lower[linked.rows]), np.maximum(duals, 0.0), 0.0)
 
 
 def _limits(setting: Setting, linked: Linked, duals: Floats) -> Floats:
     """The side of each linking row that its price is paid for."""
     limits = np.where(duals > 0, setting.row_lower[linked.rows], setting.row_upper[linked.rows])
-    return np.where(duals == 0, 0.0, limits)
+    return np.where((duals == 0) | ~np.isfinite(limits), 0.0, limits)
 
 
 def _reduced(model: Model, setting: Setting, linked: Linked, duals: Floats) -> Floats:
@@ -262,7 +265,45 @@ def _read(
         index = int(model.option_of[column])
         counts[index] = counts.get(index, 0) + 1
         replicas, parts = max(0, replicas - 1), max(0, parts - int(table.downs[place, option]))
-    return tuple(sorted(counts.items()))
+    _limited(model, table, place, counts)
+    return _trimmed(model, counts)
+
+
+def _limited(model: Model, table: _Table, place: int, counts: dict[int, int]) -> None:
+    """No more of an option than there may be of it; what that takes away the next best per part served makes good."""
+    options = model.options
+    lost = 0.0
+    for option in counts:
+        over = counts[option] - options[option].limit
+        if over > 0:
+            counts[option] -= over
+            lost += over * options[option].step
+    if lost <= 0:
+        return
+    columns = [int(column) for column in table.columns[place] if column >= 0]
+    indices = [int(model.option_of[column]) for column in columns]
+    rate = {
+        option: float(cost) / options[option].step
+        for option, cost in zip(indices, table.costs[place], strict=False)
+        if options[option].step > 0
+    }
+    for option in sorted(rate, key=lambda each: rate[each]):
+        while lost > 0 and counts.get(option, 0) < options[option].limit:
+            counts[option] = counts.get(option, 0) + 1
+            lost -= options[option].step
+
+
+def _trimmed(model: Model, counts: dict[int, int]) -> Bundle:
+    """Without what the grid's rounding added: replicas that the rest serves everything without."""
+    ask = model.problem.works[model.options[next(iter(counts))].work] if counts else None
+    least = ask.min_replicas if isinstance(ask, ServiceAsk) else 0
+    served = sum(model.options[option].step * count for option, count in counts.items())
+    for option in sorted(counts, key=lambda each: model.options[each].step):
+        step = model.options[option].step
+        while counts[option] and served - step >= 1.0 - 1e-12 and sum(counts.values()) > least:
+            counts[option] -= 1
+            served -= step
+    return tuple(sorted((option, count) for option, count in counts.items() if count))
 
 
 def is_allowed(model: Model, bundle: Bundle) -> bool:

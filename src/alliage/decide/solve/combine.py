@@ -16,12 +16,16 @@ from alliage.decide.solve.counts import holds, rounded
 from alliage.decide.solve.highs import Linear, Meter, Relaxed, Setting, relax, search
 from alliage.decide.solve.model import INF, Floats, Ints, Model
 
-ROUNDS: Final = 4
+ROUNDS_MAX: Final = 12
 """Of better prices: each proves little more than the one before."""
+NEAR: Final = 0.05
+"""Prices of a master programme farther than this from the bound prove nothing worth working out."""
 REPAIRS: Final = 4
 AIM: Final = 0.95
 """The part of the gap asked for that a repair aims at."""
 MIXED: Final = 1e-6
+SHORT: Final = 10.0
+"""What the master programme pays, in worths of everything, for a floor that its bundles do not reach yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,23 +49,35 @@ def combine(model: Model, setting: Setting, relaxed: Relaxed, meter: Meter, *, s
         return Combined(x=best.x, value=best.value, bound=bound, duals=relaxed.duals)
     master = _Master(model, setting, linked)
     master.add(priced.bundles)
+    master.add(_rounded_up(model, linked, relaxed))
     mixed: Floats | None = None
-    for turn in range(ROUNDS):
+    lp = relaxed.duals[linked.rows]
+    for turn in range(ROUNDS_MAX):
         answer = master.solve(meter)
         if answer is None:
             break
-        mixed = answer.x
-        if turn == ROUNDS - 1:
-            break
-        duals = answer.duals[: len(linked.rows)]
-        duals = duals if turn else (duals + relaxed.duals[linked.rows]) / 2
-        more = price(model, setting, linked, duals, with_bound=turn == ROUNDS - 2, with_bundles=True)
+        mixed, duals = answer.x, answer.duals[: len(linked.rows)]
+        is_near = gap_of(answer.value, bound) <= NEAR
+        more = price(model, setting, linked, duals if turn > 1 else (duals + lp) / 2, with_bound=is_near, with_bundles=True)
         bound = max(bound, more.bound)
-        if not master.add(more.bundles):
+        if gap_of(answer.value, bound) <= meter.budget.gap / 2 or not master.add(more.bundles):
             break
     free, fixed = master.settled(mixed)
     x, value = _repair(model, setting, linked, (free, fixed), bound, meter, best)
     return Combined(x=x, value=value, bound=bound, duals=relaxed.duals)
+
+
+def _rounded_up(model: Model, linked: Linked, relaxed: Relaxed) -> list[Bundle]:
+    """What the linear programme has of each bundled service, whole."""
+    counts: dict[int, dict[int, float]] = {work: {} for work in linked.bundled}
+    for column in np.flatnonzero(relaxed.x[: model.choices] > MIXED):
+        work, option = int(linked.works[column]), int(model.option_of[column])
+        if work in counts:
+            counts[work][option] = counts[work].get(option, 0.0) + float(relaxed.x[column])
+    return [
+        tuple(sorted((option, int(np.ceil(count - MIXED))) for option, count in counts[work].items()))
+        for work in linked.bundled
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +108,7 @@ class _Master:
         self._at: list[Ints] = []
         self._value: list[Floats] = []
         self._rest = self._others()
+        self._short = SHORT * (1.0 + setting.offset) / max(1, len(model.rows.floors))
         self.add([() for _ in linked.bundled])
 
     def _others(self) -> Ints:
@@ -142,24 +159,23 @@ class _Master:
 
     def solve(self, meter: Meter) -> Relaxed | None:
         """The linear optimum over what was added so far; duals of the linking rows come first."""
-        model, setting, linked = self._model, self._setting, self._linked
+        setting, linked = self._setting, self._linked
         rest, starts, at, values, own = self._rest_matrix()
-        count = len(self.bundles)
-        columns = [len(each) for each in self._at]
-        services = len(linked.bundled)
+        count, services = len(self.bundles), len(linked.bundled)
+        short = np.flatnonzero(setting.row_lower[linked.rows] > 0).astype(np.int32)
+        sizes = [*(len(each) for each in self._at), *([1] * len(short))]
         linear = Linear(
-            cost=np.concatenate((setting.cost[rest], self._cost)),
+            cost=np.concatenate((setting.cost[rest], self._cost, np.full(len(short), self._short))),
             offset=setting.offset,
-            upper=np.concatenate((setting.upper[rest], np.full(count, INF))),
+            upper=np.concatenate((setting.upper[rest], np.full(count + len(short), INF))),
             row_lower=np.concatenate((setting.row_lower[linked.rows], np.ones(services), setting.row_lower[own])),
             row_upper=np.concatenate((setting.row_upper[linked.rows], np.ones(services), setting.row_upper[own])),
-            starts=np.concatenate((starts, starts[-1] + np.cumsum(columns))).astype(np.int32),
-            rows_at=np.concatenate((at, *self._at)).astype(np.int32),
-            values=np.concatenate((values, *self._value)),
+            starts=np.concatenate((starts, starts[-1] + np.cumsum(sizes))).astype(np.int32),
+            rows_at=np.concatenate((at, *self._at, short)).astype(np.int32),
+            values=np.concatenate((values, *self._value, np.ones(len(short)))),
         )
-        del model
         answer = relax(linear, meter)
-        return None if answer is None else replace(answer, x=answer.x[len(rest) :])
+        return None if answer is None else replace(answer, x=answer.x[len(rest) : len(rest) + count])
 
     def _rest_matrix(self) -> tuple[Ints, Ints, Ints, Floats, Ints]:
         """Columns that are not bundled with their entries: linking rows first, then convexity, then their own rows."""
