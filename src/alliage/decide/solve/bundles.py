@@ -13,6 +13,7 @@ import numpy as np
 
 from alliage.decide.solve.highs import Setting
 from alliage.decide.solve.model import Floats, Ints, Model
+from alliage.decide.solve.options import useful
 from alliage.decide.solve.parts import PartKind
 from alliage.decide.solve.problem import JobAsk, ServiceAsk, Spread
 
@@ -47,6 +48,8 @@ class Linked:
     """Column of the part for its least replicas, -1 for none."""
     bundled: tuple[int, ...]
     """Works that are bundled."""
+    bounded: tuple[int, ...]
+    """Works whose knapsack proves something: also those too large for one pool, whose bundles would be no use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,8 @@ class Priced:
 
     bound: float
     bundles: tuple[Bundle, ...]
+    each: Floats
+    """Of each work, the least it adds to the objective at these prices (with `bound` only)."""
 
 
 def link(model: Model) -> Linked:
@@ -82,26 +87,23 @@ def link(model: Model) -> Linked:
         steps=steps[model.option_of] if len(steps) else steps,
         demand=demand,
         least=least,
-        bundled=_bundled(model),
+        bundled=_bundled(model, in_one_pool=True),
+        bounded=_bundled(model, in_one_pool=False),
     )
 
 
-def _bundled(model: Model) -> tuple[int, ...]:
+def _bundled(model: Model, *, in_one_pool: bool) -> tuple[int, ...]:
+    """Services whose replicas are few and, by any way, fit into one pool: the knapsack knows no such limits."""
     largest: dict[int, float] = {}
-    held: set[int] = set()
+    others: set[int] = set()
     for option in model.options:
         largest[option.work] = max(largest.get(option.work, 0.0), option.step)
-        if option.held:
-            held.add(option.work)
-    return tuple(
-        work
-        for work, step in sorted(largest.items())
-        if isinstance(ask := model.problem.works[work], ServiceAsk)
-        and step >= FINE
-        and work not in held
-        and ask.min_replicas <= LEAST_MAX
-        and ask.spread is not Spread.SITES
-    )
+        ask = model.problem.works[option.work]
+        if isinstance(ask, JobAsk) or option.held or (in_one_pool and option.limit < useful(ask, option.step)):
+            others.add(option.work)
+        elif ask.min_replicas > LEAST_MAX or ask.spread is Spread.SITES:
+            others.add(option.work)
+    return tuple(work for work, step in sorted(largest.items()) if step >= FINE and work not in others)
 
 
 def price(
@@ -109,22 +111,24 @@ def price(
 ) -> Priced:
     """The knapsacks at these prices (duals of the linking rows, as the solver signs them)."""
     duals = _signed(setting, linked, duals)
-    reduced = _reduced(model, setting, linked, duals)
-    table = _table(model, linked, reduced)
+    reduced = reduced_by(model, setting, linked, duals)
     bound = float("-inf")
     bundles: tuple[Bundle, ...] = ()
+    alone = np.zeros(0)
     if with_bound:
         alone = _alone(model, linked, reduced)
-        services = np.array(linked.bundled, dtype=np.int64)
+        services = np.array(linked.bounded, dtype=np.int64)
         if len(services):
+            table = _table(model, linked, reduced, linked.bounded)
             best = np.min(_totals(table, _fill(table, table.ups, None)), axis=(0, 2))
             alone[services] = np.maximum(alone[services], best)
         bound = setting.offset + float(duals @ _limits(setting, linked, duals)) + float(alone.sum())
     if with_bundles and linked.bundled:
+        table = _table(model, linked, reduced, linked.bundled)
         chosen = np.zeros((table.least + 1, len(linked.bundled), GRID + 1), dtype=np.int16)
         totals = _totals(table, _fill(table, table.downs, chosen))
         bundles = tuple(_read(model, table, chosen, totals, place) for place in range(len(linked.bundled)))
-    return Priced(bound=bound, bundles=bundles)
+    return Priced(bound=bound, bundles=bundles, each=alone)
 
 
 def _signed(setting: Setting, linked: Linked, duals: Floats) -> Floats:
@@ -142,12 +146,24 @@ def _limits(setting: Setting, linked: Linked, duals: Floats) -> Floats:
     return np.where((duals == 0) | ~np.isfinite(limits), 0.0, limits)
 
 
-def _reduced(model: Model, setting: Setting, linked: Linked, duals: Floats) -> Floats:
+def reduced_by(model: Model, setting: Setting, linked: Linked, duals: Floats) -> Floats:
     """Money of each column at these prices."""
     weights = np.zeros(len(model.rows.names))
     weights[linked.rows] = duals
     paid = np.bincount(model.column_of, weights=model.values * weights[model.rows_at], minlength=len(model.lower))
     return np.asarray(setting.cost - paid)
+
+
+def regrets(model: Model, setting: Setting, linked: Linked, duals: Floats, each: Floats, x: Floats) -> Floats:
+    """How much dearer each work's counts are, at these prices, than the least that it could add."""
+    reduced = reduced_by(model, setting, linked, _signed(setting, linked, duals))
+    paid = np.bincount(linked.works, weights=reduced[: model.choices] * x[: model.choices], minlength=len(each)).astype(
+        np.float64
+    )
+    for place, part in enumerate(model.parts):
+        column = model.choices + place
+        paid[part.work] += reduced[column] * x[column]
+    return np.asarray(paid - each)
 
 
 def _alone(model: Model, linked: Linked, reduced: Floats) -> Floats:
@@ -187,10 +203,10 @@ class _Table:
     """The largest of them that is counted."""
 
 
-def _table(model: Model, linked: Linked, reduced: Floats) -> _Table:
+def _table(model: Model, linked: Linked, reduced: Floats, works: tuple[int, ...]) -> _Table:
     costs = np.maximum(reduced[: model.choices], 0.0)
     order = np.lexsort((-linked.steps, costs, linked.works))
-    rows: dict[int, list[int]] = {work: [] for work in linked.bundled}
+    rows: dict[int, list[int]] = {work: [] for work in works}
     last, best = -1, -1.0
     for column in order.tolist():
         work = int(linked.works[column])
@@ -199,14 +215,14 @@ def _table(model: Model, linked: Linked, reduced: Floats) -> _Table:
         if work in rows and linked.steps[column] > best:
             best = float(linked.steps[column])
             rows[work].append(column)
-    services = np.array(linked.bundled, dtype=np.int64)
+    services = np.array(works, dtype=np.int64)
     width = max((len(row) for row in rows.values()), default=1) or 1
     columns = np.full((len(services), width), -1, dtype=np.int32)
-    for place, work in enumerate(linked.bundled):
+    for place, work in enumerate(works):
         columns[place, : len(rows[work])] = rows[work]
     steps = np.where(columns >= 0, linked.steps[columns], 1.0)
     demand, replicas = linked.demand[services], linked.least[services]
-    asks = [model.problem.works[work] for work in linked.bundled]
+    asks = [model.problem.works[work] for work in works]
     wanted = np.array([ask.min_replicas if isinstance(ask, ServiceAsk) else 0 for ask in asks], dtype=np.int32)
     return _Table(
         costs=np.where(columns >= 0, costs[columns], np.inf),
@@ -265,32 +281,7 @@ def _read(
         index = int(model.option_of[column])
         counts[index] = counts.get(index, 0) + 1
         replicas, parts = max(0, replicas - 1), max(0, parts - int(table.downs[place, option]))
-    _limited(model, table, place, counts)
     return _trimmed(model, counts)
-
-
-def _limited(model: Model, table: _Table, place: int, counts: dict[int, int]) -> None:
-    """No more of an option than there may be of it; what that takes away the next best per part served makes good."""
-    options = model.options
-    lost = 0.0
-    for option in counts:
-        over = counts[option] - options[option].limit
-        if over > 0:
-            counts[option] -= over
-            lost += over * options[option].step
-    if lost <= 0:
-        return
-    columns = [int(column) for column in table.columns[place] if column >= 0]
-    indices = [int(model.option_of[column]) for column in columns]
-    rate = {
-        option: float(cost) / options[option].step
-        for option, cost in zip(indices, table.costs[place], strict=False)
-        if options[option].step > 0
-    }
-    for option in sorted(rate, key=lambda each: rate[each]):
-        while lost > 0 and counts.get(option, 0) < options[option].limit:
-            counts[option] = counts.get(option, 0) + 1
-            lost -= options[option].step
 
 
 def _trimmed(model: Model, counts: dict[int, int]) -> Bundle:

@@ -11,19 +11,25 @@ from typing import Final
 
 import numpy as np
 
-from alliage.decide.solve.bundles import Bundle, Linked, columns_of, is_allowed, link, price
+from alliage.decide.solve.bundles import Bundle, Linked, columns_of, is_allowed, link, price, reduced_by, regrets
 from alliage.decide.solve.counts import holds, rounded
 from alliage.decide.solve.highs import Linear, Meter, Relaxed, Setting, relax, search
 from alliage.decide.solve.model import INF, Floats, Ints, Model
 
-ROUNDS_MAX: Final = 12
+ROUNDS_MAX: Final = 3
 """Of better prices: each proves little more than the one before."""
-NEAR: Final = 0.05
-"""Prices of a master programme farther than this from the bound prove nothing worth working out."""
-REPAIRS: Final = 4
+REPAIRS: Final = 6
+OPENED: Final = 60
+"""Works that one repair opens."""
+ROUGH: Final = 0.5
+"""The part of the gap that suffices for the first counts, which are improved anyway."""
+SEARCH_SHARE: Final = 0.02
+"""Of the work that is left, what one search may take."""
 AIM: Final = 0.95
 """The part of the gap asked for that a repair aims at."""
 MIXED: Final = 1e-6
+TOP_UPS: Final = 8
+"""Options beside those of the master programme that a work which is not bundled may use at first."""
 SHORT: Final = 10.0
 """What the master programme pays, in worths of everything, for a floor that its bundles do not reach yet."""
 
@@ -42,29 +48,62 @@ class Combined:
 def combine(model: Model, setting: Setting, relaxed: Relaxed, meter: Meter, *, start: Floats | None) -> Combined:
     """The money stage of a large problem, from its linear optimum. `start` is what runs now, if that is allowed."""
     linked = link(model)
-    priced = price(model, setting, linked, relaxed.duals[linked.rows], with_bound=True, with_bundles=True)
-    bound = max(relaxed.value, priced.bound)
+    lp = relaxed.duals[linked.rows]
+    priced = price(model, setting, linked, lp, with_bound=True, with_bundles=True)
+    proof = _Proof(bound=max(relaxed.value, priced.bound), duals=lp, each=priced.each)
     best = _Best(x=start, value=INF if start is None else float(setting.cost @ start) + setting.offset)
-    if gap_of(best.value, bound) <= meter.budget.gap:
-        return Combined(x=best.x, value=best.value, bound=bound, duals=relaxed.duals)
+    if gap_of(best.value, proof.bound) <= meter.budget.gap:
+        return Combined(x=best.x, value=best.value, bound=proof.bound, duals=relaxed.duals)
     master = _Master(model, setting, linked)
     master.add(priced.bundles)
     master.add(_rounded_up(model, linked, relaxed))
-    mixed: Floats | None = None
-    lp = relaxed.duals[linked.rows]
+    mixed, duals = None, lp
     for turn in range(ROUNDS_MAX):
         answer = master.solve(meter)
         if answer is None:
             break
         mixed, duals = answer.x, answer.duals[: len(linked.rows)]
-        is_near = gap_of(answer.value, bound) <= NEAR
-        more = price(model, setting, linked, duals if turn > 1 else (duals + lp) / 2, with_bound=is_near, with_bundles=True)
-        bound = max(bound, more.bound)
-        if gap_of(answer.value, bound) <= meter.budget.gap / 2 or not master.add(more.bundles):
+        at = duals if turn else (duals + lp) / 2
+        more = price(model, setting, linked, at, with_bound=True, with_bundles=True)
+        if more.bound > proof.bound:
+            proof = _Proof(bound=more.bound, duals=at, each=more.each)
+        if not master.add(more.bundles):
             break
-    free, fixed = master.settled(mixed)
-    x, value = _repair(model, setting, linked, (free, fixed), bound, meter, best)
-    return Combined(x=x, value=value, bound=bound, duals=relaxed.duals)
+    narrow = setting if mixed is None else _narrowed(model, setting, linked, master.rest, mixed, duals)
+    best = _first(model, (narrow, setting), linked, master.settled(mixed), proof, meter, best)
+    best = _improved(model, setting, linked, proof, meter, best)
+    known = np.zeros(len(relaxed.duals))
+    known[linked.rows] = proof.duals
+    return Combined(x=best.x, value=best.value, bound=proof.bound, duals=known)
+
+
+def mend(  # noqa: PLR0917 - a plan, what it breaks and what is proven
+    model: Model, setting: Setting, x: Floats, works: frozenset[int], bound: float, meter: Meter
+) -> Floats | None:
+    """Counts that keep to the setting, from some that do not, with only these works moved; None where that is no help."""
+    linked = link(model)
+    is_open = np.zeros(len(model.problem.works), dtype=bool)
+    is_open[list(works)] = True
+    lower, upper = setting.lower.copy(), setting.upper.copy()
+    shut = np.flatnonzero(~is_open[linked.works])
+    lower[shut] = upper[shut] = x[shut]
+    gap = meter.budget.gap
+    target = bound / (1.0 - AIM * gap) if bound > 0 else None
+    limited = replace(setting, lower=lower, upper=upper)
+    found = search(model, limited, meter, gap=gap * ROUGH, target=target, share=SEARCH_SHARE)
+    if found.x is None:
+        return None
+    whole = rounded(model, found.x)
+    return whole if holds(model, whole, setting) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Proof:
+    """The best bound, the prices of the linking rows that prove it, and each work's part in it."""
+
+    bound: float
+    duals: Floats
+    each: Floats
 
 
 def _rounded_up(model: Model, linked: Linked, relaxed: Relaxed) -> list[Bundle]:
@@ -78,6 +117,30 @@ def _rounded_up(model: Model, linked: Linked, relaxed: Relaxed) -> list[Bundle]:
         tuple(sorted((option, int(np.ceil(count - MIXED))) for option, count in counts[work].items()))
         for work in linked.bundled
     ]
+
+
+def _narrowed(  # noqa: PLR0917 - the master programme's answer and where it is
+    model: Model, setting: Setting, linked: Linked, rest: Ints, mixed: Floats, duals: Floats
+) -> Setting:
+    """Works that are not bundled keep what the master programme has of them, give or take one, and some that top up."""
+    lower, upper = setting.lower.copy(), setting.upper.copy()
+    choices = rest[rest < model.choices]
+    x = mixed[: len(choices)]
+    prices = reduced_by(model, setting, linked, duals)
+    per_step = prices[choices] / np.maximum(linked.steps[choices], 1e-9)
+    order = np.lexsort((per_step, linked.works[choices]))
+    seen: dict[int, int] = {}
+    for place in order.tolist():
+        column, work = int(choices[place]), int(linked.works[choices[place]])
+        seen[work] = seen.get(work, 0) + 1
+        if x[place] > MIXED:
+            lower[column] = max(lower[column], np.floor(x[place] + MIXED) - 1)
+            upper[column] = min(upper[column], np.ceil(x[place] - MIXED) + 1)
+        elif seen[work] <= TOP_UPS:
+            upper[column] = max(lower[column], min(upper[column], 2.0))
+        else:
+            upper[column] = lower[column]
+    return replace(setting, lower=lower, upper=upper)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +170,7 @@ class _Master:
         self._cost: list[float] = []
         self._at: list[Ints] = []
         self._value: list[Floats] = []
-        self._rest = self._others()
+        self.rest = self._others()
         self._short = SHORT * (1.0 + setting.offset) / max(1, len(model.rows.floors))
         self.add([() for _ in linked.bundled])
 
@@ -175,67 +238,92 @@ class _Master:
             values=np.concatenate((values, *self._value, np.ones(len(short)))),
         )
         answer = relax(linear, meter)
-        return None if answer is None else replace(answer, x=answer.x[len(rest) : len(rest) + count])
+        return None if answer is None else replace(answer, x=answer.x[: len(rest) + count])
 
     def _rest_matrix(self) -> tuple[Ints, Ints, Ints, Floats, Ints]:
         """Columns that are not bundled with their entries: linking rows first, then convexity, then their own rows."""
         model, linked = self._model, self._linked
         mask = np.zeros(len(model.lower), dtype=bool)
-        mask[self._rest] = True
+        mask[self.rest] = True
         kept = mask[model.column_of]
         at, values = model.rows_at[kept], model.values[kept]
         own = np.unique(at[linked.place_of[at] < 0]).astype(np.int32)
         new = np.full(len(model.rows.names), -1, dtype=np.int64)
         new[linked.rows] = np.arange(len(linked.rows))
         new[own] = len(linked.rows) + len(linked.bundled) + np.arange(len(own))
-        counts = np.bincount(model.column_of[kept], minlength=len(model.lower))[self._rest]
+        counts = np.bincount(model.column_of[kept], minlength=len(model.lower))[self.rest]
         starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-        return self._rest, starts, new[at].astype(np.int32), values, own
+        return self.rest, starts, new[at].astype(np.int32), values, own
 
     def settled(self, mixed: Floats | None) -> tuple[set[int], dict[int, Bundle]]:
         """Works that are open still (mixed, or never bundled), and the bundle of every other."""
         chosen: dict[int, Bundle] = {}
         works = self._linked.bundled
         if mixed is not None:
-            for (place, bundle), part in zip(self.bundles, mixed, strict=True):
+            for (place, bundle), part in zip(self.bundles, mixed[len(self.rest) :], strict=False):
                 if part >= 1.0 - MIXED:
                     chosen[works[place]] = bundle
         everyone = {option.work for option in self._model.options}
         return everyone - set(chosen), chosen
 
 
-def _repair(  # noqa: PLR0917 - what was settled, what is proven, and what there is already
+def _first(  # noqa: PLR0917 - what was settled, what is proven, and what there is already
     model: Model,
-    setting: Setting,
+    settings: tuple[Setting, Setting],
     linked: Linked,
     settled: tuple[set[int], dict[int, Bundle]],
-    bound: float,
+    proof: _Proof,
     meter: Meter,
     best: _Best,
-) -> tuple[Floats | None, float]:
-    """Fix what is settled and search over the rest; each time it does not suffice, more is opened."""
-    free, fixed = set(settled[0]), dict(settled[1])
+) -> _Best:
+    """Whole counts with what the master programme settled; with half of that where it cannot be, then with nothing."""
+    narrow, setting = settings
     columns: list[list[int]] = [[] for _ in model.options]
     for column, option in enumerate(model.option_of.tolist()):
         columns[option].append(column)
-    x, value = best.x, best.value
-    gap = meter.budget.gap
-    target = bound / (1.0 - AIM * gap) if bound > 0 else None
-    for turn in range(REPAIRS):
-        limited = fix(model, setting, linked, fixed, columns)
-        is_all = not fixed
-        found = search(model, limited, meter, gap=gap / 8, target=target, share=1.0 if is_all else 0.25)
-        if found.x is not None:
-            whole = rounded(model, found.x)
-            cost = float(setting.cost @ whole) + setting.offset
-            if cost < value and holds(model, whole, setting):
-                x, value = whole, cost
-        if gap_of(value, bound) <= gap or is_all or meter.is_spent:
+    _, fixed = settled
+    for limits in (narrow, setting):
+        limited = fix(model, limits, linked, fixed, columns)
+        best = _searched(model, limited, setting, proof, meter, best, own=ROUGH)
+        if best.x is not None or meter.is_spent:
             break
-        opened = _next_open(model, fixed, turn)
-        free |= opened
-        fixed = {} if turn == REPAIRS - 2 else {work: fixed[work] for work in fixed if work not in free}
-    return x, value
+        fixed = dict(sorted(fixed.items())[::2])
+    return best
+
+
+def _improved(  # noqa: PLR0917 - as above
+    model: Model, setting: Setting, linked: Linked, proof: _Proof, meter: Meter, best: _Best
+) -> _Best:
+    """Open the works that pay most beyond the least they could, keep the rest, and search again; a few times."""
+    opened: set[int] = set()
+    for _ in range(REPAIRS):
+        if best.x is None or gap_of(best.value, proof.bound) <= meter.budget.gap or meter.is_spent:
+            break
+        regret = regrets(model, setting, linked, proof.duals, proof.each, best.x)
+        ordered = [work for work in np.argsort(-regret, kind="stable").tolist() if work not in opened]
+        chosen = ordered[:OPENED]
+        opened |= set(chosen[: OPENED // 2])
+        is_open = np.zeros(len(regret), dtype=bool)
+        is_open[chosen] = True
+        lower, upper = setting.lower.copy(), setting.upper.copy()
+        shut = np.flatnonzero(~is_open[linked.works])
+        lower[shut] = upper[shut] = best.x[shut]
+        best = _searched(model, replace(setting, lower=lower, upper=upper), setting, proof, meter, best)
+    return best
+
+
+def _searched(  # noqa: PLR0917 - as above
+    model: Model, limited: Setting, setting: Setting, proof: _Proof, meter: Meter, best: _Best, *, own: float = 0.1
+) -> _Best:
+    gap = meter.budget.gap
+    target = proof.bound / (1.0 - AIM * gap) if proof.bound > 0 else None
+    begin = best.x if best.x is not None and holds(model, best.x, limited) else None
+    found = search(model, limited, meter, gap=gap * own, target=target, start=begin, share=SEARCH_SHARE)
+    if found.x is None:
+        return best
+    whole = rounded(model, found.x)
+    cost = float(setting.cost @ whole) + setting.offset
+    return _Best(x=whole, value=cost) if cost < best.value and holds(model, whole, setting) else best
 
 
 def fix(
@@ -251,13 +339,3 @@ def fix(
         for column, count in columns_of(model, bundle, columns).items():
             lower[column] = upper[column] = count
     return replace(setting, lower=lower, upper=upper)
-
-
-def _next_open(model: Model, fixed: dict[int, Bundle], turn: int) -> set[int]:
-    """A quarter, then half of what is fixed: those with the most devices first, since they leave the largest holes."""
-    size = {
-        work: sum(model.options[option].gang.devices * count for option, count in bundle)
-        for work, bundle in fixed.items()
-    }
-    ordered = sorted(size, key=lambda work: (-size[work], work))
-    return set(ordered[: max(8, len(ordered) // (4 - turn))])

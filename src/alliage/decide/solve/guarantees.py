@@ -13,9 +13,10 @@ from alliage.decide.solve.standing import Standing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """Guarantee rows and the least of devices in them."""
+    """Guarantee rows and the least of devices in them; works that may have to move for the newest of these."""
 
     rows: Mapping[int, float]
+    works: frozenset[int] = frozenset()
 
 
 def keep_guarantees(model: Model, x: Floats, place: Standing, kept: Kept) -> Kept | None:
@@ -32,7 +33,16 @@ def keep_guarantees(model: Model, x: Floats, place: Standing, kept: Kept) -> Kep
         tenant = model.rows.names[row].split("/")[1]
         if tenant in names:
             more[row] = max(more.get(row, 0.0), float(given[row]))
-    return None if more == dict(kept.rows) else Kept(rows=more)
+    if more == dict(kept.rows):
+        return None
+    pools = {breach.pool for breach in breaches}
+    works = {
+        option.work
+        for option in place.counts
+        if model.problem.pools[option.pool].name in pools or model.problem.works[option.work].tenant in names
+    }
+    missing = {index for index, work in enumerate(model.problem.works) if work.tenant in names}
+    return Kept(rows=more, works=frozenset(works | missing))
 
 
 def kept_rows(model: Model, kept: Kept) -> Model:

@@ -104,10 +104,15 @@ def _limit(work: ServiceAsk | JobAsk, pool: Pool, gang: Gang, step: float) -> in
         room = pool.nodes
     elif work.spread is Spread.SITES:
         room = min(room, 1)
-    useful = work.min_replicas
+    return min(room, useful(work, step))
+
+
+def useful(work: ServiceAsk, step: float) -> int:
+    """More replicas than this of one option serve nothing more."""
+    most = work.min_replicas
     if step > 0 and work.demand_rps > 0:
-        useful = max(useful, int(min(1e9, -(-1.0 // step))))
-    return min(room, work.max_replicas, useful)
+        most = max(most, int(min(1e9, -(-1.0 // step))))
+    return min(work.max_replicas, most)
 
 
 def held_of(work: ServiceAsk | JobAsk, run: Running) -> int:

@@ -19,6 +19,7 @@ from alliage.decide.solve.answer import (
     Warm,
 )
 from alliage.decide.solve.checks import check
+from alliage.decide.solve.combine import mend
 from alliage.decide.solve.contradictions import contradiction
 from alliage.decide.solve.counts import by_option, cost_of, holds, now_running, rounded, served_of
 from alliage.decide.solve.gangs import Gang, pack
@@ -93,24 +94,34 @@ def _settle(model: Model, solver: Solver, meter: Meter) -> Settled:
     guaranteed = settle_guarantees(model, meter, is_large=is_large)
     levels = fair_levels(solver, guaranteed.served)
     kept = Kept(rows={})
-    settled = _share_and_money(model, solver, meter, guaranteed, levels, kept)
+    settled = _share_and_money(model, solver, meter, guaranteed, levels)
     for _ in range(4):
         more = keep_guarantees(model, guaranteed.x, _standing(model, settled.money.x), kept)
         if more is None or meter.is_spent:
             break
-        again = _share_and_money(kept_rows(model, more), solver, meter, guaranteed, levels, more)
         kept = more
-        if again.money.x is None:
-            break
-        settled = again
+        stricter = kept_rows(model, more)
+        mended = _mended(stricter, meter, settled, more) if is_large else None
+        settled = mended or _share_and_money(stricter, Solver(stricter, meter), meter, guaranteed, levels)
     return settled
 
 
-def _share_and_money(  # noqa: PLR0917 - what the stages before came to
-    model: Model, solver: Solver, meter: Meter, guaranteed: Guaranteed, levels: Mapping[str, float], kept: Kept
+def _mended(model: Model, meter: Meter, settled: Settled, kept: Kept) -> Settled | None:
+    """The plan there is, with only the works moved that the newest rows are about."""
+    money = settled.money
+    if money.x is None:
+        return None
+    setting = money_setting(model, settled.floors)
+    x = mend(model, setting, money.x, kept.works, money.bound, meter)
+    if x is None:
+        return None
+    money = replace(money, x=x, value=cost_of(x, setting))
+    return replace(settled, money=money, results=(*settled.results[:-1], _money_result(model, money)))
+
+
+def _share_and_money(
+    model: Model, solver: Solver, meter: Meter, guaranteed: Guaranteed, levels: Mapping[str, float]
 ) -> Settled:
-    if kept.rows:
-        solver = Solver(model, meter)
     if model.choices > LARGE:
         settled = _tried(model, solver, meter, guaranteed, levels)
     else:
