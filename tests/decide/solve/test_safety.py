@@ -9,7 +9,7 @@ from alliage.decide.solve.answer import Budget, Infeasible, Plan, Status
 from alliage.decide.solve.planner import plan
 from alliage.decide.solve.problem import JobAsk, Problem, Running
 from tests.decide.solve.builders import problems
-from tests.decide.solve.checker import faults
+from tests.decide.solve.checker import faults, takeable
 
 MANY = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 EXACT = Budget(gap=1e-6)
@@ -114,3 +114,13 @@ def test_what_is_held_stays(problem: Problem, fewer: int) -> None:
         work = works[run.work]
         if isinstance(work, JobAsk) and not work.is_preemptible:
             assert stands.get((run.work, run.way, run.pool), 0) >= run.count
+
+
+@settings(deadline=None, max_examples=600, suppress_health_check=[HealthCheck.too_slow])
+@given(problems())
+def test_no_guaranteed_work_waits_for_borrowed_devices(problem: Problem) -> None:
+    """Fairness: taking what others borrowed and may be taken from them would serve no guaranteed work that is missing."""
+    first = planned(problem)
+    assert takeable(problem, first) == []
+    again = running(problem, first)
+    assert takeable(again, planned(again)) == []
