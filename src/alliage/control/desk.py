@@ -4,17 +4,21 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
+from alliage.decide.fit import Fit, FitAsk, fit
+from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
+from alliage.decide.price.listed import listed_prices
 from alliage.decide.reasons import Decision, Outcome
 from alliage.errors import BadInput, Conflict, NotFound, Unavailable
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
-from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, ServiceEvent, ServicePhase, advance
+from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, ServicePhase, advance
 from alliage.fleet.services import Objective, Service
 from alliage.fleet.view import FleetView
 
@@ -70,6 +74,7 @@ class Desk:
         clock: Clock,
         new_secret: Callable[[], str],
         wake: Callable[[], None],
+        prices: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -79,6 +84,7 @@ class Desk:
         self._clock = clock
         self._new_secret = new_secret
         self._wake = wake
+        self._prices = listed_prices(catalog, prices)
 
     def view(self) -> FleetView:
         """Desired state and bindings, with the memory that is free now."""
@@ -96,6 +102,13 @@ class Desk:
     def catalog(self) -> Catalog:
         """All facts."""
         return self._catalog
+
+    async def fit(self, reference: str, ask: FitAsk) -> tuple[ModelCard, Fit]:
+        """A model (as in a DeployOrder) against every chip, and the CPUs of the nodes there are; by this installation's prices."""
+        card = await self._models.resolve(reference, remote_code=False)
+        nodes = (node for node in self.view().nodes if node.phase is NodePhase.READY)
+        here = tuple(place for node in nodes for place in places_of_node(node, self._catalog))
+        return card, fit(card, replace(ask, prices=self._prices), self._catalog, here=here)
 
     async def deploy(self, order: DeployOrder) -> Deployed:
         """Ask for a service. Asking again changes objective and replicas; another model under the name is a Conflict."""
