@@ -105,7 +105,8 @@ class Desk:
 
     async def fit(self, reference: str, ask: FitAsk) -> tuple[ModelCard, Fit]:
         """A model (as in a DeployOrder) against every chip, and the CPUs of the nodes there are; by this installation's prices."""
-        card = await self._models.resolve(reference, remote_code=False)
+        known = self._catalog.models.get(reference)
+        card = known or await self._models.resolve(reference, remote_code=False)
         nodes = (node for node in self.view().nodes if node.phase is NodePhase.READY)
         here = tuple(place for node in nodes for place in places_of_node(node, self._catalog))
         return card, fit(card, replace(ask, prices=self._prices), self._catalog, here=here)

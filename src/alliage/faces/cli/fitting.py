@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from alliage.faces.admin.answers import ModelsAnswer
-from alliage.faces.admin.fit_answers import FitAnswer, FitRowAnswer
+from alliage.faces.admin.fit_answers import FitAnswer, FitRejectedAnswer, FitRowAnswer
 from alliage.faces.cli.client import AdminClient, parse
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.reference import model_reference
@@ -19,6 +19,8 @@ from alliage.units import format_bytes, format_seconds
 BAR_CELLS: Final = 12
 ROWS_SHOWN: Final = 25
 REJECTED_SHOWN: Final = 12
+OPTIONS_SHOWN: Final = 3
+"""Of those that share a reason."""
 
 
 def fit(home: Path, model: str, *, query: dict[str, str | int], show_all: bool, as_json: bool) -> int:
@@ -44,11 +46,25 @@ def _print(answer: FitAnswer, *, show_all: bool) -> None:
             remark(f"price of a million output tokens with so many users, by the {basis}")
     if len(rows) < answer.ways:
         remark(f"{answer.ways - len(rows)} more ways: --all")
-    rejected = answer.rejected if show_all else answer.rejected[:REJECTED_SHOWN]
-    if rejected:
-        show("\n".join(["Cannot:", *(f"  - {each.option}: {each.text}" for each in rejected)]))
-    if len(rejected) < len(answer.rejected):
-        remark(f"{len(answer.rejected) - len(rejected)} more reasons: --all")
+    reasons = _reasons(answer.rejected, show_all=show_all)
+    shown = reasons if show_all else reasons[:REJECTED_SHOWN]
+    if shown:
+        show("\n".join(["Cannot:", *(f"  - {reason}" for reason in shown)]))
+    if len(shown) < len(reasons):
+        remark(f"{len(reasons) - len(shown)} more reasons: --all")
+
+
+def _reasons(rejected: tuple[FitRejectedAnswer, ...], *, show_all: bool) -> list[str]:
+    """Each reason once, with what it holds for; the first few of many unless all are asked for."""
+    options: dict[str, list[str]] = {}
+    for each in rejected:
+        options.setdefault(each.text, []).append(each.option)
+    most = len(rejected) if show_all else OPTIONS_SHOWN
+    more = {text: len(names) - most for text, names in options.items()}
+    return [
+        f"{', '.join(names[:most])}{f' and {more[text]} more' if more[text] > 0 else ''}: {text}"
+        for text, names in options.items()
+    ]
 
 
 def fit_table(rows: tuple[FitRowAnswer, ...]) -> Table:
