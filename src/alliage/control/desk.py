@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
+from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
 from alliage.decide.plan import Budget, plan
@@ -15,6 +16,7 @@ from alliage.errors import BadInput, Conflict, NotFound, Unavailable
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, ServiceEvent, ServicePhase, advance
+from alliage.fleet.measured import Measured
 from alliage.fleet.services import Objective, Service
 from alliage.fleet.view import FleetView
 
@@ -173,6 +175,24 @@ class Desk:
     def history(self, subject: str, limit: int) -> tuple[Observation, ...]:
         """What happened to a node, service or replica, the newest first."""
         return self._store.observations(subject, limit)
+
+    def measured(self) -> tuple[Measured, ...]:
+        """All measurements that are kept, the newest first."""
+        return self._store.measured()
+
+    def record_measured(self, name: str, order: MeasureOrder) -> Measured:
+        """Keep figures of one of the service's replicas; raises NotFound, or BadInput for figures that cannot be."""
+        view, now_s = self._store.snapshot(), self._clock.now_s()
+        mine = view.replicas_of(view.service(name).name)
+        replica = next((each for each in mine if each.id == order.replica), None)
+        if replica is None:
+            known = ", ".join(each.id for each in mine) or "none"
+            raise NotFound(f"{name!r} has no replica {order.replica!r}", remedy=f"replicas of {name}: {known}")
+        made = measured_by(order, replica, view.node(replica.node), now_s=now_s)
+        self._store.record_measured((made,))
+        what = f"measured {made.throughput_tps:.3g} tokens/s at {made.concurrency} at once on {replica.id}"
+        self._store.append((Observation(at_s=now_s, subject=name, what=what),))
+        return made
 
     def key_of(self, secret: str) -> Key | None:
         """Who a secret is."""

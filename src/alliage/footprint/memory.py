@@ -39,7 +39,7 @@ class Footprint:
 def footprint(card: ModelCard, engine: Engine) -> Footprint:
     """The footprint of `card` on `engine`, over all devices it may be spread on."""
     return Footprint(
-        weight_bytes=_weight_bytes(card),
+        weight_bytes=weight_file_bytes(card),
         kv=kv_cache(card.architecture),
         overhead_bytes=engine.overhead_bytes + _working_bytes(card, engine),
     )
@@ -61,7 +61,7 @@ def activation_bytes(architecture: Architecture, batch_tokens: int) -> int:
     return batch_tokens * architecture.hidden * ACTIVATION_BYTES
 
 
-def _weight_bytes(card: ModelCard) -> int:
+def weight_file_bytes(card: ModelCard) -> int:
     """The files that hold tensors; without files the width of the precision, and where no size is told 2 bytes each."""
     if not card.weights.files:
         told = weight_bytes(card.architecture, card.precision)

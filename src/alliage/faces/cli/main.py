@@ -13,6 +13,8 @@ import typer
 
 from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
+from alliage.faces.cli.options import CLOUD, FLEET, SERVICES, HomeAgain, HomeOption, JsonOption, ServiceArgument
+from alliage.faces.cli.probe_command import probe
 from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
 
@@ -27,17 +29,6 @@ app = typer.Typer(
 keys_app = typer.Typer(
     help="Keys: who may ask.", epilog="Example: alliage keys create ci --role user", no_args_is_help=True
 )
-
-CLOUD, SERVICES, FLEET = "The cloud", "Services", "What runs"
-
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="ALLIAGE_HOME", help="Folder where this cloud keeps everything.")
-]
-HomeAgain = Annotated[
-    Path | None, typer.Option("--home", help="As `alliage --home`, after the command.", show_default=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
-ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help="Its name, as in `alliage services`.")]
 
 
 class KeyRole(StrEnum):
@@ -202,6 +193,9 @@ def explain(
     from alliage.faces.cli import looking
 
     looking.explain(home or context.obj, service, as_json=as_json)
+
+
+app.command(rich_help_panel=SERVICES, epilog="Example: alliage probe smollm2-135m    or: alliage probe --list")(probe)
 
 
 @app.command(
