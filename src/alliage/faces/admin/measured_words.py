@@ -14,7 +14,8 @@ def measured_text(measured: Iterable[MeasurementAnswer]) -> str:
     loads: dict[tuple[object, ...], MeasurementAnswer] = {}
     for each in measured:
         loads.setdefault((each.node, each.engine, each.precision, each.cores, each.concurrency), each)
-    lines = [f"  - {where(each)}, {load(each)}: {beside(each)}" for each in list(loads.values())[:_SHOWN_MAX]]
+    newest = sorted(list(loads.values())[:_SHOWN_MAX], key=lambda each: (where(each), each.concurrency))
+    lines = [f"  - {where(each)}, {load(each)}: {beside(each)}" for each in newest]
     return "\n".join(["Measured:", *lines]) if lines else ""
 
 

@@ -26,7 +26,7 @@ def probe(
         int | None,
         typer.Option(min=1, max=1024, help="Requests at once, beside 1.", show_default="what the recipe is made for"),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=1, max=600, help="New requests are begun for so long, a load.")] = 6,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="New requests are begun for so long, a load.")] = 5,
     input_tokens: Annotated[int, typer.Option(min=1, max=1_000_000, help="Prompt tokens of a request.")] = 128,
     output_tokens: Annotated[int, typer.Option(min=8, max=100_000, help="Answer tokens of a request.")] = 64,
     replica: Annotated[

@@ -5,7 +5,7 @@ import contextlib
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,6 +65,7 @@ def probe(home: Path, name: str, order: ProbeOrder, *, as_json: bool) -> int:
     """Measure a service, or a model by a service that is made for that and deleted. The exit code; 130 after Ctrl-C."""
     try:
         with AdminClient(find_place(home)) as client:
+            client.get("keys")  # measuring is for admins: who is none hears so before anything is deployed
             services = parse(answers.ServicesAnswer, client.get("services")).services
             if any(each.name == name for each in services):
                 return _probe_service(client, name, order, as_json=as_json)
@@ -109,7 +110,7 @@ def _probe_service(client: AdminClient, name: str, order: ProbeOrder, *, as_json
             code = follow_ready(client, name, wait_s=order.wait_s, tell=tell)
         if code:
             return code
-    replica = _choose(client, name, order.replica)
+    replica = choose(name, parse(answers.ReplicasAnswer, client.get("replicas")).replicas, order.replica)
     loads = _loads(replica, order)
     gateway = parse(answers.StatusAnswer, client.get("status")).gateway_url
     target = Target(gateway_url=gateway, key=client.place.key, service=name, replica=replica.id)
@@ -129,9 +130,11 @@ def _probe_service(client: AdminClient, name: str, order: ProbeOrder, *, as_json
     return 0 if len(measured) == len(loads) else 1
 
 
-def _choose(client: AdminClient, name: str, wanted: str | None) -> answers.ReplicaAnswer:
-    """The replica to measure: the one that is wanted, else any where all run by one recipe; raises BadInput, NotFound."""
-    every = parse(answers.ReplicasAnswer, client.get("replicas")).replicas
+def choose(name: str, every: Sequence[answers.ReplicaAnswer], wanted: str | None) -> answers.ReplicaAnswer:
+    """The service's replica to measure: the one that is wanted, else any where all run by one recipe.
+
+    Raises BadInput where they do not, NotFound where there is none.
+    """
     ready = [each for each in every if each.service == name and each.phase == "ready"]
     told = "; ".join(f"{each.id} ({_recipe_words(each)})" for each in ready) or "none"
     if wanted is not None:
@@ -151,9 +154,11 @@ def _choose(client: AdminClient, name: str, wanted: str | None) -> answers.Repli
 
 def _recipe_words(replica: answers.ReplicaAnswer) -> str:
     recipe = replica.recipe
-    cores = f", {recipe.cores} cores at {replica.node}" if recipe.cores else ""
     devices = recipe.tensor_parallel * recipe.pipeline_parallel
-    return f"{recipe.engine} {recipe.precision} on {devices} x {recipe.chip}{cores}"
+    on = f"{devices} x {recipe.chip}"
+    if recipe.cores:
+        on = f"{recipe.cores} {'core' if recipe.cores == 1 else 'cores'} of {recipe.chip} at {replica.node}"
+    return f"{recipe.engine} {recipe.precision} on {on}"
 
 
 def _loads(replica: answers.ReplicaAnswer, order: ProbeOrder) -> list[int]:
