@@ -8,9 +8,9 @@ import pytest
 
 from tests.e2e.cloud import Cloud, a_cloud, eventually
 
-pytestmark = [pytest.mark.vllm, pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.vllm, pytest.mark.e2e, pytest.mark.timeout(1800)]
 START_S = 400.0
-PROBE_S = 300.0
+PROBE_S = 500.0
 MODEL = "smollm2-135m"
 
 
