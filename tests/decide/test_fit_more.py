@@ -10,10 +10,9 @@ from alliage.decide.places import places_of_node
 from alliage.decide.price.listed import LIFE_HOURS, Price, listed_prices, price_of_tokens
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Evidence
-from alliage.speed.calibrate import Calibration
 from alliage.speed.figures import node_figures, of_cores
 from alliage.speed.predict import Speed, Unknown
-from tests.builders import CATALOG, a_card, a_node
+from tests.builders import CATALOG, a_card, a_measured, a_node
 
 ASK = FitAsk(
     context_tokens=2048,
@@ -91,15 +90,25 @@ def test_named_prices_win_over_purchase_prices_which_are_spread_over_four_years(
     assert set(spread) == {chip.id for chip in CATALOG.chips.values() if chip.price_usd.value}
 
 
-def test_what_was_learned_corrects_its_row_and_says_so() -> None:
-    """Half the predicted speed, seen: the row is slower, and measured."""
+def test_what_was_measured_corrects_its_row_and_says_so() -> None:
+    """Half the predicted speed, seen: the row is slower, and measured; rows of other recipes are as before."""
     card = CATALOG.models["qwen3-8b"]
     guessed = fit(card, ASK, CATALOG).rows[0]
-    learned = fit(card, ASK, CATALOG, learned=lambda _running, _place: Calibration(factor=0.5, points=1)).rows[0]
     assert isinstance(guessed.speed, Speed)
-    assert isinstance(learned.speed, Speed)
-    assert learned.speed.evidence is Evidence.MEASURED
-    assert learned.speed.decode_tps < guessed.speed.decode_tps
+    recipe = guessed.way.recipe
+    seen = replace(
+        a_measured(),
+        chip=recipe.chip, model=recipe.model, engine=recipe.engine, precision=recipe.precision,
+        devices=guessed.way.devices, cores=0, slots=recipe.concurrency, concurrency=recipe.concurrency,
+        input_tokens=ASK.input_tokens, output_tokens=ASK.output_tokens, throughput_tps=guessed.speed.throughput_tps / 2,
+    )  # fmt: skip
+    rows = {row.way.recipe: row.speed for row in fit(card, ASK, CATALOG, measured=(seen,)).rows}
+    learned = rows[recipe]
+    assert isinstance(learned, Speed)
+    assert learned.evidence is Evidence.MEASURED
+    assert learned.throughput_tps < guessed.speed.throughput_tps
+    others = [speed for other, speed in rows.items() if other != recipe and isinstance(speed, Speed)]
+    assert {speed.evidence for speed in others} == {Evidence.ESTIMATED}
 
 
 def test_ways_that_differ_in_devices_only_are_folded_to_the_best() -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
+from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
 from alliage.decide.fit import Fit, FitAsk, fit
@@ -19,6 +20,7 @@ from alliage.errors import BadInput, Conflict, NotFound, Unavailable
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, ServicePhase, advance
+from alliage.fleet.measured import Measured
 from alliage.fleet.services import Objective, Service
 from alliage.fleet.view import FleetView
 
@@ -109,7 +111,7 @@ class Desk:
         card = known or await self._models.resolve(reference, remote_code=False)
         nodes = (node for node in self.view().nodes if node.phase is NodePhase.READY)
         here = tuple(place for node in nodes for place in places_of_node(node, self._catalog))
-        return card, fit(card, replace(ask, prices=self._prices), self._catalog, here=here)
+        return card, fit(card, replace(ask, prices=self._prices), self._catalog, here=here, measured=self.measured())
 
     async def deploy(self, order: DeployOrder) -> Deployed:
         """Ask for a service. Asking again changes objective and replicas; another model under the name is a Conflict."""
@@ -187,6 +189,24 @@ class Desk:
     def history(self, subject: str, limit: int) -> tuple[Observation, ...]:
         """What happened to a node, service or replica, the newest first."""
         return self._store.observations(subject, limit)
+
+    def measured(self) -> tuple[Measured, ...]:
+        """All measurements that are kept, the newest first."""
+        return self._store.measured()
+
+    def record_measured(self, name: str, order: MeasureOrder) -> Measured:
+        """Keep figures of one of the service's replicas; raises NotFound, or BadInput for figures that cannot be."""
+        view, now_s = self._store.snapshot(), self._clock.now_s()
+        mine = view.replicas_of(view.service(name).name)
+        replica = next((each for each in mine if each.id == order.replica), None)
+        if replica is None:
+            known = ", ".join(each.id for each in mine) or "none"
+            raise NotFound(f"{name!r} has no replica {order.replica!r}", remedy=f"replicas of {name}: {known}")
+        made = measured_by(order, replica, view.node(replica.node), now_s=now_s)
+        self._store.record_measured((made,))
+        what = f"measured {made.throughput_tps:.3g} tokens/s at {made.concurrency} at once on {replica.id}"
+        self._store.append((Observation(at_s=now_s, subject=name, what=what),))
+        return made
 
     def key_of(self, secret: str) -> Key | None:
         """Who a secret is."""

@@ -3,7 +3,7 @@
 A fit is about kinds, not cards: which chip, engine, precision and how many devices; binding asks what is free.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import ceil, inf
 from typing import Final
@@ -13,15 +13,15 @@ from alliage.decide.places import Place, place_of_chip
 from alliage.decide.price.listed import Price, price_of_tokens
 from alliage.decide.reasons import Rejected
 from alliage.decide.recipes import Size, Way, ways
-from alliage.speed.calibrate import UNCALIBRATED, Calibration
-from alliage.speed.figures import model_figures, of_cores
+from alliage.fleet.measured import Measured
+from alliage.speed.calibrate import Calibration
+from alliage.speed.figures import of_cores
+from alliage.speed.learned import Load, calibration_of, running_of
 from alliage.speed.predict import Running, Speed, Unknown, concurrency_within, predict
 
 QUANTISED: Final = (Precision.FP8, Precision.INT8)
 """What a model in 16 bits is also tried in: a copy of it in that precision has to be had or made."""
 USERS_MAX: Final = 4096
-Learned = Callable[[Running, Place], Calibration]
-"""What was measured of a recipe at a place, as a correction of its prediction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +75,12 @@ def fit(
     catalog: Catalog,
     *,
     here: Sequence[Place] = (),
-    learned: Learned = lambda _running, _place: UNCALIBRATED,
+    measured: Sequence[Measured] = (),
 ) -> Fit:
     """Every chip with every engine of its stack in every precision that may serve the model.
 
-    Of CPUs only a node can tell what they are, so they are those of `here`.
+    Of CPUs only a node can tell what they are, so they are those of `here`. What was `measured` corrects
+    its recipe.
     """
     sheets = (place_of_chip(chip) for chip in catalog.chips.values() if chip.sharing is not Sharing.CORES)
     rows: list[FitRow] = []
@@ -89,7 +90,7 @@ def fit(
         if ask.chips and place.chip.id not in ask.chips:
             continue
         found = ways(model, place, catalog, sizes=(size,), precisions=_precisions(model))
-        rows.extend(_row(model, ask, place, way, learned) for way in found.ways)
+        rows.extend(_row(model, ask, place, way, measured) for way in found.ways)
         rejected.extend(found.rejected)
     rows.sort(key=_rank)
     return Fit(rows=tuple(rows), rejected=tuple(rejected))
@@ -121,9 +122,9 @@ def _rank(row: FitRow) -> tuple[bool, bool, float, float, float, int, str]:
     return (False, not row.users, needed, -users, -row.speed.throughput_tps / devices, devices, chip)
 
 
-def _row(model: ModelCard, ask: FitAsk, place: Place, way: Way, learned: Learned) -> FitRow:
-    running = running_of(model, way, place, input_tokens=ask.input_tokens, output_tokens=ask.output_tokens)
-    calibration = learned(running, place)
+def _row(model: ModelCard, ask: FitAsk, place: Place, way: Way, measured: Sequence[Measured]) -> FitRow:
+    running = _running(model, way, place, ask)
+    calibration = calibration_of(measured, running, cores=way.recipe.cores, node=place.node)
     speed, price = predict(running, calibration=calibration), ask.prices.get(place.chip.id)
     if isinstance(speed, Unknown):
         return FitRow(
@@ -145,27 +146,19 @@ def _row(model: ModelCard, ask: FitAsk, place: Place, way: Way, learned: Learned
     )
 
 
-def running_of(model: ModelCard, way: Way, place: Place, *, input_tokens: int, output_tokens: int) -> Running:
+def _running(model: ModelCard, way: Way, place: Place, ask: FitAsk) -> Running:
     """One replica of the way at work, its size's number of requests in flight.
 
     Pipeline stages keep the time of a step and add their memory; that they overlap is not counted, so that such a
-    replica is predicted slower than it may be.
+    replica is predicted slower than it may be. An engine on devices of its own may take more requests than were asked.
     """
     recipe = way.recipe
-    memory = None if place.cores else (place.device_bytes or 0.0) * recipe.pipeline_parallel
-    return Running(
-        chip=of_cores(place.figures, recipe.cores),
-        model=model_figures(model.id, model.architecture),
-        engine=recipe.engine,
-        precision=recipe.precision,
-        devices=recipe.tensor_parallel,
-        concurrency=recipe.concurrency,
-        input_tokens=input_tokens,
-        output_tokens=output_tokens,
-        weight_bytes=way.weight_bytes or None,
-        memory_bytes=memory,
-        slots=recipe.concurrency if place.cores else None,
-    )
+    load = Load(concurrency=recipe.concurrency, input_tokens=ask.input_tokens, output_tokens=ask.output_tokens)
+    running = running_of(recipe, model, of_cores(place.figures, recipe.cores), load)
+    if place.cores:
+        return running
+    memory = (place.device_bytes or 0.0) * recipe.pipeline_parallel
+    return replace(running, devices=recipe.tensor_parallel, memory_bytes=memory, slots=None)
 
 
 def _users(running: Running, ask: FitAsk, calibration: Calibration) -> int:

@@ -38,7 +38,7 @@ class Footprint:
 
 def footprint(card: ModelCard, engine: Engine) -> Footprint:
     """The footprint of `card` on `engine`, over all devices it may be spread on; the overhead is of each device."""
-    return _footprint(card, engine, _weight_bytes(card))
+    return _footprint(card, engine, weight_file_bytes(card))
 
 
 def footprint_in(card: ModelCard, engine: Engine, precision: str) -> Footprint | None:
@@ -73,7 +73,7 @@ def _footprint(card: ModelCard, engine: Engine, weights: int) -> Footprint:
     )
 
 
-def _weight_bytes(card: ModelCard) -> int:
+def weight_file_bytes(card: ModelCard) -> int:
     """The files that hold tensors; without files the width of the precision, and where no size is told 2 bytes each."""
     if not card.weights.files:
         told = weight_bytes(card.architecture, card.precision)

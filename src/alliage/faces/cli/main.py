@@ -14,7 +14,8 @@ import typer
 from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.faces.cli import facts
-from alliage.faces.cli.options import HomeAgain, HomeOption, JsonOption, ServiceArgument
+from alliage.faces.cli.options import CLOUD, FLEET, SERVICES, HomeAgain, HomeOption, JsonOption, ServiceArgument
+from alliage.faces.cli.probe_command import probe
 from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
 
@@ -29,8 +30,6 @@ app = typer.Typer(
 keys_app = typer.Typer(
     help="Keys: who may ask.", epilog="Example: alliage keys create ci --role user", no_args_is_help=True
 )
-
-CLOUD, SERVICES, FLEET = "The cloud", "Services", "What runs"
 
 
 class KeyRole(StrEnum):
@@ -195,6 +194,9 @@ def explain(
     from alliage.faces.cli import looking
 
     looking.explain(home or context.obj, service, as_json=as_json)
+
+
+app.command(rich_help_panel=SERVICES, epilog="Example: alliage probe smollm2-135m    or: alliage probe --list")(probe)
 
 
 @app.command(

@@ -1,9 +1,11 @@
-"""Options and arguments that many commands share. As light as `main`."""
+"""Options and arguments that several commands take, and the panels of the help. As light as `main`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+CLOUD, SERVICES, FLEET = "The cloud", "Services", "What runs"
 
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="ALLIAGE_HOME", help="Folder where this cloud keeps everything.")
