@@ -6,7 +6,7 @@ asking until the host changes. Importing this imports Numba; the compiled code i
 
 from collections.abc import Sequence
 from math import exp
-from typing import Any, Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numba import njit
@@ -16,6 +16,7 @@ from alliage.decide.packing.shapes import Host, Placed, Shape, Typical
 
 Integers: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
+Flags: TypeAlias = NDArray[np.bool_]
 
 CPU, MEMORY, KIND, DEVICES, MOST_IDLE, WHOLE_IDLE, ALL_IDLE, VERSION, IDLE = range(9)
 """Columns of the hosts' table; the idle thousandths of each device come last. VERSION counts a host's changes."""
@@ -29,6 +30,24 @@ DEVICE_BITS, SCORE_BITS = 16, 8
 """How a cached answer is written in one number: version, score, first device."""
 
 
+class State(NamedTuple):
+    """All that the compiled code works on; F, scores and sums are brought up to date where a host changes."""
+
+    hosts: Integers
+    frags: Floats
+    """F of each host, in thousandths of a device."""
+    asked: Integers
+    cache: Integers
+    """By ASKING and host: the version, score and first device that were found last, -1 for none."""
+    typical: Integers
+    shares: Floats
+    levels: Integers
+    """The distinct thousandths that typical shapes ask for."""
+    accepts: Flags
+    """By set of kinds and kind."""
+    scratch: Integers
+
+
 class Fgd:
     """FGD. With `least_idle`, a tie goes to the host with the least idle devices, then the first."""
 
@@ -38,60 +57,34 @@ class Fgd:
         kinds = sorted({host.kind for host in hosts})
         sets = sorted({shape.kinds for shape in (*shapes, *(each.shape for each in typical))}, key=sorted)
         levels = sorted({each.shape.device_milli for each in typical if each.shape.devices})
-        self._shapes = shapes
-        self._hosts = _host_table(hosts, kinds)
-        self._asked = _shape_table(shapes, sets)
-        self._typical = _typical_table(typical, levels, sets)
-        self._shares = np.array([each.share for each in typical], dtype=np.float64)
-        self._levels = np.array(levels, dtype=np.int64)
-        self._accepts = np.array([[not each or kind in each for kind in kinds] for each in sets], dtype=np.bool_)
-        self._frags = np.zeros(len(hosts), dtype=np.float64)
-        self._cache = np.full((len({*self._asked[:, ASKING]}), len(hosts)), -1, dtype=np.int64)
-        self._scratch = np.zeros((2, len(levels)), dtype=np.int64)
-        self._least_idle = least_idle
+        self._shapes, self._least_idle = shapes, int(least_idle)
+        asked, table = _shape_table(shapes, sets), _host_table(hosts, kinds)
+        self._taken = np.zeros(table.shape[1] - IDLE, dtype=np.int64)
+        self._state = State(
+            hosts=table,
+            frags=np.zeros(len(hosts), dtype=np.float64),
+            asked=asked,
+            cache=np.full((len({*asked[:, ASKING]}), len(hosts)), -1, dtype=np.int64),
+            typical=_typical_table(typical, levels, sets),
+            shares=np.array([each.share for each in typical], dtype=np.float64),
+            levels=np.array(levels, dtype=np.int64),
+            accepts=_accept_table(sets, kinds),
+            scratch=np.zeros((2, len(levels)), dtype=np.int64),
+        )
         for host in range(len(hosts)):
-            self._touch(host)
+            _renew(host, self._state)
 
     def place(self, shape: int) -> Placed | None:
         """Choose a host for one request of that shape and take the room; None where it fits nowhere."""
-        found = _choose(shape, self._least_idle, *self._tables())
-        if found < 0:
+        host = _place(shape, self._least_idle, self._taken, self._state)
+        if host < 0:
             return None
-        host, first = divmod(found, 1 << DEVICE_BITS)
-        placed = Placed(shape, host, self._devices(shape, host, first))
-        self._book(placed, 1)
-        return placed
+        return Placed(shape, host, tuple(self._taken[: self._shapes[shape].devices].tolist()))
 
     def remove(self, placed: Placed) -> None:
         """Give back what one request held."""
-        self._book(placed, -1)
-
-    def _devices(self, shape: int, host: int, first: int) -> tuple[int, ...]:
-        wanted = self._shapes[shape].devices
-        if wanted <= 1:
-            return (first,) * wanted
-        idle = self._hosts[host, IDLE:].tolist()
-        return tuple([device for device, milli in enumerate(idle) if milli == WHOLE][:wanted])
-
-    def _book(self, placed: Placed, sign: int) -> None:
-        shape, row = self._shapes[placed.shape], self._hosts[placed.host]
-        row[CPU] -= sign * shape.cpu_milli
-        row[MEMORY] -= sign * shape.memory_mib
-        for device in placed.devices:
-            row[IDLE + device] -= sign * shape.device_milli
-        self._touch(placed.host)
-
-    def _touch(self, host: int) -> None:
-        row = self._hosts[host]
-        idle = row[IDLE:]
-        _renew(row, idle)
-        self._frags[host] = _fragmentation(row, idle, row[CPU], *self._facts())
-
-    def _facts(self) -> tuple[Any, ...]:
-        return (self._typical, self._shares, self._levels, self._accepts, self._scratch)
-
-    def _tables(self) -> tuple[Any, ...]:
-        return (self._hosts, self._asked, self._frags, self._cache, *self._facts())
+        taken = np.array(placed.devices, dtype=np.int64)
+        _book(placed.host, self._state.asked[placed.shape], taken, -1, self._state)
 
 
 def _host_table(hosts: Sequence[Host], kinds: Sequence[str]) -> Integers:
@@ -114,9 +107,7 @@ def _shape_table(shapes: Sequence[Shape], sets: Sequence[frozenset[str]]) -> Int
     return table
 
 
-def _typical_table(
-    typical: Sequence[Typical], levels: Sequence[int], sets: Sequence[frozenset[str]]
-) -> Integers:
+def _typical_table(typical: Sequence[Typical], levels: Sequence[int], sets: Sequence[frozenset[str]]) -> Integers:
     table = np.zeros((len(typical), 4), dtype=np.int64)
     for row, each in zip(table, typical, strict=True):
         shape = each.shape
@@ -125,22 +116,15 @@ def _typical_table(
     return table
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _renew(row: Integers, idle: Integers) -> None:
-    """Bring what is summed over a host's devices up to date."""
-    row[MOST_IDLE] = row[WHOLE_IDLE] = row[ALL_IDLE] = 0
-    for milli in idle:
-        row[MOST_IDLE] = max(row[MOST_IDLE], milli)
-        row[WHOLE_IDLE] += milli == WHOLE
-        row[ALL_IDLE] += milli
-    row[VERSION] += 1
+def _accept_table(sets: Sequence[frozenset[str]], kinds: Sequence[str]) -> Flags:
+    table = np.ones((len(sets), len(kinds)), dtype=np.bool_)
+    for row, accepted in zip(table, sets, strict=True):
+        row[:] = [not accepted or kind in accepted for kind in kinds]
+    return table
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _fragmentation(
-    row: Integers, idle: Integers, cpu_milli: int, typical: Integers, shares: Floats, levels: Integers,
-    accepts: NDArray[np.bool_], scratch: Integers,
-) -> float:  # fmt: skip
+@njit(cache=True)
+def _fragmentation(row: Integers, idle: Integers, cpu_milli: int, state: State) -> float:
     """F of a host that has these idle devices and that idle CPU, in thousandths of a device."""
     devices = row[DEVICES]
     everything = 0
@@ -148,33 +132,56 @@ def _fragmentation(
         everything += idle[device]
     if everything == 0:
         return 0.0
-    for at in range(levels.size):
+    for at in range(state.levels.size):
         able = short = 0
         for device in range(devices):
-            if idle[device] >= levels[at]:
+            if idle[device] >= state.levels[at]:
                 able += 1
             else:
                 short += idle[device]
-        scratch[0, at], scratch[1, at] = able, short
+        state.scratch[0, at], state.scratch[1, at] = able, short
     total = 0.0
-    for each in range(shares.size):
-        level, needed = typical[each, LEVEL], typical[each, NEEDED_DEVICES]
+    for each in range(state.shares.size):
+        level, needed = state.typical[each, LEVEL], state.typical[each, NEEDED_DEVICES]
         runs = (
             needed > 0
-            and cpu_milli >= typical[each, NEEDED_CPU]
-            and scratch[0, level] >= needed
-            and accepts[typical[each, NEEDED_KINDS], row[KIND]]
+            and cpu_milli >= state.typical[each, NEEDED_CPU]
+            and state.scratch[0, level] >= needed
+            and state.accepts[state.typical[each, NEEDED_KINDS], row[KIND]]
         )
-        total += shares[each] * (scratch[1, level] if runs else everything)
+        total += state.shares[each] * (state.scratch[1, level] if runs else everything)
     return total
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _score(
-    asked: Integers, row: Integers, frag: float, typical: Integers, shares: Floats, levels: Integers,
-    accepts: NDArray[np.bool_], scratch: Integers,
-) -> int:  # fmt: skip
+@njit(cache=True)
+def _renew(host: int, state: State) -> None:
+    """Bring what is summed over a host's devices up to date."""
+    row = state.hosts[host]
+    idle = row[IDLE:]
+    row[MOST_IDLE] = row[WHOLE_IDLE] = row[ALL_IDLE] = 0
+    for milli in idle:
+        row[MOST_IDLE] = max(row[MOST_IDLE], milli)
+        row[WHOLE_IDLE] += milli == WHOLE
+        row[ALL_IDLE] += milli
+    row[VERSION] += 1
+    state.frags[host] = _fragmentation(row, idle, row[CPU], state)
+
+
+@njit(cache=True)
+def _book(host: int, asked: Integers, taken: Integers, sign: int, state: State) -> None:
+    """Take room (`sign` 1) or give it back (-1) on these devices of a host."""
+    row = state.hosts[host]
+    row[CPU] -= sign * asked[ASKED_CPU]
+    row[MEMORY] -= sign * asked[ASKED_MEMORY]
+    for at in range(asked[ASKED_DEVICES]):
+        row[IDLE + taken[at]] -= sign * asked[ASKED_MILLI]
+    _renew(host, state)
+
+
+@njit(cache=True)
+def _score(asked: Integers, host: int, state: State) -> int:
     """The best score of one host and the device it comes with, as `score << DEVICE_BITS | device`."""
+    row = state.hosts[host]
     idle = row[IDLE:].copy()
     cpu, milli, wanted = row[CPU] - asked[ASKED_CPU], asked[ASKED_MILLI], asked[ASKED_DEVICES]
     shared = wanted == 1 and milli < WHOLE
@@ -192,8 +199,8 @@ def _score(
             if idle[device] < milli or _came_before(idle, device):
                 continue
             idle[device] -= milli
-        after = _fragmentation(row, idle, cpu, typical, shares, levels, accepts, scratch)
-        points = int(100 * (1 / (1 + exp(min((after - frag) / WHOLE, EXPONENT_MAX)))))
+        after = _fragmentation(row, idle, cpu, state)
+        points = int(100 * (1 / (1 + exp(min((after - state.frags[host]) / WHOLE, EXPONENT_MAX)))))
         if shared:
             idle[device] += milli
             first = device if points > best else first
@@ -201,41 +208,51 @@ def _score(
     return (best << DEVICE_BITS) | first
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _came_before(idle: Integers, device: int) -> bool:
     """Whether an earlier device has as much idle: its score is the same."""
-    for other in range(device):
-        if idle[other] == idle[device]:
-            return True
-    return False
+    return bool((idle[:device] == idle[device]).any())
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _choose(
-    shape: int, least_idle: bool, hosts: Integers, shapes: Integers, frags: Floats, cache: Integers,
-    typical: Integers, shares: Floats, levels: Integers, accepts: NDArray[np.bool_], scratch: Integers,
-) -> int:  # fmt: skip
+@njit(cache=True)
+def _choose(shape: int, least_idle: int, state: State) -> int:
     """The best host and first device as `host << DEVICE_BITS | device`; -1 where none has room."""
-    asked = shapes[shape]
+    asked = state.asked[shape]
     shared = asked[ASKED_DEVICES] == 1 and asked[ASKED_MILLI] < WHOLE
     best = best_host = best_device = best_idle = -1
-    for host in range(hosts.shape[0]):
-        row = hosts[host]
+    for host in range(state.hosts.shape[0]):
+        row = state.hosts[host]
         if row[CPU] < asked[ASKED_CPU] or row[MEMORY] < asked[ASKED_MEMORY]:
             continue
         if shared and row[MOST_IDLE] < asked[ASKED_MILLI]:
             continue
         if not shared and row[WHOLE_IDLE] < asked[ASKED_DEVICES]:
             continue
-        if asked[ASKED_DEVICES] > 0 and not accepts[asked[ASKED_KINDS], row[KIND]]:
+        if asked[ASKED_DEVICES] > 0 and not state.accepts[asked[ASKED_KINDS], row[KIND]]:
             continue
-        kept = cache[asked[ASKING], host]
+        kept = state.cache[asked[ASKING], host]
         if kept < 0 or kept >> (DEVICE_BITS + SCORE_BITS) != row[VERSION]:
-            found = _score(asked, row, frags[host], typical, shares, levels, accepts, scratch)
+            found = _score(asked, host, state)
             kept = (row[VERSION] << (DEVICE_BITS + SCORE_BITS)) | found
-            cache[asked[ASKING], host] = kept
+            state.cache[asked[ASKING], host] = kept
         points = (kept >> DEVICE_BITS) & ((1 << SCORE_BITS) - 1)
-        if points > best or (least_idle and points == best and row[ALL_IDLE] < best_idle):
+        if points > best or (least_idle == 1 and points == best and row[ALL_IDLE] < best_idle):
             best, best_host, best_idle = points, host, row[ALL_IDLE]
             best_device = kept & ((1 << DEVICE_BITS) - 1)
     return (best_host << DEVICE_BITS) | best_device if best >= 0 else -1
+
+
+@njit(cache=True)
+def _place(shape: int, least_idle: int, taken: Integers, state: State) -> int:
+    """Choose a host and take the room; its devices are left in `taken`. -1 where none has room."""
+    found = _choose(shape, least_idle, state)
+    if found < 0:
+        return -1
+    host, first = found >> DEVICE_BITS, found & ((1 << DEVICE_BITS) - 1)
+    asked, row, at = state.asked[shape], state.hosts[host], 0
+    for device in range(first, row[DEVICES]):
+        if at < asked[ASKED_DEVICES] and row[IDLE + device] >= asked[ASKED_MILLI]:
+            taken[at] = device
+            at += 1
+    _book(host, asked, taken, 1, state)
+    return host

@@ -62,11 +62,10 @@ class PlainFgd:
         return None if best is None else self._room.take(shape, -best[0][2], best[1])
 
     def _best_devices(self, asked: Shape, host: int) -> tuple[int, tuple[int, ...]]:
+        choices: list[tuple[int, ...]]
         able = [int(device) for device in np.flatnonzero(self._room.idle[host] >= asked.device_milli)]
-        if asked.devices == 1 and asked.device_milli < WHOLE:
-            choices = [(device,) for device in able]
-        else:
-            choices = [tuple(able[: asked.devices])]
+        shared = asked.devices == 1 and asked.device_milli < WHOLE
+        choices = [(device,) for device in able] if shared else [tuple(able[: asked.devices])]
         scores = [self._score(asked, host, devices) for devices in choices]
         best = max(scores)
         return best, choices[scores.index(best)]

@@ -38,9 +38,7 @@ def replay(trace: Trace, order: Order, packer: Packer) -> Run:
     return Run(seed=order.seed, curve=curve, refused=refused, decisions=len(arrivals), loop_s=loop_s)
 
 
-def draw_curve(
-    trace: Trace, arrivals: Sequence[int], placements: Sequence[Placed | None]
-) -> tuple[float | None, ...]:
+def draw_curve(trace: Trace, arrivals: Sequence[int], placements: Sequence[Placed | None]) -> tuple[float | None, ...]:
     """Allocated percent by arrived percent; each placement is first checked against a ledger of its own."""
     capacity = capacity_milli(trace.hosts)
     sums: dict[int, tuple[float, int]] = {}
@@ -51,9 +49,7 @@ def draw_curve(
     return _fill([sums[at][0] / sums[at][1] if at in sums else None for at in range(max(sums, default=-1) + 1)])
 
 
-def _totals(
-    trace: Trace, arrivals: Sequence[int], placements: Sequence[Placed | None]
-) -> Iterator[tuple[int, int]]:
+def _totals(trace: Trace, arrivals: Sequence[int], placements: Sequence[Placed | None]) -> Iterator[tuple[int, int]]:
     ledger, arrived, allocated = Ledger(trace.hosts, trace.shapes), 0, 0
     for shape, placed in zip(arrivals, placements, strict=True):
         demand = device_milli(trace.shapes[shape])

@@ -12,6 +12,7 @@ from typing import Final
 
 from alliage.decide.packing.shapes import Host, Shape
 from alliage.errors import BadInput
+from alliage.replay.openb.popularity import Pod
 from alliage.replay.openb.trace import MILLI, Order, Trace, make_trace
 
 DEVICES_MAX: Final = 1024
@@ -45,10 +46,10 @@ def read_hosts(path: Path) -> tuple[Host, ...]:
     return tuple(host for _, host in sorted(named, key=lambda each: each[0]))
 
 
-def read_pods(path: Path) -> tuple[Shape, ...]:
-    """The shapes of a CSV file's pods, by the pods' names. Raises BadInput."""
-    named = [(row.text("name"), _shape(row)) for row in _rows(path, _POD_COLUMNS)]
-    return tuple(shape for _, shape in sorted(named, key=lambda each: each[0]))
+def read_pods(path: Path) -> tuple[Pod, ...]:
+    """The pods of a CSV file, by name. Raises BadInput."""
+    named = [(row.text("name"), _pod(row)) for row in _rows(path, _POD_COLUMNS)]
+    return tuple(pod for _, pod in sorted(named, key=lambda each: each[0]))
 
 
 def read_orders(path: Path, pods: int) -> tuple[Order, ...]:
@@ -80,14 +81,15 @@ def _host(row: _Row) -> Host:
     return Host(kind=kind, devices=devices, cpu_milli=row.number("cpu_milli"), memory_mib=row.number("memory_mib"))
 
 
-def _shape(row: _Row) -> Shape:
+def _pod(row: _Row) -> Pod:
     """A pod that asks for no thousandths of a device, or for no device, is CPU only; several devices are whole ones."""
     devices, milli = row.number("num_gpu", DEVICES_MAX), row.number("gpu_milli", MILLI)
     devices = devices if milli else 0
     milli = MILLI if devices > 1 else milli if devices else 0
-    kinds = frozenset(kind for kind in row.text("gpu_spec").split("|") if kind) if devices else frozenset()
+    written = row.text("gpu_spec") if devices else ""
+    kinds = frozenset(kind for kind in written.split("|") if kind)
     amounts = {column: row.number(column) for column in ("cpu_milli", "memory_mib")}
-    return Shape(devices=devices, device_milli=milli, kinds=kinds, **amounts)
+    return Pod(Shape(devices=devices, device_milli=milli, kinds=kinds, **amounts), written)
 
 
 def _rows(path: Path, columns: Sequence[str]) -> Iterator[_Row]:

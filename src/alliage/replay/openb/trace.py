@@ -1,10 +1,11 @@
 """What a placement trace is once it is read: hosts, shapes and the pods as indices of their shapes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from random import Random
 from typing import Final
 
 from alliage.decide.packing.shapes import Host, Shape, Typical
-from alliage.replay.openb.popularity import find_typical
+from alliage.replay.openb.popularity import Pod, find_typical
 
 MILLI: Final = 1000
 
@@ -31,11 +32,21 @@ class Trace:
         return tuple(self.pods[pod] for pod in order.pods)
 
 
-def make_trace(hosts: tuple[Host, ...], pods: tuple[Shape, ...]) -> Trace:
+def make_trace(hosts: tuple[Host, ...], pods: tuple[Pod, ...]) -> Trace:
     """A trace of these hosts and pods, both sorted by name; shapes are numbered as they first appear."""
     numbers: dict[Shape, int] = {}
-    indices = tuple(numbers.setdefault(pod, len(numbers)) for pod in pods)
+    indices = tuple(numbers.setdefault(pod.shape, len(numbers)) for pod in pods)
     return Trace(hosts=hosts, shapes=tuple(numbers), pods=indices, typical=find_typical(pods))
+
+
+def shuffle_hosts(trace: Trace, seed: int, again: int = 0) -> Trace:
+    """The trace with its hosts in an order drawn from the seed, as the study does; `again` 1, 2 ... are further ones.
+
+    FGD leaves ties to the order of the nodes, so its figures are those of one such order a seed.
+    """
+    order = list(range(len(trace.hosts)))
+    Random(f"{seed}/{again}").shuffle(order)  # noqa: S311 - a seeded draw, not a secret
+    return replace(trace, hosts=tuple(trace.hosts[host] for host in order))
 
 
 def device_milli(shape: Shape) -> int:
