@@ -78,7 +78,7 @@ def _random(hosts: Sequence[Host], shapes: Sequence[Shape], typical: Sequence[Ty
 _ALL: Final = (
     Policy(name="alliage", title="Alliage", make=_alliage),
     Policy(name="fgd", title="FGD", make=_fgd),
-    Policy(name="fgd-least-idle", title="FGD, ties to least idle", make=_fgd_least_idle),
+    Policy(name="fgd-least-idle", title="FGD (least idle)", make=_fgd_least_idle),
     Policy(name="best-fit", title="BestFit", make=_best_fit),
     Policy(name="gpu-packing", title="GpuPacking", make=_gpu_packing),
     Policy(name="random", title="Random", make=_random),

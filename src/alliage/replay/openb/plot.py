@@ -10,9 +10,11 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 OURS: Final = "Alliage"
-_COLOURS: Final = ("#0b6e8f", "#c4622d", "#7a5195", "#5b8c3a", "#8c6d1f", "#7f7f7f", "#a23b72")
+_OUR_COLOUR: Final = "#0b6e8f"
+_COLOURS: Final = ("#7f7f7f", "#c4622d", "#7a5195", "#5b8c3a", "#8c6d1f", "#a23b72")
 _GREY: Final = "#555555"
 _FROM_PERCENT: Final = 80
 _LABEL_GAP: Final = 0.045
@@ -38,7 +40,7 @@ def draw(curves: Mapping[str, Sequence[float | None]], path: Path, *, title: str
 
 
 def _style(at: int, title: str) -> tuple[str, float]:
-    return _COLOURS[at % len(_COLOURS)], 2.8 if title == OURS else 1.5
+    return (_OUR_COLOUR, 2.8) if title == OURS else (_COLOURS[at % len(_COLOURS)], 1.5)
 
 
 def _draw_curve(axes: Axes, curve: Sequence[float | None], start: int, colour: str, width: float) -> float | None:
@@ -51,9 +53,12 @@ def _draw_curve(axes: Axes, curve: Sequence[float | None], start: int, colour: s
 
 def _frame(axes: Axes, start: int, most: int, values: Sequence[float]) -> None:
     low = max(0.0, min(values, default=0.0) - 1)
-    axes.plot([start, 100], [start, 100], color="#999999", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    high = min(101.0, max(values, default=100.0) + 2)
+    axes.plot([start, high], [start, high], color="#999999", linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    axes.text(high + 0.6, high - 0.2, "if all of it fitted", color="#888888", fontsize=9, va="top")
     axes.set_xlim(start, max(most, start + 1))
-    axes.set_ylim(low, min(101.0, max(values, default=100.0) + 2))
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("demand that has arrived, % of the devices there are", color=_GREY)
     axes.set_ylabel("allocated, % of the devices there are", color=_GREY)
     axes.grid(color="#e6e6e6", linewidth=0.8)
@@ -78,5 +83,12 @@ def _name_curves(axes: Axes, ends: Mapping[str, float], titles: Sequence[str], m
             fontweight="bold" if width > 2 else "normal",
             va="center",
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.7,
+                "shrinkA": 1,
+                "shrinkB": 0,
+                "relpos": (0, 0.5),
+            },
         )
