@@ -61,4 +61,4 @@ def _fits(held: list[Placed], hosts: tuple, shapes: tuple, shape: int, host: int
         sum(shapes[placed.shape].device_milli for placed in here if device in placed.devices)
         for device in range(hosts[host].devices)
     ]
-    return sum(1000 - each >= wanted.device_milli for each in used) >= wanted.devices
+    return bool(sum(1000 - each >= wanted.device_milli for each in used) >= wanted.devices)
