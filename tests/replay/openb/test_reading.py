@@ -63,6 +63,7 @@ def test_orders(tmp_path: Path) -> None:
         ("sn,cpu_milli,memory_mib,gpu\nn,1,nan,1\n", "line 2: memory_mib 'nan'"),
         ("sn,cpu_milli,memory_mib,gpu\nn,1,1,1\nn,1,1,1\n", "line 3: 'n' came before"),
         ("sn,cpu_milli,memory_mib,gpu\n,1,1,1\n", "line 2: sn is empty"),
+        ("sn,cpu_milli,memory_mib,gpu\nn,1,1," + "1" * 140_000, "field larger than field limit"),
     ],
 )
 def test_bad_nodes_are_refused(tmp_path: Path, nodes: str, told: str) -> None:
