@@ -16,6 +16,7 @@ from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.faces.cli import facts
 from alliage.faces.cli.options import CLOUD, FLEET, SERVICES, HomeAgain, HomeOption, JsonOption, ServiceArgument
 from alliage.faces.cli.probe_command import probe
+from alliage.faces.cli.replaying import replay_app
 from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
 
@@ -325,3 +326,4 @@ def revoke_key(
 
 
 app.add_typer(keys_app, name="keys", rich_help_panel=CLOUD)
+app.add_typer(replay_app, name="replay", rich_help_panel=FLEET)
