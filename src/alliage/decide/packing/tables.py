@@ -19,7 +19,7 @@ class Weights:
     """What the rule weighs, in devices: a kind, a slot, an untouched host; streams and their length; cells of cpu."""
 
     kind: float = 0.7
-    slot: float = 0.05
+    slot: float = 0.03
     opening: float = 2.0
     streams: int = 32
     stream_shapes: int = 80
