@@ -13,6 +13,7 @@ import typer
 
 from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
+from alliage.faces.cli.replaying import replay_app
 from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
 
@@ -392,3 +393,4 @@ def revoke_key(
 
 
 app.add_typer(keys_app, name="keys", rich_help_panel=CLOUD)
+app.add_typer(replay_app, name="replay", rich_help_panel=FLEET)
