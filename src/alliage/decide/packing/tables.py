@@ -21,6 +21,7 @@ class Weights:
     kind: float = 0.7
     slot: float = 0.03
     opening: float = 2.0
+    bare: float = 0.0
     streams: int = 32
     stream_shapes: int = 80
     cell_milli: int = 0  # 0: chosen from the typical shapes
@@ -111,7 +112,10 @@ def build_tables(
     by_kind = [[which for which in range(len(classes)) if served[kind, which]] for kind in range(len(kinds))]
     order = list(classes)
     limits = [_limits([order[which] for which in some], cells, cell) for some in by_kind]
-    picks = draw_streams([one.share for one in wanting], weights.streams, weights.stream_shapes)
+    bare = sorted((one for one in typical if one.shape.devices == 0 and one.share > 0), key=_popularity) if weights.bare else []
+    if bare:
+        limits = [(one[0], [1 << 40] * (WHOLE + 1), one[2], one[3]) for one in limits]
+    picks = draw_streams([one.share for one in wanting] + [one.share * weights.bare for one in bare], weights.streams, weights.stream_shapes)
     return Tables(
         kinds=kinds,
         demand=_matrix([(*one, _milli_all(one)) for one in demands], 4),
@@ -126,7 +130,7 @@ def build_tables(
         reach=_matrix([one[3] for one in limits], cells),
         types=_matrix(types, 4),
         type_of=tuple(place[_type_of(host, kinds)] for host in hosts),
-        stream=_streams(picks, asked, accept, order, len(kinds)),
+        stream=_streams(picks, asked + [(len(order) + i, 0) for i in range(len(bare))], accept, order + [demand_of(one.shape) for one in bare], len(kinds)),
         worth=worth,
         mask_worth=mask_worth,
         cell_milli=cell,
@@ -184,7 +188,7 @@ def _streams(picks: Longs, asked: Sequence[tuple[int, int]], accept: Longs, clas
             at = 0
             for one in picks[stream]:
                 which, mask = asked[one]
-                if accept[mask, kind]:
+                if classes[which].devices == 0 or accept[mask, kind]:
                     demand = classes[which]
                     table[kind * streams + stream, at : at + 3] = demand
                     at += 3
