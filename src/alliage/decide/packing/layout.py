@@ -12,6 +12,25 @@ Longs: TypeAlias = NDArray[np.int64]
 Reals: TypeAlias = NDArray[np.float64]
 
 
+CPU, MILLI, DEVICES, MILLI_ALL = range(4)
+"""Columns of `demand`; the first three those of a class."""
+DEMAND, MEMORY, MASK = range(3)
+"""Columns of `need`."""
+KIND, KEY_CPU, COUNT, FIRST = range(4)
+"""Columns of a key; the idle milli of its devices begin at FIRST."""
+WASTE, DONE, LEAST = range(3)
+"""Columns of `value`."""
+(
+    GROUP_SPOT, GROUP_VALUE, GROUP_GAP, GROUP_TYPE, GROUP_COUNT, GROUP_HEAD, GROUP_KIND, GROUP_LARGEST, GROUP_WHOLE,
+    GROUP_IDLE, GROUP_POSITION, GROUP_CPU_MAX, GROUP_CPU_MIN, GROUP_MEMORY_MAX, GROUP_MEMORY_MIN,
+) = range(15)  # fmt: skip
+HOST_GROUP, HOST_NEXT, HOST_BEFORE, HOST_CPU, HOST_MEMORY, HOST_TYPE, HOST_HELD = range(7)
+COUNT_VALUES, COUNT_SPOTS, COUNT_LIVE, COUNT_IDLE, COUNT_GRAIN, COUNT_CELL, COUNT_STREAMS = range(7)
+WHOLE = 1000
+NO_ROOM, FULL = -1, -2
+MOST = 1 << 61
+
+
 class Books(NamedTuple):
     """Everything one packing knows. Sizes: D demands, S shapes, A masks, J kinds, M typical, C classes, K streams of L,
     T host types, H hosts of at most G devices, R groups, V fill values, P spots (exact states). All in milli and MiB.
