@@ -31,7 +31,7 @@ PolicyOption = Annotated[
 def openb(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="[TRACE_FOLDER]", help="Folder with the trace's files.", show_default=False),
+        typer.Argument(metavar="TRACE_FOLDER", help="Folder with the trace's files.", show_default=False),
     ] = None,
     *,
     workload: Annotated[str, typer.Option(help="Which pods of the folder: default, gpuspec33 ...")] = "default",

@@ -100,10 +100,13 @@ def _rows(path: Path, columns: Sequence[str]) -> Iterator[_Row]:
             f"{path}, line 1: no column {', '.join(missing)}", remedy=f"the columns are {','.join(columns)}, at least"
         )
     names: set[str] = set()
-    for cells in reader:
-        row = _Row(path, reader.line_num, {key: cell for key, cell in cells.items() if isinstance(cell, str)})
-        _check_name(row, columns[0], names)
-        yield row
+    try:
+        for cells in reader:
+            row = _Row(path, reader.line_num, {key: cell for key, cell in cells.items() if isinstance(cell, str)})
+            _check_name(row, columns[0], names)
+            yield row
+    except csv.Error as error:
+        raise BadInput(f"{path}, line {reader.line_num}: {error}", remedy="give a file of the trace") from error
     if not names:
         raise BadInput(f"{path} has no rows", remedy="give a file of the trace")
 

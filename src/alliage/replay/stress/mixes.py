@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, TypeAlias
 
@@ -60,13 +60,16 @@ def pins(hosts: Sequence[Host], dice: Random) -> Mix:
 def _pinned(shape: Shape, hosts: Sequence[Host], kinds: Sequence[str], dice: Random) -> Shape:
     chosen = frozenset(dice.sample(kinds, min(len(kinds), dice.choice((1, 1, 2)))))
     most = max(host.devices for host in hosts if host.kind in chosen)
-    pinned = frozenset(chosen if shape.devices else ())
-    return Shape(
-        devices=min(shape.devices, most),
-        device_milli=shape.device_milli,
-        cpu_milli=shape.cpu_milli,
-        memory_mib=shape.memory_mib,
-        kinds=pinned,
+    pinned = replace(shape, devices=min(shape.devices, most), kinds=chosen if shape.devices else frozenset())
+    return _cut(pinned, hosts)
+
+
+def _cut(shape: Shape, hosts: Sequence[Host]) -> Shape:
+    """No more CPU and memory than one host has that accepts it: the one with the most CPU."""
+    able = [host for host in hosts if host.devices >= shape.devices and (not shape.kinds or host.kind in shape.kinds)]
+    host = max(able, key=lambda each: (each.cpu_milli, each.memory_mib))
+    return replace(
+        shape, cpu_milli=min(shape.cpu_milli, host.cpu_milli), memory_mib=min(shape.memory_mib, host.memory_mib)
     )
 
 
@@ -91,23 +94,20 @@ def _shape(
 ) -> Shape:
     """CPU and memory in parts of what falls to one device on the host in the middle; parts of a device take less."""
     share = dice.uniform(*cpu) * (devices * max(milli, 250) / WHOLE if devices else 1)
-    least = [host for host in hosts if host.devices >= max(devices, 1)]
-    cpu_milli = min(_middle([host.cpu_milli // host.devices for host in least]) * share, _most(least, "cpu_milli"))
-    memory = min(
-        _middle([host.memory_mib // host.devices for host in least]) * share * dice.uniform(0.3, 1.0),
-        _most(least, "memory_mib"),
+    able = [host for host in hosts if host.devices >= max(devices, 1)]
+    cpu_milli = _middle([host.cpu_milli // host.devices for host in able]) * share
+    memory_mib = _middle([host.memory_mib // host.devices for host in able]) * share * dice.uniform(0.3, 1.0)
+    shape = Shape(
+        devices=devices,
+        device_milli=milli,
+        cpu_milli=int(cpu_milli) // 100 * 100,
+        memory_mib=int(memory_mib) // 64 * 64,
     )
-    return Shape(
-        devices=devices, device_milli=milli, cpu_milli=int(cpu_milli) // 100 * 100, memory_mib=int(memory) // 64 * 64
-    )
+    return _cut(shape, able)
 
 
 def _middle(values: Sequence[int]) -> int:
     return sorted(values)[len(values) // 2]
-
-
-def _most(hosts: Sequence[Host], name: str) -> int:
-    return max(int(getattr(host, name)) for host in hosts)
 
 
 def _mix(dice: Random, shapes: Sequence[Shape]) -> Mix:
