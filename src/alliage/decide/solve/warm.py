@@ -1,0 +1,78 @@
+"""Planning again from the last plan: what nothing has touched stays, the rest is solved, the last prices prove it."""
+
+import hashlib
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+
+from alliage.decide.solve.answer import Plan, Warm
+from alliage.decide.solve.bundles import Bundle, link, price
+from alliage.decide.solve.combine import AIM, fix, gap_of
+from alliage.decide.solve.counts import cost_of, holds, rounded
+from alliage.decide.solve.highs import Meter, search
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.money import Money, money_setting
+from alliage.decide.solve.problem import Problem
+
+TURNS: Final = 3
+
+
+def fingerprint(problem: Problem) -> str:
+    """Of everything but nodes and what runs: plans of problems that agree in it may start from each other."""
+    pools = tuple(replace(pool, nodes=0) for pool in problem.pools)
+    still = replace(problem, pools=pools, running=())
+    return hashlib.sha256(repr(still).encode()).hexdigest()
+
+
+def replan(model: Model, meter: Meter, last: Plan, warm: Warm) -> Money | None:
+    """The cheapest plan that leaves alone whatever runs as it was planned; None where it proves too little."""
+    setting = money_setting(model, warm.floors)
+    linked = link(model)
+    names = model.rows.names
+    duals = np.array([warm.duals.get(names[row], 0.0) for row in linked.rows]) * (warm.scale / model.scale)
+    bound = price(model, setting, linked, duals, with_bound=True, with_bundles=False).bound
+    columns: list[list[int]] = [[] for _ in model.options]
+    for column, option in enumerate(model.option_of.tolist()):
+        columns[option].append(column)
+    fixed = _untouched(model, last)
+    target = bound / (1.0 - AIM * meter.budget.gap) if bound > 0 else None
+    for turn in range(TURNS):
+        limited = fix(model, setting, linked, fixed, columns)
+        found = search(model, limited, meter, gap=meter.budget.gap / 8, target=target, share=0.2)
+        if found.x is not None:
+            whole = rounded(model, found.x)
+            value = cost_of(whole, setting)
+            if holds(model, whole, setting) and gap_of(value, bound) <= meter.budget.gap:
+                known = np.zeros(len(names))
+                known[linked.rows] = duals
+                return Money(x=whole, value=value, bound=bound, duals=known)
+        fixed = _fewer(model, fixed, turn)
+    return None
+
+
+def _untouched(model: Model, last: Plan) -> dict[int, Bundle]:
+    """Works all of whose planned replicas and jobs run, with these."""
+    planned: dict[str, int] = {}
+    for each in last.assigned:
+        planned[each.work] = planned.get(each.work, 0) + each.count
+    running: dict[int, dict[int, int]] = {}
+    for index, option in enumerate(model.options):
+        if option.running:
+            running.setdefault(option.work, {})[index] = option.running
+    works = {option.work for option in model.options}
+    return {
+        work: tuple(sorted(running.get(work, {}).items()))
+        for work in sorted(works)
+        if sum(running.get(work, {}).values()) == planned.get(model.problem.works[work].name, 0)
+    }
+
+
+def _fewer(model: Model, fixed: dict[int, Bundle], turn: int) -> dict[int, Bundle]:
+    """Open a tenth of what is fixed: the works with the fewest devices, which are cheapest to move."""
+    size = {
+        work: sum(model.options[option].gang.devices * count for option, count in bundle)
+        for work, bundle in fixed.items()
+    }
+    ordered = sorted(size, key=lambda work: (size[work], work))
+    return {work: fixed[work] for work in ordered[max(4, len(ordered) * (turn + 1) // 10) :]}
