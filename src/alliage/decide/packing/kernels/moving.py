@@ -39,6 +39,7 @@ from alliage.decide.packing.layout import (
     MEMORY,
     MILLI,
     MOST,
+    UNKNOWN,
     WHOLE,
     Books,
     Longs,
@@ -118,7 +119,7 @@ def found_group(books: Books, spot: int, kind: int, empty: int) -> int:
     row[GROUP_WHOLE], row[GROUP_IDLE] = whole, total
     row[GROUP_CPU_MAX], row[GROUP_CPU_MIN], row[GROUP_MEMORY_MAX], row[GROUP_MEMORY_MIN] = -1, MOST, -1, MOST
     for demand in range(books.demand.shape[0]):
-        books.cell[group, 2 * demand * books.idle.shape[1]] = -1
+        books.cell[group, 2 * demand * books.idle.shape[1]] = UNKNOWN
     return group
 
 
@@ -198,7 +199,11 @@ def pick_host(books: Books, group: int, shape: int) -> int:
     while host >= 0:
         has_cpu, has_memory = books.host[host, HOST_CPU], books.host[host, HOST_MEMORY]
         if has_cpu >= cpu and has_memory >= memory:
-            if picked < 0 or has_cpu < books.host[picked, HOST_CPU] or (has_cpu == books.host[picked, HOST_CPU] and has_memory < books.host[picked, HOST_MEMORY]):
+            if (
+                picked < 0
+                or has_cpu < books.host[picked, HOST_CPU]
+                or (has_cpu == books.host[picked, HOST_CPU] and has_memory < books.host[picked, HOST_MEMORY])
+            ):
                 picked = host
         host = books.host[host, HOST_NEXT]
     return picked
