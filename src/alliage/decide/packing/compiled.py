@@ -14,6 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+_COUNTED = (".opening", ".entry")
+"""Only these make views, which numba counts references of; counting in all others would take half of the time."""
 _FILES = ("opening", "filling", "values", "ways", "prices", "choosing", "moving", "entry")
 
 
@@ -45,7 +47,8 @@ def compiled_kernels() -> Kernels:
     numba.config.CACHE_DIR = str(folder or "")
     try:
         for name, plain in functions.items():
-            namespace[name] = numba.njit(cache=folder is not None)(_rebound(plain, namespace))
+            counted = plain.__module__.endswith(_COUNTED)
+            namespace[name] = numba.njit(cache=folder is not None, _nrt=counted)(_rebound(plain, namespace))
     finally:
         numba.config.CACHE_DIR = before
     return Kernels(*(namespace[name] for name in Kernels._fields))

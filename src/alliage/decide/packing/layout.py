@@ -28,6 +28,7 @@ HOST_GROUP, HOST_NEXT, HOST_BEFORE, HOST_CPU, HOST_MEMORY, HOST_TYPE, HOST_HELD 
 COUNT_VALUES, COUNT_SPOTS, COUNT_LIVE, COUNT_IDLE, COUNT_GRAIN, COUNT_CELL, COUNT_STREAMS = range(7)
 WHOLE = 1000
 NO_ROOM, FULL = -1, -2
+UNKNOWN, END = -1, -2  # of a cell: not looked at yet, no more ways
 MOST = 1 << 61
 
 
@@ -45,7 +46,7 @@ class Books(NamedTuple):
     rounded: Longs  # J x 1001: idle milli of a device -> the most of it that typical shapes can fill
     appetite: Longs  # J x 1001: idle milli -> the most cpu that typical shapes in it can use
     least: Longs  # J x 1001: idle milli -> the least cpu of a class that fits in it
-    reach: Longs  # J x (cells of cpu): the most milli that typical shapes can fill with that cpu
+    densest: Longs  # J x 2: milli and cpu of the typical shape that fills most for its cpu
     types: Longs  # T x 4: kind, devices, cpu, memory of a host when empty
     value: Longs  # V x 3: waste so far, streams done, least possible waste (milli, over all streams)
     group: Longs  # R x 15, see GROUP_*
@@ -57,6 +58,7 @@ class Books(NamedTuple):
     count: Longs  # 1 x 8, see COUNT_*
     candidate: Longs  # (R x G) x 3: bound, group, way
     slot_price: Longs  # J x C: grains a slot
+    open_price: Longs  # 1 x T: grains for the first request on an empty host
     kind_price: Longs  # 1 x J: grains for the shape at hand
     scratch: Longs  # 2 x (3 + G)
     stream: Ints  # (J x K) x (3 x (L + 1)): cpu, milli, devices; cpu -1 ends it

@@ -1,9 +1,11 @@
 """What typical shapes can make of a device's idle milli and of cpu, so that hosts that are worth the same look alike.
 
-All of it is exact: rounding idle down to what can be filled, and cpu to what can be used, changes no simulated fill.
+Idle rounded down to what typical shapes can fill has room for the same of them, now and after any of them; cpu cut at
+what they can use is never short.
 """
 
 from collections.abc import Sequence
+from math import inf
 from typing import NamedTuple
 
 WHOLE = 1000
@@ -25,7 +27,7 @@ class Demand(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """Three tables by idle milli from 0 to 1000, one by cells of cpu."""
+    """Three tables by idle milli from 0 to 1000, and who makes most of cpu."""
 
     rounded: tuple[int, ...]
     """The most of it that typical shapes can fill."""
@@ -33,11 +35,11 @@ class Limits(NamedTuple):
     """The most cpu that they can use in it."""
     least: tuple[int, ...]
     """The least cpu of one that fits in it."""
-    reach: tuple[int, ...]
-    """The most milli that they can fill with so much cpu, devices aside."""
+    densest: tuple[int, int]
+    """Milli and cpu of the one that fills most for its cpu; cpu 0 where cpu is no limit."""
 
 
-def find_limits(classes: Sequence[Demand], cells: int, cell_milli: int, *, bare: bool) -> Limits:
+def find_limits(classes: Sequence[Demand], *, bare: bool) -> Limits:
     """The limits of a kind that these demands accept; with `bare`, requests without devices use any cpu."""
     rounded, appetite, least = [0] * (WHOLE + 1), [0] * (WHOLE + 1), [NOTHING_FITS] * (WHOLE + 1)
     for idle in range(1, WHOLE + 1):
@@ -51,13 +53,12 @@ def find_limits(classes: Sequence[Demand], cells: int, cell_milli: int, *, bare:
         rounded=tuple(rounded),
         appetite=(NO_LIMIT,) * (WHOLE + 1) if bare else tuple(appetite),
         least=tuple(least),
-        reach=tuple(_reach(classes, index * cell_milli) for index in range(cells)),
+        densest=_densest(classes),
     )
 
 
-def _reach(classes: Sequence[Demand], cpu_milli: int) -> int:
-    """From above: the most milli a demand has for its cpu, times the cpu."""
-    fitting = [one for one in classes if one.cpu_milli <= cpu_milli]
-    if any(one.cpu_milli == 0 for one in fitting):
-        return NO_LIMIT
-    return max((-(-one.milli * cpu_milli // one.cpu_milli) for one in fitting), default=0)
+def _densest(classes: Sequence[Demand]) -> tuple[int, int]:
+    if not classes:
+        return 0, 1
+    best = max(classes, key=lambda one: one.milli / one.cpu_milli if one.cpu_milli else inf)
+    return best.milli, best.cpu_milli

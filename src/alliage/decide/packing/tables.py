@@ -33,7 +33,7 @@ class Tables(NamedTuple):
     rounded: Longs
     appetite: Longs
     least: Longs
-    reach: Longs
+    densest: Longs
     types: Longs
     stream: Ints
     worth: Reals
@@ -58,11 +58,12 @@ def build_tables(
     kinds = tuple(sorted({host.kind for host in hosts}))
     told = in_order(typical)
     wanting = [one for one in told if one.shape.devices > 0]
-    masks: dict[Kinds, int] = {}
+    sets = {one.kinds for one in shapes} | {one.shape.kinds for one in wanting}
+    masks: dict[Kinds, int] = {mask: index for index, mask in enumerate(sorted(sets, key=sorted))}
     demands: dict[Demand, int] = {}
     classes: dict[Demand, int] = {}
-    need = [(_at(demands, demand_of(one)), one.memory_mib, _at(masks, one.kinds)) for one in shapes]
-    asked = [(_at(classes, demand_of(one.shape)), _at(masks, one.shape.kinds)) for one in wanting]
+    need = [(_at(demands, demand_of(one)), one.memory_mib, masks[one.kinds]) for one in shapes]
+    asked = [(_at(classes, demand_of(one.shape)), masks[one.shape.kinds]) for one in wanting]
     accept = _matrix([[not mask or kind in mask for kind in kinds] for mask in masks], len(kinds))
     served = np.zeros((len(kinds), len(classes)), np.int64)
     for which, mask in asked:
@@ -71,9 +72,8 @@ def build_tables(
     types = sorted({_type_of(host, kinds) for host in hosts})
     row = {one: index for index, one in enumerate(types)}
     cell = weights.cell_milli or cell_of(told)
-    cells = max((host.cpu_milli for host in hosts), default=0) // cell + 1
     bare = bare_share(hosts, told)
-    limits = _limits(list(classes), served, cells, cell, bare=bare > 0)
+    limits = _limits(list(classes), served, bare=bare > 0)
     return Tables(
         kinds=kinds,
         type_of=tuple(row[_type_of(host, kinds)] for host in hosts),
@@ -88,7 +88,7 @@ def build_tables(
         rounded=_matrix([one.rounded for one in limits], WHOLE + 1),
         appetite=_matrix([one.appetite for one in limits], WHOLE + 1),
         least=_matrix([one.least for one in limits], WHOLE + 1),
-        reach=_matrix([one.reach for one in limits], cells),
+        densest=_matrix([one.densest for one in limits], 2),
         types=_matrix(types, 4),
         stream=stream_table(told, bare, kinds, weights),
         worth=worth,
@@ -111,8 +111,8 @@ def stream_table(told: Sequence[Typical], bare: float, kinds: Sequence[str], wei
     return table
 
 
-def _at(index: dict[Demand, int] | dict[Kinds, int], key: Demand | Kinds) -> int:
-    return index.setdefault(key, len(index))  # type: ignore[arg-type]
+def _at(index: dict[Demand, int], key: Demand) -> int:
+    return index.setdefault(key, len(index))
 
 
 def _frequency(one: Typical) -> tuple[float, int, int, int, int, list[str]]:
@@ -122,22 +122,22 @@ def _frequency(one: Typical) -> tuple[float, int, int, int, int, list[str]]:
 
 def _worths(wanting: Sequence[Typical], masks: Sequence[int], count: int) -> tuple[Reals, Reals]:
     """Each typical shape's share of the demand for devices, and the sums of those by mask."""
-    worth = np.array([one.share * demand_of(one.shape).milli for one in wanting], np.float64)
-    worth = worth / worth.sum() if len(worth) else worth
+    asked = [one.share * demand_of(one.shape).milli for one in wanting]
+    worth = np.array([one / sum(asked) for one in asked], np.float64)  # added from left to right, as everywhere
     by_mask = np.zeros(count)
     for mask, one in zip(masks, worth, strict=True):
         by_mask[mask] += one
     return worth, by_mask
 
 
-def _limits(classes: Sequence[Demand], served: Longs, cells: int, cell: int, *, bare: bool) -> list[Limits]:
+def _limits(classes: Sequence[Demand], served: Longs, *, bare: bool) -> list[Limits]:
     """Of each kind; kinds that serve the same classes share them."""
     known: dict[tuple[int, ...], Limits] = {}
     for row in served:
         key = tuple(row.tolist())
         if key not in known:
             some = [one for one, takes in zip(classes, key, strict=True) if takes]
-            known[key] = find_limits(some, cells, cell, bare=bare)
+            known[key] = find_limits(some, bare=bare)
     return [known[tuple(row.tolist())] for row in served]
 
 

@@ -3,7 +3,7 @@ could still be the least: the answer is that of knowing them all.
 """
 
 from alliage.decide.packing.kernels.filling import evaluate
-from alliage.decide.packing.kernels.prices import open_cost, set_prices, slot_cost
+from alliage.decide.packing.kernels.prices import set_prices, slot_cost
 from alliage.decide.packing.kernels.values import waste_at_least
 from alliage.decide.packing.kernels.ways import before, find_ways, has_room
 from alliage.decide.packing.layout import (
@@ -15,8 +15,11 @@ from alliage.decide.packing.layout import (
     DONE,
     GROUP_GAP,
     GROUP_KIND,
+    GROUP_TYPE,
     GROUP_VALUE,
+    LEAST,
     MOST,
+    UNKNOWN,
     WASTE,
     Books,
 )
@@ -29,35 +32,36 @@ def consider(books: Books, shape: int) -> tuple[int, int, int, int]:
     streams = books.count[0, COUNT_STREAMS]
     scale = books.count[0, COUNT_GRAIN] // streams
     width = books.idle.shape[1]
+    group, cell, candidate, value_of_way = books.group, books.cell, books.candidate, books.value  # for speed
     best, best_group, best_way, waiting = MOST, -1, 0, 0
     for index in range(books.count[0, COUNT_LIVE]):
-        group = books.live[0, index]
-        if not has_room(books, group, shape):
+        at = books.live[0, index]
+        if not has_room(group, books.host, books.need, books.demand, books.accept, at, shape):
             continue
-        if books.cell[group, 2 * demand * width] == -1:
-            find_ways(books, group, demand)
-        kind = books.group[group, GROUP_KIND]
-        held = books.group[group, GROUP_VALUE]
-        fixed = open_cost(books, group) - scale * (books.value[held, WASTE] + streams * books.group[group, GROUP_GAP])
+        if cell[at, 2 * demand * width] == UNKNOWN:
+            find_ways(books, at, demand)
+        kind, held, empty = group[at, GROUP_KIND], group[at, GROUP_VALUE], group[at, GROUP_TYPE]
+        fixed = -scale * (value_of_way[held, WASTE] + streams * group[at, GROUP_GAP])
+        if empty >= 0:
+            fixed += books.open_price[0, empty]
         if wants:
             fixed += books.kind_price[0, kind]
         for way in range(width):
-            value = books.cell[group, 2 * (demand * width + way)]
+            value = cell[at, 2 * (demand * width + way)]
             if value < 0:
                 break
-            cost = fixed + scale * streams * books.cell[group, 2 * (demand * width + way) + 1]
-            cost += scale * waste_at_least(books, value)
+            least = max(value_of_way[value, WASTE], value_of_way[value, LEAST])
+            cost = fixed + scale * (streams * cell[at, 2 * (demand * width + way) + 1] + least)
             if cost > best:
                 continue
-            cost += slot_cost(books, kind, held, value)
-            if books.value[value, DONE] < streams:
-                if cost <= best:
-                    books.candidate[waiting, 0] = cost
-                    books.candidate[waiting, 1] = group
-                    books.candidate[waiting, 2] = way
-                    waiting += 1
-            elif cost < best or (cost == best and before(books, group, way, best_group, best_way)):
-                best, best_group, best_way = cost, group, way
+            cost += slot_cost(books.slot_price, books.value_slots, kind, held, value)
+            if cost > best:
+                continue
+            if value_of_way[value, DONE] < streams:
+                candidate[waiting, 0], candidate[waiting, 1], candidate[waiting, 2] = cost, at, way
+                waiting += 1
+            elif cost < best or before(books, at, way, best_group, best_way):
+                best, best_group, best_way = cost, at, way
     return best, best_group, best_way, waiting
 
 

@@ -39,6 +39,7 @@ from alliage.decide.packing.layout import (
     MEMORY,
     MILLI,
     MOST,
+    UNKNOWN,
     WHOLE,
     Books,
     Longs,
@@ -118,7 +119,7 @@ def found_group(books: Books, spot: int, kind: int, empty: int) -> int:
     row[GROUP_WHOLE], row[GROUP_IDLE] = whole, total
     row[GROUP_CPU_MAX], row[GROUP_CPU_MIN], row[GROUP_MEMORY_MAX], row[GROUP_MEMORY_MIN] = -1, MOST, -1, MOST
     for demand in range(books.demand.shape[0]):
-        books.cell[group, 2 * demand * books.idle.shape[1]] = -1
+        books.cell[group, 2 * demand * books.idle.shape[1]] = UNKNOWN
     return group
 
 

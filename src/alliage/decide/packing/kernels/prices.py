@@ -1,6 +1,20 @@
 """What kinds, slots and empty hosts cost now, in grains."""
 
-from alliage.decide.packing.layout import COUNT_GRAIN, COUNT_IDLE, DEMAND, GROUP_TYPE, MILLI_ALL, WHOLE, Books
+from alliage.decide.packing.layout import COUNT_GRAIN, COUNT_IDLE, DEMAND, MILLI_ALL, WHOLE, Books, Ints, Longs
+
+
+def slot_cost(slot_price: Longs, value_slots: Ints, kind: int, before: int, after: int) -> int:
+    """Grains for the slots that a host loses between two fill values."""
+    cost = 0
+    for which in range(value_slots.shape[1]):
+        cost += slot_price[kind, which] * (value_slots[before, which] - value_slots[after, which])
+    return cost
+
+
+def open_cost(books: Books, empty: int) -> int:
+    """Grains for the first request on a host of that type: more for a large one, the fewer are empty and as large."""
+    eighths = books.types[empty, 1] / 8.0
+    return int(books.weight[0, 2] * eighths / max(books.opens[0, empty], 1) * WHOLE * books.count[0, COUNT_GRAIN])
 
 
 def set_prices(books: Books, shape: int) -> None:
@@ -21,6 +35,8 @@ def set_prices(books: Books, shape: int) -> None:
             for kind in range(kinds):
                 if books.accept[mask, kind] > 0:
                     books.demand_price[0, kind] += price
+    for empty in range(books.types.shape[0]):
+        books.open_price[0, empty] = open_cost(books, empty)
     milli = books.demand[books.need[shape, DEMAND], MILLI_ALL]
     for kind in range(kinds):
         books.kind_price[0, kind] = int(books.weight[0, 0] * milli * books.demand_price[0, kind] * grain)
@@ -32,20 +48,3 @@ def set_prices(books: Books, shape: int) -> None:
         cost = int(books.weight[0, 1] * books.worth[0, index] * idle / max(slots, 1) * grain)
         for kind in range(kinds):
             books.slot_price[kind, which] += books.accept[mask, kind] * cost
-
-
-def slot_cost(books: Books, kind: int, before: int, after: int) -> int:
-    """Grains for the slots that a host loses between two fill values."""
-    cost = 0
-    for which in range(books.classes.shape[0]):
-        cost += books.slot_price[kind, which] * (books.value_slots[before, which] - books.value_slots[after, which])
-    return cost
-
-
-def open_cost(books: Books, group: int) -> int:
-    """Grains for the first request on an empty host: more for a large one, the fewer there are as large."""
-    kind_of_host = books.group[group, GROUP_TYPE]
-    if kind_of_host < 0:
-        return 0
-    eighths = books.types[kind_of_host, 1] / 8.0
-    return int(books.weight[0, 2] * eighths / books.opens[0, kind_of_host] * WHOLE * books.count[0, COUNT_GRAIN])

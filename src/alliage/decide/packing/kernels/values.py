@@ -74,7 +74,9 @@ def value_of(books: Books, kind: int, cpu: int, devices: int) -> int:
     for index in range(FIRST + devices):
         books.value_key[value, index] = key[index]
     streams = books.count[0, COUNT_STREAMS]
-    most = books.reach[kind, min(cpu // cell, books.reach.shape[1] - 1)]
+    most = total
+    if books.densest[kind, 1] > 0:
+        most = books.densest[kind, 0] * cpu // books.densest[kind, 1] + 1
     books.value[value, WASTE] = 0
     books.value[value, DONE] = 0
     books.value[value, LEAST] = max(0, total - most) * streams

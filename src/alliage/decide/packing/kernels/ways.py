@@ -6,6 +6,7 @@ from alliage.decide.packing.layout import (
     CPU,
     DEMAND,
     DEVICES,
+    END,
     FIRST,
     GROUP_CPU_MAX,
     GROUP_CPU_MIN,
@@ -27,6 +28,7 @@ from alliage.decide.packing.layout import (
     MILLI,
     WHOLE,
     Books,
+    Longs,
 )
 
 
@@ -71,36 +73,36 @@ def find_ways(books: Books, group: int, demand: int) -> None:
         note_way(books, group, demand, 0, cpu, total - WHOLE * count)
         ways = 1
     if ways < books.idle.shape[1]:
-        books.cell[group, 2 * (demand * books.idle.shape[1] + ways)] = -2
+        books.cell[group, 2 * (demand * books.idle.shape[1] + ways)] = END
 
 
-def someone_fits(books: Books, group: int, cpu: int, memory: int) -> bool:
-    """Whether a member of the group has that cpu and memory."""
-    if cpu > books.group[group, GROUP_CPU_MAX] or memory > books.group[group, GROUP_MEMORY_MAX]:
+def someone_fits(group: Longs, host: Longs, at: int, cpu: int, memory: int) -> bool:
+    """Whether a member of the group at `at` has that cpu and memory."""
+    if cpu > group[at, GROUP_CPU_MAX] or memory > group[at, GROUP_MEMORY_MAX]:
         return False
-    if cpu <= books.group[group, GROUP_CPU_MIN] and memory <= books.group[group, GROUP_MEMORY_MIN]:
+    if cpu <= group[at, GROUP_CPU_MIN] and memory <= group[at, GROUP_MEMORY_MIN]:
         return True
-    host = books.group[group, GROUP_HEAD]
-    while host >= 0:
-        if books.host[host, HOST_CPU] >= cpu and books.host[host, HOST_MEMORY] >= memory:
+    member = group[at, GROUP_HEAD]
+    while member >= 0:
+        if host[member, HOST_CPU] >= cpu and host[member, HOST_MEMORY] >= memory:
             return True
-        host = books.host[host, HOST_NEXT]
+        member = host[member, HOST_NEXT]
     return False
 
 
-def has_room(books: Books, group: int, shape: int) -> bool:
-    """Whether a member of the group can host the shape now."""
-    demand = books.need[shape, DEMAND]
-    milli, count = books.demand[demand, MILLI], books.demand[demand, DEVICES]
+def has_room(group: Longs, host: Longs, need: Longs, demand: Longs, accept: Longs, at: int, shape: int) -> bool:
+    """Whether a member of the group at `at` can host the shape now."""
+    wanted = need[shape, DEMAND]
+    milli, count = demand[wanted, MILLI], demand[wanted, DEVICES]
     if count > 0:
-        if books.accept[books.need[shape, MASK], books.group[group, GROUP_KIND]] == 0:
-            return False
         if count == 1 and milli < WHOLE:
-            if books.group[group, GROUP_LARGEST] < milli:
+            if group[at, GROUP_LARGEST] < milli:
                 return False
-        elif books.group[group, GROUP_WHOLE] < count:
+        elif group[at, GROUP_WHOLE] < count:
             return False
-    return someone_fits(books, group, books.demand[demand, CPU], books.need[shape, MEMORY])
+        if accept[need[shape, MASK], group[at, GROUP_KIND]] == 0:
+            return False
+    return someone_fits(group, host, at, demand[wanted, CPU], need[shape, MEMORY])
 
 
 def before(books: Books, group: int, way: int, other: int, other_way: int) -> bool:
