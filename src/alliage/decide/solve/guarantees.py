@@ -2,13 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from alliage.decide.solve.counts import activity
 from alliage.decide.solve.model import Floats, Model
 from alliage.decide.solve.obstacles import examine
+from alliage.decide.solve.parts import by_work
 from alliage.decide.solve.standing import Standing
+
+
+MOVED: Final = 24
+"""Works of others, those with the fewest devices first, that may have to move for guarantees in a large problem."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +27,7 @@ class Kept:
 
 def keep_guarantees(model: Model, x: Floats, place: Standing, kept: Kept) -> Kept | None:
     """More rows to keep, from what guarantees alone gave (`x`); None where nothing is broken or nothing helps."""
-    breaches, _ = examine(place)
+    breaches, _ = examine(place, by_work(model.parts))
     names = {breach.tenant for breach in breaches}
     if not names:
         return None
@@ -36,11 +42,11 @@ def keep_guarantees(model: Model, x: Floats, place: Standing, kept: Kept) -> Kep
     if more == dict(kept.rows):
         return None
     pools = {breach.pool for breach in breaches}
-    works = {
-        option.work
-        for option in place.counts
-        if model.problem.pools[option.pool].name in pools or model.problem.works[option.work].tenant in names
-    }
+    size: dict[int, int] = {}
+    for option, count in place.counts.items():
+        if model.problem.pools[option.pool].name in pools:
+            size[option.work] = size.get(option.work, 0) + option.gang.devices * count
+    works = set(sorted(size, key=lambda work: (size[work], work))[:MOVED])
     missing = {index for index, work in enumerate(model.problem.works) if work.tenant in names}
     return Kept(rows=more, works=frozenset(works | missing))
 

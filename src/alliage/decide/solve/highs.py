@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import highspy
 
 WORK_PER_NODE: Final = 50
-"""Simplex iterations that one node of a search is reckoned to take; asking whether to go on is reckoned as a tenth."""
+"""Simplex iterations that one node of a search, and each time it asks whether to go on, are reckoned to take."""
+TICKS_LEAST: Final = 100
 NODES_LEAST: Final = 1
 FEASIBLE: Final = 2
 """How the solver says that it has a solution."""
@@ -143,7 +144,7 @@ def search(
     highs.setOptionValue("mip_max_nodes", max(NODES_LEAST, allowed // WORK_PER_NODE))
     if target is not None:
         highs.setOptionValue("objective_target", target)
-    _interrupt_after(highs, max(100, allowed // (WORK_PER_NODE // 10)))
+    _interrupt_after(highs, max(TICKS_LEAST, allowed // WORK_PER_NODE))
     if start is not None:
         begin = start[small.columns]
         highs.setSolution(len(begin), np.arange(len(begin), dtype=np.int32), begin)

@@ -1,13 +1,13 @@
 """Why work is missing, and whether a guarantee is kept: what could be taken back for it, or what stands in the way."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from alliage.decide.solve.answer import Unkept, Unmet
 from alliage.decide.solve.gangs import gang_in
 from alliage.decide.solve.options import Option, full_rate, refusal, step_of
 from alliage.decide.solve.parts import Part, PartKind
-from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, Spread, Tenant, Way
+from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, ServiceAsk, Spread, Tenant, Way
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.decide.solve.standing import Missing, Standing, devices_in, missing_of, room_for
 
@@ -62,7 +62,11 @@ def binding_of(place: Standing, work: int, missing: Missing, parts: list[Part]) 
         for number, pool in enumerate(problem.pools):
             if pool.chip == way.chip and pool.nodes:
                 why = _hindrance(place, work, way, number, missing)
-                reasons.append(why if why is not None else _not_worth(problem, work, way, pool, parts))
+                reasons.append(
+                    why
+                    if why is not None
+                    else _not_worth(problem, work, way, pool, _worth(problem, work, way, missing, parts))
+                )
     unique = list({(why.code, tuple(sorted(why.facts.items()))): why for why in reasons}.values())
     return tuple(sorted(unique, key=lambda why: _RANK.get(why.code, 9))[:REASONS_MAX])
 
@@ -156,23 +160,38 @@ def _over_budget(place: Standing, name: str, more: int) -> Why | None:
     return Why(code=WhyCode.BUDGET, facts=facts)
 
 
-def _not_worth(problem: Problem, work: int, way: Way, pool: Pool, parts: list[Part]) -> Why:
+def _not_worth(problem: Problem, work: int, way: Way, pool: Pool, worth: float) -> Why:
     ask = problem.works[work]
-    step = step_of(ask, way, full_rate(ask))
-    worth = sum(part.value for part in parts if part.kind is PartKind.DEMAND) * step
-    hours = problem.horizon_s / 3600.0
-    cost = way.devices * pool.price_micros + ask.start_micros / hours
     facts: dict[str, str | int | float] = {
         "work": ask.name,
         "way": way.name,
         "pool": pool.name,
         "value_micros": round(worth),
-        "cost_micros": round(cost),
+        "cost_micros": round(_cost(problem, ask, way, pool)),
     }
     return Why(code=WhyCode.NOT_WORTH, facts=facts)
 
 
-def examine(place: Standing) -> tuple[list[Breach], tuple[Unkept, ...]]:
+def _cost(problem: Problem, ask: ServiceAsk | JobAsk, way: Way, pool: Pool) -> float:
+    """Micros an hour of one more: its devices and its cold start."""
+    return way.devices * pool.price_micros + ask.start_micros / (problem.horizon_s / 3600.0)
+
+
+def _worth(problem: Problem, work: int, way: Way, missing: Missing, parts: Sequence[Part]) -> float:
+    """Micros an hour that one more by this way would serve of what is missing."""
+    ask = problem.works[work]
+    full = full_rate(ask)
+    worth = 0.0
+    for part in parts:
+        if part.kind is PartKind.LEAST and isinstance(ask, ServiceAsk):
+            worth += part.value / ask.min_replicas if missing.replicas else 0.0
+        elif full > 0:
+            whole = ask.count if isinstance(ask, JobAsk) else ask.demand_rps
+            worth += part.value * min(step_of(ask, way, full), missing.amount / whole)
+    return worth
+
+
+def examine(place: Standing, parts: Mapping[int, list[Part]]) -> tuple[list[Breach], tuple[Unkept, ...]]:
     """Guarantees that are not used up while their tenant lacks work: breaches, and those with a real obstacle."""
     breaches: list[Breach] = []
     unkept: list[Unkept] = []
@@ -181,13 +200,18 @@ def examine(place: Standing) -> tuple[list[Breach], tuple[Unkept, ...]]:
             used = used_of(place, tenant, guarantee)
             if used >= guarantee.devices:
                 continue
+            freed = {
+                number: place.without(borrowed(place, tenant.name, number))
+                for number, pool in enumerate(place.problem.pools)
+                if pool.nodes and guarantee.covers(pool)
+            }
             for work, ask in enumerate(place.problem.works):
                 if ask.tenant != tenant.name:
                     continue
                 missing = missing_of(place, work)
                 if missing.is_nothing or _most(place, work) is not None:
                     continue
-                found = list(_against(place, tenant, index, used, work, missing))
+                found = list(_against(freed, tenant, index, used, work, missing, parts.get(work, [])))
                 breaches.extend(each for each in found if isinstance(each, Breach))
                 obstacles = tuple(each for each in found if isinstance(each, Why))
                 if obstacles and len(obstacles) == len(found):
@@ -216,19 +240,31 @@ def used_of(place: Standing, tenant: Tenant, guarantee: Guarantee) -> int:
 
 
 def _against(  # noqa: PLR0917 - whose work, by which right
-    place: Standing, tenant: Tenant, index: int, used: int, work: int, missing: Missing
+    freed: Mapping[int, Standing],
+    tenant: Tenant,
+    index: int,
+    used: int,
+    work: int,
+    missing: Missing,
+    parts: Sequence[Part],
 ) -> Iterator[Breach | Why]:
-    """For every covered way of the work: a breach if taking back would make room, else what is in the way."""
-    problem = place.problem
-    guarantee, ask = tenant.guarantees[index], problem.works[work]
-    for way in ask.ways:
-        for number, pool in enumerate(problem.pools):
-            if pool.chip != way.chip or not pool.nodes or not guarantee.covers(pool):
+    """For every covered way of the work: a breach if taking back would make room, else what is in the way.
+
+    `freed` is what is left in each covered pool when that is taken back.
+    """
+    for number, place in freed.items():
+        problem = place.problem
+        guarantee, ask, pool = tenant.guarantees[index], problem.works[work], problem.pools[number]
+        for way in ask.ways:
+            if pool.chip != way.chip:
                 continue
-            why = _hindrance(place.without(borrowed(place, tenant.name, number)), work, way, number, missing)
+            why = _hindrance(place, work, way, number, missing)
             if why is None and way.devices > guarantee.devices - used:
                 left = guarantee.devices - used
                 why = Why(code=WhyCode.GUARANTEE_SMALL, facts={"way": way.name, "devices": way.devices, "left": left})
+            worth = _worth(problem, work, way, missing, parts)
+            if why is None and worth < _cost(problem, ask, way, pool):
+                why = _not_worth(problem, work, way, pool, worth)
             if why is not None and why.code in {WhyCode.DEVICES_FULL, WhyCode.NO_GANG_FREE}:
                 why = _holders(place, tenant.name, number) or why
             if why is None:

@@ -4,6 +4,7 @@ A service asks for its demand to be carried and for its least number of replicas
 to run at full speed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -57,6 +58,14 @@ def parts_of(problem: Problem) -> list[Part]:
         if work.min_replicas > 0:
             found.append(_part(index, work, PartKind.LEAST, max(usual, stated or 0.0)))
     return found
+
+
+def by_work(parts: Iterable[Part]) -> dict[int, list[Part]]:
+    """The parts of each work."""
+    grouped: dict[int, list[Part]] = {}
+    for part in parts:
+        grouped.setdefault(part.work, []).append(part)
+    return grouped
 
 
 def _part(index: int, work: ServiceAsk | JobAsk, kind: PartKind, value: float) -> Part:

@@ -29,7 +29,7 @@ from alliage.decide.solve.levels import Guaranteed, common_part, fair_levels, fl
 from alliage.decide.solve.model import Floats, Model, build
 from alliage.decide.solve.money import Money, gap_of, money_setting, settle_money
 from alliage.decide.solve.obstacles import examine, unmet_of
-from alliage.decide.solve.parts import Part
+from alliage.decide.solve.parts import by_work
 from alliage.decide.solve.prices import prices_of
 from alliage.decide.solve.problem import Problem, ServiceAsk, Spread
 from alliage.decide.solve.standing import Standing, standing
@@ -101,8 +101,13 @@ def _settle(model: Model, solver: Solver, meter: Meter) -> Settled:
             break
         kept = more
         stricter = kept_rows(model, more)
-        mended = _mended(stricter, meter, settled, more) if is_large else None
-        settled = mended or _share_and_money(stricter, Solver(stricter, meter), meter, guaranteed, levels)
+        if is_large:
+            again = _mended(stricter, meter, settled, more)
+        else:
+            again = _share_and_money(stricter, Solver(stricter, meter), meter, guaranteed, levels)
+        if again is None:
+            break
+        settled = again
     return settled
 
 
@@ -253,10 +258,8 @@ def _standing(model: Model, x: Floats | None) -> Standing:
 def _answer(model: Model, solver: Solver, settled: Settled, meter: Meter, *, with_intervals: bool) -> Plan:
     x = settled.money.x if settled.money.x is not None else rounded(model, model.lower)
     place = _standing(model, x)
-    parts: dict[int, list[Part]] = {}
-    for part in model.parts:
-        parts.setdefault(part.work, []).append(part)
-    _, unkept = examine(place)
+    parts = by_work(model.parts)
+    _, unkept = examine(place, parts)
     gap = gap_of(settled.money.value, settled.money.bound)
     served = served_of(model, x)
     prices = prices_of(solver, with_intervals=with_intervals)

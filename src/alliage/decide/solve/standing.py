@@ -10,18 +10,20 @@ from alliage.decide.solve.problem import JobAsk, Pool, Problem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """Counts of options (those above 0), with the problem they are of."""
+    """Counts of options (those above 0), with the problem they are of; the same by pool and by work."""
 
     problem: Problem
     counts: Mapping[Option, int]
+    pools: Mapping[int, tuple[tuple[Option, int], ...]]
+    works: Mapping[int, tuple[tuple[Option, int], ...]]
 
-    def in_pool(self, pool: int) -> list[tuple[Option, int]]:
+    def in_pool(self, pool: int) -> tuple[tuple[Option, int], ...]:
         """What stands in one pool."""
-        return [(option, count) for option, count in self.counts.items() if option.pool == pool]
+        return self.pools.get(pool, ())
 
-    def of_work(self, work: int) -> list[tuple[Option, int]]:
+    def of_work(self, work: int) -> tuple[tuple[Option, int], ...]:
         """Where one work stands."""
-        return [(option, count) for option, count in self.counts.items() if option.work == work]
+        return self.works.get(work, ())
 
     def spent_micros(self, tenant: str) -> int:
         """What a tenant's devices cost an hour at list prices."""
@@ -33,14 +35,25 @@ class Standing:
 
     def without(self, taken: Mapping[Option, int]) -> "Standing":
         """What is left when so many of these are taken away."""
+        if not taken:
+            return self
         left = {option: count - taken.get(option, 0) for option, count in self.counts.items()}
-        return Standing(problem=self.problem, counts={option: count for option, count in left.items() if count > 0})
+        return standing(self.problem, left.keys(), left.values())
 
 
-def standing(problem: Problem, options: Sequence[Option], counts: Iterable[int]) -> Standing:
+def standing(problem: Problem, options: Iterable[Option], counts: Iterable[int]) -> Standing:
     """From counts in the order of the options."""
+    kept = {option: count for option, count in zip(options, counts, strict=True) if count > 0}
+    pools: dict[int, list[tuple[Option, int]]] = {}
+    works: dict[int, list[tuple[Option, int]]] = {}
+    for option, count in kept.items():
+        pools.setdefault(option.pool, []).append((option, count))
+        works.setdefault(option.work, []).append((option, count))
     return Standing(
-        problem=problem, counts={option: count for option, count in zip(options, counts, strict=True) if count}
+        problem=problem,
+        counts=kept,
+        pools={pool: tuple(there) for pool, there in pools.items()},
+        works={work: tuple(there) for work, there in works.items()},
     )
 
 
