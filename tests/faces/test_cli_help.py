@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from alliage.faces.cli.main import app
 names = [each.name or each.callback.__name__ for each in app.registered_commands]
 asked = [[], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"], *([each] for each in names)]
+asked += [["replay"], ["replay", "openb"], ["replay", "stress"]]
 run = CliRunner().invoke
 print(json.dumps({" ".join(each): run(app, [*each, "--help"], prog_name="alliage").output for each in asked}))
 """
@@ -34,6 +35,8 @@ HEAVY = {
     "sqlalchemy",
     "alembic",
     "numpy",
+    "numba",
+    "matplotlib",
     "httpx2",
     "pydantic",
     "pydantic_core",
@@ -65,7 +68,13 @@ def test_help_loads_nothing_heavy() -> None:
     The help of one command may load Pydantic: Typer itself reads options with it where it is installed.
     """
     by_typer = {"pydantic", "pydantic_core", "asyncio"}
-    for arguments in (["--help"], ["keys", "--help"], ["deploy", "--help"], ["up", "--help"]):
+    for arguments in (
+        ["--help"],
+        ["keys", "--help"],
+        ["deploy", "--help"],
+        ["up", "--help"],
+        ["replay", "openb", "--help"],
+    ):
         allowed = set() if arguments == ["--help"] else by_typer
         assert HEAVY & set(json.loads(_python(_LOADED, *arguments))) <= allowed
 
@@ -75,4 +84,4 @@ def test_the_commands_of_the_issue_are_there() -> None:
     names = {each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands}
     assert names >= {"up", "down", "status", "deploy", "services", "replicas", "nodes", "models"}
     assert names >= {"logs", "explain", "delete", "chat"}
-    assert [each.name for each in app.registered_groups] == ["keys"]
+    assert [each.name for each in app.registered_groups] == ["keys", "replay"]

@@ -188,7 +188,7 @@ def test_huge_and_tiny_figures_that_are_allowed() -> None:
 
 def test_ten_thousand_nodes_in_one_pool_and_in_many() -> None:
     """Alike nodes are one row; ten thousand pools of one node still end with an answer within the budget."""
-    one = plan(a_problem(a_service(demand=50_000.0, max_replicas=10**6), pools=(a_pool(nodes=10_000),)))
+    one = plan(a_problem(a_service(demand=50_000.0, max_replicas=10**6, value=10**6), pools=(a_pool(nodes=10_000),)))
     assert isinstance(one, Plan)
     assert sum(each.count for each in one.replicas) == 50_000
     pools = tuple(replace(a_pool(), name=f"p{number:05}") for number in range(10_000))
