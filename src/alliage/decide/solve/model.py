@@ -205,7 +205,7 @@ def _capacity_rows(
             matrix.row(f"devices/{place.name}/{level.slot}", entries, upper=float(place.nodes * level.usable))
 
 
-def _work_rows(  # noqa: PLR0917, C901 - the parts of the programme that meet here
+def _work_rows(  # noqa: PLR0917 - the parts of the programme that meet here
     matrix: _Matrix,
     problem: Problem,
     options: Sequence[Option],
