@@ -291,13 +291,14 @@ def _guarantee_rows(
 ) -> tuple[tuple[int, float], ...]:
     """For every set of a tenant's guarantees: what only these can account for is no more than they give together."""
     rows: list[tuple[int, float]] = []
+    of_tenant: dict[str, list[int]] = {}
+    for index, option in enumerate(options):
+        of_tenant.setdefault(problem.works[option.work].tenant, []).append(index)
     for tenant in problem.tenants:
         if not tenant.guarantees:
             continue
-        accounts: dict[int, frozenset[int]] = {}
-        for index, option in enumerate(options):
-            if problem.works[option.work].tenant == tenant.name:
-                accounts[index] = covering(tenant, problem.pools[option.pool])
+        by_pool = [covering(tenant, pool) for pool in problem.pools]
+        accounts = {index: by_pool[options[index].pool] for index in of_tenant.get(tenant.name, [])}
         for number, group in enumerate(_unions({each for each in accounts.values() if each})):
             mine = [index for index, by in accounts.items() if by and by <= group]
             entries = [(column, float(options[index].gang.devices)) for index in mine for column in of_option[index]]

@@ -234,8 +234,10 @@ def used_of(place: Standing, tenant: Tenant, guarantee: Guarantee) -> int:
     problem = place.problem
     return sum(
         option.gang.devices * count
-        for option, count in place.counts.items()
-        if problem.works[option.work].tenant == tenant.name and guarantee.covers(problem.pools[option.pool])
+        for number, pool in enumerate(problem.pools)
+        if guarantee.covers(pool)
+        for option, count in place.in_pool(number)
+        if problem.works[option.work].tenant == tenant.name
     )
 
 
