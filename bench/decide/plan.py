@@ -129,6 +129,7 @@ def without_a_node(problem: Problem, ours: Plan) -> tuple[Problem, int]:
 
 def report(result: Compared) -> str:
     """A few lines a person reads."""
+    moved = f"{result.lost} replicas lost, {result.starts} started, {result.stops} stopped"
     return "\n".join(
         (
             f"seed {result.seed}: 300 services, 12 chips in 24 pools, 20 tenants, {result.columns} columns",
@@ -136,8 +137,7 @@ def report(result: Compared) -> str:
             f"  plain HiGHS, money only {result.plain_s:7.2f} s CPU   gap {result.plain_gap:.2%}",
             f"  ratio ours / plain      {result.ours_s / result.plain_s:7.2f}         plain costs {result.cheaper:+.2%}",
             f"  again after a death     {result.again_s:7.2f} s CPU   gap {result.again_gap:.2%}",
-            f"  ratio again / plain     {result.again_s / result.plain_s:7.2f}         {result.lost} replicas lost, "
-            f"{result.starts} started, {result.stops} stopped",
+            f"  ratio again / plain     {result.again_s / result.plain_s:7.2f}         {moved}",
         )
     )
 

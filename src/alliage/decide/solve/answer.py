@@ -15,7 +15,7 @@ class Status(StrEnum):
     GAP = "gap"
     """Proven to be within `gap` of the best, which was asked for."""
     CUT_SHORT = "cut_short"
-    """The budget ran out first; `gap` is what was proven until then (infinite: nothing)."""
+    """The budget ran out first, or planning again was content with more; `gap` is what was proven (infinite: nothing)."""
 
 
 class Stage(StrEnum):

@@ -16,6 +16,9 @@ from alliage.decide.solve.money import Money, money_setting
 from alliage.decide.solve.problem import Problem
 
 TURNS: Final = 3
+AGAIN: Final = 1.5
+"""Planning again may prove so many times the gap asked for: the plan that runs has paid its cold starts, so that what it
+was short of the best counts for more of what is left. A plan made afresh would move much to gain little."""
 
 
 def fingerprint(problem: Problem) -> str:
@@ -43,7 +46,7 @@ def replan(model: Model, meter: Meter, last: Plan, warm: Warm) -> Money | None:
         if found.x is not None:
             whole = rounded(model, found.x)
             value = cost_of(whole, setting)
-            if holds(model, whole, setting) and gap_of(value, bound) <= meter.budget.gap:
+            if holds(model, whole, setting) and gap_of(value, bound) <= AGAIN * meter.budget.gap:
                 known = np.zeros(len(names))
                 known[linked.rows] = duals
                 return Money(x=whole, value=value, bound=bound, duals=known)
