@@ -56,6 +56,8 @@ def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, a
             text = f"the budget of {_word(facts, 'tenant')} does not allow more ({spent})"
         case WhyCode.REPLICAS_MAX:
             text = f"{_word(facts, 'work')} has its most replicas ({_word(facts, 'max_replicas')})"
+        case WhyCode.ALL_RUN:
+            text = f"all {_count(facts, 'count', 'job')} of {_word(facts, 'work')} run, though not all at full speed"
         case WhyCode.SPREAD:
             text = (
                 f"no two replicas of {_word(facts, 'work')} may share one of the {_word(facts, 'spread')}, "

@@ -124,7 +124,7 @@ def takeable(problem: Problem, plan: Plan) -> list[str]:  # noqa: C901, PLR0912 
                 if lack.tenant != tenant.name or (isinstance(work, ServiceAsk) and work.spread is not Spread.NONE):
                     continue
                 count = sum(each.count for each in plan.assigned if each.work == lack.work)
-                if isinstance(work, ServiceAsk) and count >= work.max_replicas:
+                if count >= (work.max_replicas if isinstance(work, ServiceAsk) else work.count):
                     continue
                 for way in work.ways:
                     for pool in problem.pools:

@@ -88,9 +88,12 @@ _RANK = {
 
 
 def _most(place: Standing, work: int) -> Why | None:
-    """A service that has as many replicas as it may have."""
+    """A service that has as many replicas as it may have; a shape all of whose jobs run, some by a slower way."""
     ask = place.problem.works[work]
-    if isinstance(ask, JobAsk) or sum(count for _, count in place.of_work(work)) < ask.max_replicas:
+    count = sum(count for _, count in place.of_work(work))
+    if isinstance(ask, JobAsk):
+        return None if count < ask.count else Why(code=WhyCode.ALL_RUN, facts={"work": ask.name, "count": ask.count})
+    if count < ask.max_replicas:
         return None
     return Why(code=WhyCode.REPLICAS_MAX, facts={"work": ask.name, "max_replicas": ask.max_replicas})
 

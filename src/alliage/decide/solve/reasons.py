@@ -39,6 +39,8 @@ class WhyCode(StrEnum):
     """tenant, budget_micros, spent_micros"""
     REPLICAS_MAX = "replicas_max"
     """work, max_replicas"""
+    ALL_RUN = "all_run"
+    """work, count: all its jobs run, some of them by a slower way than its fastest"""
     SPREAD = "spread"
     """work, spread, places: no two replicas may share one, and there are no more of them"""
     NOT_WORTH = "not_worth"
