@@ -136,7 +136,7 @@ def step_of(work: ServiceAsk | JobAsk, way: Way, full: float) -> float:
     part = way.rate / full
     if isinstance(work, ServiceAsk):
         return 0.0 if part < 1e-9 else min(1.0, part)
-    is_late = work.deadline_s is not None and part < 1 - 1e-9
+    is_late = work.deadline_s is not None and work.remaining > 0 and part < 1 - 1e-9
     return 0.0 if is_late or not work.count or part < 1e-9 else min(1.0, part) / work.count
 
 
