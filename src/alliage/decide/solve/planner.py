@@ -91,7 +91,7 @@ def _carried(last: Plan, money: Money, model: Model) -> tuple[StageResult, ...]:
 def _settle(model: Model, solver: Solver, meter: Meter) -> Settled:
     """Guarantees, shares, money; guarantees that the outcome would break are forced, and the rest settled again."""
     is_large = model.choices > LARGE
-    guaranteed = settle_guarantees(model, meter, is_large=is_large)
+    guaranteed = _without_windfalls(model, settle_guarantees(model, meter, is_large=is_large), meter)
     levels = fair_levels(solver, guaranteed.served)
     kept = Kept(rows={})
     settled = _share_and_money(model, solver, meter, guaranteed, levels)
@@ -109,6 +109,16 @@ def _settle(model: Model, solver: Solver, meter: Meter) -> Settled:
             break
         settled = again
     return settled
+
+
+def _without_windfalls(model: Model, guaranteed: Guaranteed, meter: Meter) -> Guaranteed:
+    """Work that is held beyond its tenant's guarantee is no guarantee: it counts as a share like any other."""
+    if not any(option.held for option in model.options):
+        return guaranteed
+    fresh = build(replace(model.problem, running=()))
+    alone = settle_guarantees(fresh, meter, is_large=fresh.choices > LARGE).served
+    served = {name: min(part, alone.get(name, 0.0)) for name, part in guaranteed.served.items()}
+    return replace(guaranteed, served=served)
 
 
 def _mended(model: Model, meter: Meter, settled: Settled, kept: Kept) -> Settled | None:
