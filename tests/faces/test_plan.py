@@ -89,10 +89,10 @@ def test_json_has_the_plan_and_the_explanations(tmp_path: Path) -> None:
 
 def test_unknown_name_is_answered_with_the_names(tmp_path: Path) -> None:
     """`--only` of something that is not there."""
-    ran = alliage(*FILES, "--only", "serach", home=tmp_path)
+    ran = alliage(*FILES, "--only", "chatt", home=tmp_path)
     assert ran.code == 1
-    assert "serach" in ran.err
-    assert "search" in ran.err
+    assert "chatt" in ran.err
+    assert "chat" in ran.err
 
 
 @pytest.mark.parametrize(
