@@ -87,7 +87,9 @@ def problems(draw: Any, *, power: bool = False, works_max: int = 4, nodes_max: i
             weight=draw(st.sampled_from((1.0, 2.0))),
             budget_micros=draw(st.sampled_from((None, None, 6 * UNIT))),
             guarantees=tuple(
-                Guarantee(chips=frozenset({chip}), devices=draw(st.integers(0, 8)), site=draw(st.sampled_from(("", "ulm-1"))))
+                Guarantee(
+                    chips=frozenset({chip}), devices=draw(st.integers(0, 8)), site=draw(st.sampled_from(("", "ulm-1")))
+                )
                 for chip in CHIPS
                 if draw(st.booleans())
             ),

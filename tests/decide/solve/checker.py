@@ -7,17 +7,20 @@ from alliage.decide.solve.problem import JobAsk, Pool, Problem, ServiceAsk, Spre
 from alliage.fleet.replicas import Evidence
 
 
-def faults(problem: Problem, plan: Plan) -> list[str]:
+def faults(problem: Problem, plan: Plan) -> list[str]:  # noqa: C901, PLR0912 - one rule after the other
     """Everything that a plan does which it may not."""
     pools = {pool.name: pool for pool in problem.pools}
-    works = {work.name: work for work in (*problem.services, *problem.jobs)}
+    works: dict[str, ServiceAsk | JobAsk] = {work.name: work for work in problem.works}
     sites = {site.name: site for site in problem.sites}
     found: list[str] = []
     for each in plan.assigned:
         work, pool = works[each.work], pools[each.pool]
         way = next(way for way in work.ways if way.name == each.way)
         site = sites[pool.site]
-        held = next((run.held for run in problem.running if (run.work, run.way, run.pool) == (each.work, each.way, each.pool)), 0)
+        held = next(
+            (run.held for run in problem.running if (run.work, run.way, run.pool) == (each.work, each.way, each.pool)),
+            0,
+        )
         if work.residency and not {site.name, site.region, *site.tags} & work.residency:
             found.append(f"residency of {each.work} broken at {site.name}")
         if way.chip != pool.chip or each.devices != way.devices or each.count <= 0:
@@ -26,9 +29,9 @@ def faults(problem: Problem, plan: Plan) -> list[str]:
             found.append(f"{each.work} uses a failed recipe")
         if isinstance(work, JobAsk) and not way.rate:
             found.append(f"{each.work} runs at an unknown speed")
-        if isinstance(work, JobAsk) and work.deadline_s is not None and way.rate:
-            if work.remaining / way.rate * 3600 > work.deadline_s * (1 + 1e-6):
-                found.append(f"{each.work} is too late")
+        due_s = work.deadline_s if isinstance(work, JobAsk) else None
+        if due_s is not None and isinstance(work, JobAsk) and way.rate:
+            found.extend([f"{each.work} is too late"] if work.remaining / way.rate * 3600 > due_s * (1 + 1e-6) else [])
     for name, pool in pools.items():
         found.extend(_packing_faults(problem, plan, name, pool))
     for work in works.values():
@@ -37,7 +40,9 @@ def faults(problem: Problem, plan: Plan) -> list[str]:
         if count > most:
             found.append(f"{work.name} has {count} of {most}")
         if isinstance(work, ServiceAsk) and work.spread is Spread.SITES:
-            places = Counter(pools[each.pool].site for each in plan.assigned if each.work == work.name for _ in range(each.count))
+            places = Counter(
+                pools[each.pool].site for each in plan.assigned if each.work == work.name for _ in range(each.count)
+            )
             if places and max(places.values()) > 1:
                 found.append(f"{work.name} has two replicas at one site")
     for tenant in problem.tenants:

@@ -12,7 +12,6 @@ from alliage.decide.solve.obstacles import examine
 from alliage.decide.solve.parts import by_work
 from alliage.decide.solve.standing import Standing
 
-
 MOVED: Final = 24
 """Works of others, those with the fewest devices first, that may have to move for guarantees in a large problem."""
 
