@@ -31,6 +31,7 @@ WHOLE = 1000
 NO_ROOM, FULL = -1, -2
 UNKNOWN, END = -1, -2  # of a cell: not looked at yet, no more ways
 MOST = 1 << 61
+SLOT_PRICE_MAX = 1 << 36  # two thousand devices
 
 
 class Books(NamedTuple):
@@ -58,8 +59,7 @@ class Books(NamedTuple):
     slots_of: Longs  # J x C: slots over all hosts
     opens: Longs  # 1 x T: empty hosts that are at least as large
     count: Longs  # type: ignore[assignment]  # 1 x 8, see COUNT_*
-    candidate: Longs  # (R x G) x 3: bound, group, way
-    slot_price: Longs  # J x C: grains a slot
+    candidate: Longs  # (R x G) x 4: cost but for its waste, group, way, fill value
     open_price: Longs  # 1 x T: grains for the first request on an empty host
     kind_price: Longs  # 1 x J: grains for the shape at hand
     scratch: Longs  # 2 x (3 + G)
@@ -74,6 +74,7 @@ class Books(NamedTuple):
     idle: Ints  # H x G: idle milli of each device
     worth: Reals  # 1 x M: share of the demand for devices
     mask_worth: Reals  # 1 x A
+    slot_price: Reals  # J x C: grains a slot, whole numbers
     demand_price: Reals  # 1 x J: demand that may use a kind over the room open to it
     weight: Reals  # 1 x 3: kind, slot, opening; in devices
 
