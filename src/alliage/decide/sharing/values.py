@@ -1,0 +1,66 @@
+"""What running a job on a kind is worth this round: more, the less of its speed it has had since it came."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliage.decide.sharing.jobs import Jobs, Tenant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The settings of sharing. With all powers 1, `work_power` 0 and no guard it is proportional fairness over life.
+
+    A job's rate is the part of its best speed that it has had since it came. With rate R, work done W (seconds at best
+    speed) and s the speed on a kind over the best, running it there is worth
+    gang^gang_power * s^speed_power * (W + work_settle_s)^work_power / R^rate_power, times 1 + stay where it runs now.
+    """
+
+    gang_power: float = 0.5
+    speed_power: float = 0.7
+    rate_power: float = 0.7
+    work_power: float = 0.05
+    stay: float = 0.12
+    rate_settle_s: float = 3600.0
+    """A job's rate starts at `rate_first` and is its own after about this long."""
+    rate_first: float = 0.1
+    work_settle_s: float = 36000.0
+    lag_max: float = 1.35
+    """The guard: past this ratio of what a private share would have done to what was done, worth grows steeply."""
+    lag_power: float = 8.0
+    lag_settle_s: float = 600.0
+    hold_s: float = 0.0
+    """A job that started is not displaced before this long, not even for a guarantee."""
+    swaps: int = 3
+    """Passes of swaps after the first rounding."""
+
+
+def value_jobs(jobs: Jobs, tenants: tuple[Tenant, ...], rule: Rule) -> NDArray[np.float64]:
+    """Jobs x kinds: what a round is worth, 0 where a job cannot run. Only ratios matter.
+
+    Speeds and steps come in as ratios only, so a job counted in other steps has the same worth.
+    """
+    best = jobs.speeds.max(axis=1, initial=0.0)
+    best = np.where(best > 0.0, best, 1.0)
+    done_s = jobs.steps / best
+    rate = (done_s + rule.rate_first * rule.rate_settle_s) / (jobs.age_s + rule.rate_settle_s)
+    worth = jobs.gangs**rule.gang_power * (done_s + rule.work_settle_s) ** rule.work_power / rate**rule.rate_power
+    lag = (jobs.private_steps / best + rule.lag_settle_s) / (done_s + rule.lag_settle_s)
+    worth *= np.maximum(lag / rule.lag_max, 1.0) ** rule.lag_power
+    worth *= np.array([tenant.weight for tenant in tenants])[jobs.tenants]
+    values: NDArray[np.float64] = worth[:, np.newaxis] * (jobs.speeds / best[:, np.newaxis]) ** rule.speed_power
+    running = np.nonzero(jobs.kinds >= 0)[0]
+    values[running, jobs.kinds[running]] *= 1.0 + rule.stay
+    return values
+
+
+def value_known_work(jobs: Jobs, remaining: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Jobs x kinds when the steps still to do are known and the last finish counts: device-seconds of work, by speed.
+
+    Makespan only: what is longest at its best speed is worth most.
+    """
+    best = jobs.speeds.max(axis=1, initial=0.0)
+    best = np.where(best > 0.0, best, 1.0)
+    left_s = remaining / best
+    return (jobs.gangs * left_s)[:, np.newaxis] * (jobs.speeds / best[:, np.newaxis])

@@ -1,0 +1,132 @@
+"""The rounds: jobs arrive, a policy shares the devices, each job does whole steps, the round ends with the last of them.
+
+Nothing is charged for a move and all gangs are near each other, as in Gavel's published simulation.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alliage.decide.sharing.jobs import WAITS, Jobs
+from alliage.decide.sharing.private import private_speeds
+from alliage.replay.gavel.mix import Mix
+from alliage.replay.gavel.policy import Sharer
+
+ROUND_S = 360.0
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What came of a replay: when each job finished (-1: not yet), its moves, and the rounds' starts and crowds."""
+
+    finishes_s: NDArray[np.float64]
+    moves: NDArray[np.int64]
+    starts_s: NDArray[np.float64]
+    crowds: NDArray[np.int64]
+    end_s: float
+
+
+def run_rounds(
+    mix: Mix, devices: NDArray[np.int64], policy: Sharer, *, watched: range, progress: Progress = lambda _a, _b: None
+) -> Run:
+    """Play until all `watched` jobs are finished. `progress` is told how many of them are, of how many."""
+    books = _Books(mix, devices)
+    left = len(watched)
+    while left:
+        ids = books.admit()
+        before = books.now_s
+        jobs = books.look(ids)
+        kinds = policy.decide(jobs, ids, before)
+        done, ran_s = books.play(ids, jobs, kinds)
+        policy.account(ids, kinds, ran_s)
+        finished = sum(1 for job in done if job in watched)
+        if finished:
+            left -= finished
+            progress(len(watched) - left, len(watched))
+    return books.close()
+
+
+class _Books:
+    """The state of all jobs, by number."""
+
+    def __init__(self, mix: Mix, devices: NDArray[np.int64]) -> None:
+        count = len(mix)
+        self._mix, self._devices = mix, devices
+        self.now_s, self._came = 0.0, 0
+        self._active = np.empty(0, dtype=np.int64)
+        self._steps, self._private, self._run_s = np.zeros(count), np.zeros(count), np.zeros(count)
+        self._kinds = np.full(count, WAITS, dtype=np.int64)
+        self._finishes = np.full(count, -1.0)
+        self._moves = np.zeros(count, dtype=np.int64)
+        self._tenants = np.zeros(count, dtype=np.int64)
+        self._starts: list[float] = []
+        self._crowds: list[int] = []
+
+    def admit(self) -> NDArray[np.int64]:
+        """Let in who has come by now; where nobody is here, the clock moves to the next arrival."""
+        if not len(self._active):
+            self.now_s = max(self.now_s, float(self._mix.arrivals_s[self._came]))
+        come = int(np.searchsorted(self._mix.arrivals_s, self.now_s, side="right"))
+        if come > self._came:
+            self._active = np.concatenate((self._active, np.arange(self._came, come)))
+            self._came = come
+        self._starts.append(self.now_s)
+        self._crowds.append(len(self._active))
+        return self._active
+
+    def look(self, ids: NDArray[np.int64]) -> Jobs:
+        """The jobs that are here, as a policy may see them."""
+        mix = self._mix
+        return Jobs(
+            gangs=mix.gangs[ids],
+            speeds=mix.speeds[ids],
+            steps=self._steps[ids],
+            private_steps=self._private[ids],
+            age_s=self.now_s - mix.arrivals_s[ids],
+            kinds=self._kinds[ids],
+            run_s=self._run_s[ids],
+            tenants=self._tenants[ids],
+        )
+
+    def play(
+        self, ids: NDArray[np.int64], jobs: Jobs, kinds: NDArray[np.int64]
+    ) -> tuple[list[int], NDArray[np.float64]]:
+        """One round: whole steps, the last ones cut to what is left; who finished, and how long each ran."""
+        runs = kinds != WAITS
+        chosen = ids[runs]
+        speeds = jobs.speeds[runs, kinds[runs]]
+        steps = np.minimum(np.floor(speeds * ROUND_S), self._mix.steps[chosen] - self._steps[chosen])
+        ran_s = np.zeros(len(ids))
+        ran_s[runs] = steps / speeds
+        self._steps[chosen] += steps
+        length_s = float(ran_s.max(initial=0.0))
+        self._note(ids, jobs, kinds, length_s)
+        done = chosen[self._steps[chosen] >= self._mix.steps[chosen] - 1e-9]
+        self._finishes[done] = self.now_s + ran_s[np.isin(ids, done)]
+        self.now_s += length_s
+        if len(done):
+            self._active = ids[self._finishes[ids] < 0.0]
+        return [int(job) for job in done], ran_s
+
+    def _note(self, ids: NDArray[np.int64], jobs: Jobs, kinds: NDArray[np.int64], length_s: float) -> None:
+        """Moves, time since the last one, and what a private share would have done meanwhile."""
+        moved = (kinds != WAITS) & (kinds != jobs.kinds)
+        self._moves[ids[moved]] += 1
+        self._run_s[ids] = np.where(kinds == WAITS, 0.0, np.where(moved, 0.0, jobs.run_s) + length_s)
+        self._kinds[ids] = kinds
+        self._private[ids] += length_s * private_speeds(
+            gangs=jobs.gangs, speeds=jobs.speeds, devices=self._devices, jobs=len(ids)
+        )
+
+    def close(self) -> Run:
+        """The result so far."""
+        return Run(
+            finishes_s=self._finishes,
+            moves=self._moves,
+            starts_s=np.array(self._starts),
+            crowds=np.array(self._crowds, dtype=np.int64),
+            end_s=self.now_s,
+        )
