@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from alliage.decide.price.compiling import kernels
 from alliage.errors import BadInput
 
+BIDDING = "alliage.decide.price.bidding"
 SWEEPS = 30
 TOLERANCE = 1e-3
 
@@ -38,8 +39,8 @@ def find_prices(
 
     BadInput: a value that is negative or no number, a gang under 1, a negative number of devices.
     """
-    _check(values, gangs, devices)
-    run = kernels("alliage.decide.price.bidding", compiled=compiled)
+    _check(values, gangs, devices, compiled=compiled)
+    run = kernels(BIDDING, compiled=compiled)
     top = float(values.max(initial=0.0))
     if top == 0.0:
         return Prices(by_kind=np.zeros(len(devices)), bound=0.0, sweeps=0)
@@ -50,13 +51,20 @@ def find_prices(
     return Prices(by_kind=prices * top, bound=bound * top, sweeps=took)
 
 
-def _check(values: NDArray[np.float64], gangs: NDArray[np.int64], devices: NDArray[np.int64]) -> None:
+def _check(
+    values: NDArray[np.float64], gangs: NDArray[np.int64], devices: NDArray[np.int64], *, compiled: bool
+) -> None:
     """Refuse what has no price."""
     if values.shape != (len(gangs), len(devices)):
         raise BadInput(f"values of shape {values.shape} for {len(gangs)} jobs and {len(devices)} kinds")
-    if not (np.isfinite(values).all() and (values >= 0.0).all()):
+    if not all_sound(values, compiled=compiled):
         raise BadInput("a job's value is negative or not finite", remedy="give 0 where it cannot run")
     if len(gangs) and gangs.min() < 1:
         raise BadInput(f"a gang of {gangs.min()} devices", remedy="a job takes at least 1")
     if len(devices) and devices.min() < 0:
         raise BadInput(f"{devices.min()} devices of a kind", remedy="give 0 where there are none")
+
+
+def all_sound(numbers: NDArray[np.float64], *, compiled: bool = True) -> bool:
+    """Whether all are finite and not negative."""
+    return bool(kernels(BIDDING, compiled=compiled).sound(numbers.reshape(-1)))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-KERNELS = ("bids_for", "clearing_price", "settle_prices", "dual_bound")
+KERNELS = ("bids_for", "clearing_price", "settle_prices", "dual_bound", "sound")
 
 
 def bids_for(
@@ -77,3 +77,11 @@ def dual_bound(
             best = max(best, surplus)
         bound += best
     return bound
+
+
+def sound(numbers: NDArray[np.float64]) -> bool:
+    """Whether all of a flat array are finite and not negative."""
+    for number in numbers:
+        if not 0.0 <= number < np.inf:
+            return False
+    return True

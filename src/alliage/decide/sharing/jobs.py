@@ -1,10 +1,12 @@
 """What sharing is about: jobs as columns of numbers, tenants with weights and guarantees, and what one round gives."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alliage.decide.price.auction import all_sound
 from alliage.errors import BadInput
 
 WAITS = -1
@@ -75,16 +77,15 @@ class Shares:
         return self.value / self.bound if self.bound > 0.0 else 1.0
 
 
-def check(jobs: Jobs, devices: NDArray[np.int64], tenants: tuple[Tenant, ...]) -> None:
+def check(jobs: Jobs, devices: NDArray[np.int64], tenants: tuple[Tenant, ...], *, compiled: bool = True) -> None:
     """Refuse numbers that no round can be made of."""
     if jobs.speeds.shape != (len(jobs), len(devices)):
         raise BadInput(f"speeds of shape {jobs.speeds.shape} for {len(jobs)} jobs and {len(devices)} kinds")
     for name in ("speeds", "steps", "private_steps", "age_s", "run_s"):
-        column = getattr(jobs, name)
-        if not (np.isfinite(column).all() and (column >= 0.0).all()):
+        if not all_sound(getattr(jobs, name), compiled=compiled):
             raise BadInput(f"{name} has a negative or infinite entry", remedy="give 0 where nothing is known")
     if len(jobs) and not (0 <= jobs.tenants.min() and jobs.tenants.max() < len(tenants)):
         raise BadInput(f"tenant {jobs.tenants.max()} of a job, of {len(tenants)} tenants")
     for tenant in tenants:
-        if not (np.isfinite(tenant.weight) and tenant.weight > 0.0):
+        if not 0.0 < tenant.weight < math.inf:
             raise BadInput(f"weight {tenant.weight} of a tenant", remedy="give a positive number")

@@ -1,10 +1,12 @@
 """What running a job on a kind is worth this round: more, the less of its speed it has had since it came."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alliage.decide.price.compiling import kernels
 from alliage.decide.sharing.jobs import Jobs, Tenant
 
 
@@ -36,23 +38,31 @@ class Rule:
     """Passes of swaps after the first rounding."""
 
 
-def value_jobs(jobs: Jobs, tenants: tuple[Tenant, ...], rule: Rule) -> NDArray[np.float64]:
+def value_jobs(
+    jobs: Jobs, tenants: tuple[Tenant, ...], rule: Rule, *, compiled: bool = True
+) -> NDArray[np.float64]:
     """Jobs x kinds: what a round is worth, 0 where a job cannot run. Only ratios matter.
 
     Speeds and steps come in as ratios only, so a job counted in other steps has the same worth.
     """
-    best = jobs.speeds.max(axis=1, initial=0.0)
-    best = np.where(best > 0.0, best, 1.0)
-    done_s = jobs.steps / best
-    rate = (done_s + rule.rate_first * rule.rate_settle_s) / (jobs.age_s + rule.rate_settle_s)
-    worth = jobs.gangs**rule.gang_power * (done_s + rule.work_settle_s) ** rule.work_power / rate**rule.rate_power
-    lag = (jobs.private_steps / best + rule.lag_settle_s) / (done_s + rule.lag_settle_s)
-    worth *= np.maximum(lag / rule.lag_max, 1.0) ** rule.lag_power
-    worth *= np.array([tenant.weight for tenant in tenants])[jobs.tenants]
-    values: NDArray[np.float64] = worth[:, np.newaxis] * (jobs.speeds / best[:, np.newaxis]) ** rule.speed_power
-    running = np.nonzero(jobs.kinds >= 0)[0]
-    values[running, jobs.kinds[running]] *= 1.0 + rule.stay
+    run = kernels("alliage.decide.sharing.valuing", compiled=compiled)
+    weights = np.array([tenant.weight for tenant in tenants])[jobs.tenants]
+    values: NDArray[np.float64] = run.value_rows(
+        jobs.gangs, jobs.speeds, jobs.steps, jobs.private_steps, jobs.age_s, jobs.kinds, weights, _lay_out(rule)
+    )
     return values
+
+
+@cache
+def _lay_out(rule: Rule) -> NDArray[np.float64]:
+    """The settings in the order in which the kernel reads them."""
+    return np.array(
+        [
+            *(rule.gang_power, rule.speed_power, rule.rate_power, rule.work_power, rule.stay),
+            *(rule.rate_settle_s, rule.rate_first, rule.work_settle_s),
+            *(rule.lag_max, rule.lag_power, rule.lag_settle_s),
+        ]
+    )
 
 
 def value_known_work(jobs: Jobs, remaining: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alliage.decide.price.compiling import kernels
 from alliage.decide.sharing.jobs import WAITS, Jobs
-from alliage.decide.sharing.private import private_speeds
 from alliage.replay.gavel.mix import Mix
 from alliage.replay.gavel.policy import Sharer
 
-ROUND_S = 360.0
+LEAST_STEPS = 1e-9
 Progress = Callable[[int, int], None]
 
 
@@ -40,7 +40,7 @@ def run_rounds(
         before = books.now_s
         jobs = books.look(ids)
         kinds = policy.decide(jobs, ids, before)
-        done, ran_s = books.play(ids, jobs, kinds)
+        done, ran_s = books.play(ids, kinds)
         policy.account(ids, kinds, ran_s)
         finished = sum(1 for job in done if job in watched)
         if finished:
@@ -55,6 +55,7 @@ class _Books:
     def __init__(self, mix: Mix, devices: NDArray[np.int64]) -> None:
         count = len(mix)
         self._mix, self._devices = mix, devices
+        self._run = kernels("alliage.replay.gavel.playing")
         self.now_s, self._came = 0.0, 0
         self._active = np.empty(0, dtype=np.int64)
         self._steps, self._private, self._run_s = np.zeros(count), np.zeros(count), np.zeros(count)
@@ -91,35 +92,20 @@ class _Books:
             tenants=self._tenants[ids],
         )
 
-    def play(
-        self, ids: NDArray[np.int64], jobs: Jobs, kinds: NDArray[np.int64]
-    ) -> tuple[list[int], NDArray[np.float64]]:
+    def play(self, ids: NDArray[np.int64], kinds: NDArray[np.int64]) -> tuple[list[int], NDArray[np.float64]]:
         """One round: whole steps, the last ones cut to what is left; who finished, and how long each ran."""
-        runs = kinds != WAITS
-        chosen = ids[runs]
-        speeds = jobs.speeds[runs, kinds[runs]]
-        steps = np.minimum(np.floor(speeds * ROUND_S), self._mix.steps[chosen] - self._steps[chosen])
         ran_s = np.zeros(len(ids))
-        ran_s[runs] = steps / speeds
-        self._steps[chosen] += steps
-        length_s = float(ran_s.max(initial=0.0))
-        self._note(ids, jobs, kinds, length_s)
-        done = chosen[self._steps[chosen] >= self._mix.steps[chosen] - 1e-9]
-        self._finishes[done] = self.now_s + ran_s[np.isin(ids, done)]
+        mix = self._mix
+        length_s = self._run.play_round(
+            ids, kinds, ran_s, mix.gangs, mix.speeds, mix.steps, self._devices, self._steps, self._private,
+            self._run_s, self._kinds, self._moves,
+        )  # fmt: skip
+        ended = self._steps[ids] >= mix.steps[ids] - LEAST_STEPS
+        self._finishes[ids[ended]] = self.now_s + ran_s[ended]
         self.now_s += length_s
-        if len(done):
-            self._active = ids[self._finishes[ids] < 0.0]
-        return [int(job) for job in done], ran_s
-
-    def _note(self, ids: NDArray[np.int64], jobs: Jobs, kinds: NDArray[np.int64], length_s: float) -> None:
-        """Moves, time since the last one, and what a private share would have done meanwhile."""
-        moved = (kinds != WAITS) & (kinds != jobs.kinds)
-        self._moves[ids[moved]] += 1
-        self._run_s[ids] = np.where(kinds == WAITS, 0.0, np.where(moved, 0.0, jobs.run_s) + length_s)
-        self._kinds[ids] = kinds
-        self._private[ids] += length_s * private_speeds(
-            gangs=jobs.gangs, speeds=jobs.speeds, devices=self._devices, jobs=len(ids)
-        )
+        if ended.any():
+            self._active = ids[~ended]
+        return [int(job) for job in ids[ended]], ran_s
 
     def close(self) -> Run:
         """The result so far."""
