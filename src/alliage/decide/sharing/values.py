@@ -16,21 +16,23 @@ class Rule:
 
     A job's rate is the part of its best speed that it has had since it came. With rate R, work done W (seconds at best
     speed) and s the speed on a kind over the best, running it there is worth
-    gang^gang_power * s^speed_power * (W + work_settle_s)^work_power / R^rate_power, times 1 + stay where it runs now.
+    gang^gang_power * s^speed_power * (W + work_settle_s)^work_power / R^rate_power, times
+    1 + stay * gang^stay_gang_power where it runs now.
     """
 
     gang_power: float = 0.5
-    speed_power: float = 0.7
+    speed_power: float = 0.5
     rate_power: float = 0.7
     work_power: float = 0.05
-    stay: float = 0.12
-    rate_settle_s: float = 3600.0
+    stay: float = 0.15
+    stay_gang_power: float = 0.25
+    rate_settle_s: float = 1800.0
     """A job's rate starts at `rate_first` and is its own after about this long."""
     rate_first: float = 0.1
-    work_settle_s: float = 36000.0
+    work_settle_s: float = 3600.0
     lag_max: float = 1.35
     """The guard: past this ratio of what a private share would have done to what was done, worth grows steeply."""
-    lag_power: float = 8.0
+    lag_power: float = 16.0
     lag_settle_s: float = 600.0
     hold_s: float = 0.0
     """A job that started is not displaced before this long, not even for a guarantee."""
@@ -58,7 +60,8 @@ def _lay_out(rule: Rule) -> NDArray[np.float64]:
     """The settings in the order in which the kernel reads them."""
     return np.array(
         [
-            *(rule.gang_power, rule.speed_power, rule.rate_power, rule.work_power, rule.stay),
+            *(rule.gang_power, rule.speed_power, rule.rate_power, rule.work_power),
+            *(rule.stay, rule.stay_gang_power),
             *(rule.rate_settle_s, rule.rate_first, rule.work_settle_s),
             *(rule.lag_max, rule.lag_power, rule.lag_settle_s),
         ]

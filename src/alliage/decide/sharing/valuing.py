@@ -25,8 +25,8 @@ def value_rows(
     settings: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Jobs x kinds: what running there is worth; `settings` as `values.py` lays them out."""
-    gang_power, speed_power, rate_power, work_power, stay = settings[:5]
-    rate_settle_s, rate_first, work_settle_s, lag_max, lag_power, lag_settle_s = settings[5:]
+    gang_power, speed_power, rate_power, work_power, stay, stay_gang_power = settings[:6]
+    rate_settle_s, rate_first, work_settle_s, lag_max, lag_power, lag_settle_s = settings[6:]
     values = np.zeros(speeds.shape)
     for job in range(len(gangs)):
         best = find_best(speeds, job)
@@ -41,7 +41,7 @@ def value_rows(
             if speeds[job, kind] > 0.0:
                 values[job, kind] = worth * (speeds[job, kind] / best) ** speed_power
         if kinds[job] >= 0:
-            values[job, kinds[job]] *= 1.0 + stay
+            values[job, kinds[job]] *= 1.0 + stay * float(gangs[job]) ** stay_gang_power
     return values
 
 
