@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-KERNELS = ("bids_for", "clearing_price", "settle_prices", "dual_bound", "sound")
+KERNELS = ("bids_for", "clearing_price", "forbidding_price", "settle_prices", "dual_bound", "sound")
 
 
 def bids_for(
@@ -37,6 +37,14 @@ def clearing_price(bids: NDArray[np.float64], gangs: NDArray[np.int64], devices:
     return 0.0
 
 
+def forbidding_price(values: NDArray[np.float64], gangs: NDArray[np.int64], kind: int) -> float:
+    """The least price at which nobody wants a kind of which there is none, whatever else costs."""
+    price = 0.0
+    for job in range(len(values)):
+        price = max(price, values[job, kind] / gangs[job])
+    return price
+
+
 def settle_prices(
     values: NDArray[np.float64],
     gangs: NDArray[np.int64],
@@ -50,8 +58,11 @@ def settle_prices(
     for sweep in range(sweeps):
         settled = True
         for kind in range(len(devices)):
-            bids_for(values, gangs, prices, kind, bids)
-            price = clearing_price(bids, gangs, devices[kind])
+            if devices[kind] > 0:
+                bids_for(values, gangs, prices, kind, bids)
+                price = clearing_price(bids, gangs, devices[kind])
+            else:
+                price = forbidding_price(values, gangs, kind)
             if abs(price - prices[kind]) > tolerance * price:
                 settled = False
             prices[kind] = price

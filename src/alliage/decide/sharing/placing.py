@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 KERNELS = ("fill", "choose_evicted", "try_swap", "improve", "worth")
-GAIN = 1e-9  # of the largest value: a smaller gain is rounding noise
+GAIN = 1e-9  # of what the job is worth at best: a smaller gain is rounding noise
 
 
 def fill(
@@ -115,18 +115,16 @@ def improve(
 ) -> None:
     """Swap while it pays, jobs of most value first, and fill again after each pass; at most `passes` passes."""
     top = np.empty(len(gangs))
-    most = 0.0
     for job in range(len(gangs)):
         top[job] = 0.0
         for kind in range(len(free)):
             top[job] = max(top[job], values[job, kind])
-        most = max(most, top[job])
     order = np.argsort(-top, kind="mergesort")
     evicted = np.zeros(len(gangs), dtype=np.bool_)
     for _ in range(passes):
         swapped = False
         for job in order:
-            if try_swap(values, gangs, kinds, free, job, GAIN * most, evicted):
+            if try_swap(values, gangs, kinds, free, job, GAIN * top[job], evicted):
                 swapped = True
         if not swapped:
             return

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 KERNELS = ("find_best", "value_rows", "private_rows")
+LAG_CAP = 10.0  # times the guard's limit: beyond it numbers would only grow
 
 
 def find_best(speeds: NDArray[np.float64], job: int) -> float:
@@ -36,7 +37,7 @@ def value_rows(
         worth *= (done_s + work_settle_s) ** work_power / rate**rate_power
         lag = (private_steps[job] / best + lag_settle_s) / (done_s + lag_settle_s) / lag_max
         if lag > 1.0:
-            worth *= lag**lag_power
+            worth *= min(lag, LAG_CAP) ** lag_power
         for kind in range(speeds.shape[1]):
             if speeds[job, kind] > 0.0:
                 values[job, kind] = worth * (speeds[job, kind] / best) ** speed_power
