@@ -21,7 +21,7 @@ class Rule:
     """
 
     gang_power: float = 0.5
-    speed_power: float = 0.5
+    speed_power: float = 0.6
     rate_power: float = 0.7
     work_power: float = 0.05
     stay: float = 0.15
