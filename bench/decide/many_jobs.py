@@ -41,7 +41,7 @@ class Solved:
 
 
 def solve_max_min(crowd: Crowd) -> Solved:
-    """max t by HiGHS's interior point, one thread, no crossover."""
+    """Max t by HiGHS's interior point, one thread, no crossover."""
     jobs, kinds = crowd.rates.shape
     programme = _start(crowd, extra_rows=jobs, extra_columns=1)
     programme.col_cost_ = np.append(np.zeros(jobs * kinds), 1.0)
@@ -51,7 +51,7 @@ def solve_max_min(crowd: Crowd) -> Solved:
 
 
 def solve_assignment(crowd: Crowd) -> Solved:
-    """max sum of rates times gangs: the programme whose duals on devices are the auction's prices."""
+    """Max sum of rates times gangs: the programme whose duals on devices are the auction's prices."""
     programme = _start(crowd, extra_rows=0, extra_columns=0)
     programme.col_cost_ = (crowd.rates * crowd.gangs[:, np.newaxis]).reshape(-1)
     _fill(programme, crowd, job_rows=None, entries=None, last=False)
@@ -99,7 +99,7 @@ def _fill(
 
 
 def _run(programme: highspy.HighsLp) -> Solved:
-    model = highspy.Highs()
+    model = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, choice in (("output_flag", False), ("solver", "ipm"), ("run_crossover", "off"), ("threads", 1)):
         model.setOptionValue(option, choice)
     model.passModel(programme)

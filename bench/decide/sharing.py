@@ -42,7 +42,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="simulation_throughputs.json; else gavel/ in $ALLIAGE_TEST_DATA")
     parser.add_argument("--seeds", default="0,1,2", help="seeds between commas")
-    parser.add_argument("--short", action="store_true", help="1,200 jobs, 200 of them watched, and 100 for the makespan")
+    parser.add_argument(
+        "--short", action="store_true", help="1,200 jobs, 200 of them watched, and 100 for the makespan"
+    )
     parser.add_argument("--json", action="store_true", help="a line of JSON a run")
     chosen = parser.parse_args(arguments)
     try:
@@ -78,7 +80,11 @@ def _compare(asked: Asked, *, multi: bool, rate: float, as_json: bool) -> None:
                 print(json.dumps({"multi": multi, "rate_per_h": rate} | played[policy][-1].to_line()))
     if not as_json:
         print(f"\n{'1 to 8 devices' if multi else '1 device'} a job, {rate} jobs/h: mean completion, h")
-        print(f"{'policy':12}" + "".join(f"{f'seed {seed}':>9}" for seed in asked.seeds) + "     mean  ratio  moves  worst")
+        print(
+            f"{'policy':12}"
+            + "".join(f"{f'seed {seed}':>9}" for seed in asked.seeds)
+            + "     mean  ratio  moves  worst"
+        )
         for policy in POLICIES:
             print(_row(policy, played))
 
@@ -105,7 +111,9 @@ def _bound(asked: Asked, *, as_json: bool) -> None:
             print(json.dumps({"makespan_h": runs[-1].makespan_h, "bound_h": runs[-1].bound_h, "seed": seed}))
     ours, bound = float(np.mean([run.makespan_h for run in runs])), float(np.mean([run.bound_h for run in runs]))
     if not as_json:
-        print(f"\nmakespan of {jobs} jobs at time 0, work known: {ours:.2f} h, bound {bound:.2f} h, ratio {ours / bound:.4f}")
+        print(
+            f"\nmakespan of {jobs} jobs at time 0, work known: {ours:.2f} h, bound {bound:.2f} h, ratio {ours / bound:.4f}"
+        )
 
 
 if __name__ == "__main__":

@@ -100,9 +100,7 @@ def test_compiled_and_plain_give_the_same_bytes(seed: int) -> None:
 def test_absurd_numbers_are_refused_by_name(values: float, gang: int, devices: int, named: str) -> None:
     """NaN, negative and infinite values, empty gangs, negative stock: a clear refusal."""
     with pytest.raises(BadInput, match=named):
-        find_prices(
-            values=np.array([[values]]), gangs=np.array([gang]), devices=np.array([devices]), compiled=False
-        )
+        find_prices(values=np.array([[values]]), gangs=np.array([gang]), devices=np.array([devices]), compiled=False)
 
 
 def test_nobody_and_nothing_have_a_price_of_nothing() -> None:

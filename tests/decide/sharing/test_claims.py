@@ -45,8 +45,10 @@ def test_beyond_its_guarantee_a_tenant_bids_like_others() -> None:
 
 
 def test_a_borrower_gives_back_on_demand_but_not_before_its_time() -> None:
-    """One device, borrowed: it goes back at once, unless the borrower has run less than the minimum; then the record
-    says what stands in the way."""
+    """One device, borrowed: it goes back at once, unless the borrower has run less than the minimum.
+
+    Then the record says what stands in the way.
+    """
     owner = owning(1, 0)
     for run_s, expected in ((1000.0, [0, -1]), (100.0, [-1, 0])):
         jobs = some_jobs([[1.0], [1.0]], kinds=[-1, 0], run_s=[0.0, run_s], tenants=[0, 1])
@@ -77,7 +79,12 @@ def test_a_gang_that_fits_nowhere_is_named_as_the_obstacle() -> None:
     assert (unmet.devices, unmet.obstacle) == (4, "gang")
 
 
-@given(seed=SEEDS, count=st.integers(1, 20), kinds=st.integers(1, 3), split=st.lists(st.integers(0, 6), min_size=3, max_size=3))
+@given(
+    seed=SEEDS,
+    count=st.integers(1, 20),
+    kinds=st.integers(1, 3),
+    split=st.lists(st.integers(0, 6), min_size=3, max_size=3),
+)
 def test_single_device_tenants_get_their_guarantees_when_they_ask(
     seed: int, count: int, kinds: int, split: list[int]
 ) -> None:

@@ -7,17 +7,18 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from alliage.decide.sharing.jobs import Jobs, Shares, Tenant
 from alliage.decide.sharing.round import count_devices, share
-from alliage.decide.sharing.values import Rule, value_jobs
+from alliage.decide.sharing.values import STANDARD, Rule, value_jobs
 from alliage.errors import BadInput
 from tests.decide.sharing.builders import drawn_jobs, some_jobs
 
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def shared(jobs: Jobs, *devices: int, tenants: tuple[Tenant, ...] = (Tenant(),), rule: Rule = Rule()) -> Shares:
+def shared(jobs: Jobs, *devices: int, tenants: tuple[Tenant, ...] = (Tenant(),), rule: Rule = STANDARD) -> Shares:
     """The round, by the plain functions."""
     return share(jobs, np.array(devices, dtype=np.int64), tenants=tenants, rule=rule, compiled=False)
 
@@ -132,15 +133,16 @@ def test_value_is_near_the_best_and_never_above_the_bound(seed: int, count: int,
 
 def test_compiled_and_plain_give_the_same_bytes() -> None:
     """The whole round, prices carried from one to the next, compiled and not."""
-    devices, last = np.array([9, 9, 9], dtype=np.int64), (None, None)
+    devices = np.array([9, 9, 9], dtype=np.int64)
+    before: NDArray[np.float64] | None = None
     for seed in range(4):
         jobs = drawn_jobs(seed, 40, 3)
-        plain = share(jobs, devices, start=last[0], compiled=False)
-        fast = share(jobs, devices, start=last[1])
+        plain = share(jobs, devices, start=before, compiled=False)
+        fast = share(jobs, devices, start=before)
         assert plain.kinds.tobytes() == fast.kinds.tobytes()
         assert plain.prices.tobytes() == fast.prices.tobytes()
         assert (plain.value, plain.bound) == (fast.value, fast.bound)
-        last = (plain.prices, fast.prices)
+        before = plain.prices
 
 
 @pytest.mark.parametrize("number", [-1.0, float("nan"), float("inf")])

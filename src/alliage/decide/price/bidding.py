@@ -1,4 +1,5 @@
 """Kernels of the auction: each kind's price in turn, until none moves. Plain functions, also run compiled."""
+# ruff: noqa: PLR0917 - compiled functions take their arrays by position
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ def dual_bound(
 
 def sound(numbers: NDArray[np.float64]) -> bool:
     """Whether all of a flat array are finite and not negative."""
-    for number in numbers:
+    for number in numbers:  # noqa: SIM110 - numba compiles no generator
         if not 0.0 <= number < np.inf:
             return False
     return True

@@ -1,4 +1,5 @@
 """Guarantees: a tenant below one has its jobs placed before the auction, up to it, where others' claims stay whole."""
+# ruff: noqa: PLR0917 - one step's books are passed by position
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -36,8 +37,7 @@ def serve_claims(
     if not any(tenant.guarantees for tenant in tenants):
         return kinds
     free = devices.copy()
-    for job in np.nonzero(held != WAITS)[0]:
-        free[held[job]] -= jobs.gangs[job]
+    np.subtract.at(free, held[held != WAITS], jobs.gangs[held != WAITS])
     surplus = np.where(values > 0.0, values / jobs.gangs[:, np.newaxis] - prices, -np.inf)
     claims = _open_claims(jobs, tenants, kinds, surplus)
     groups = _join_groups(claim.kinds for claim in claims)
@@ -85,7 +85,9 @@ def _open_claims(
             counted = [job for job in running if kinds[job] in guarantee.kinds]
             running = [job for job in running if job not in counted]
             left = guarantee.devices - sum(int(jobs.gangs[job]) for job in counted)
-            waiting = [int(job) for job in own if kinds[job] == WAITS and _best(surplus, job, guarantee.kinds) > -np.inf]
+            waiting = [
+                job for job in own.tolist() if kinds[job] == WAITS and _best(surplus, job, guarantee.kinds) > -np.inf
+            ]
             waiting.sort(key=lambda job, of=guarantee.kinds: -_best(surplus, job, of))  # type: ignore[misc]
             claims.append(_Claim(tenant=tenant, kinds=guarantee.kinds, left=left, jobs=waiting))
     return claims
@@ -159,5 +161,3 @@ def _join_groups(groups: Iterable[frozenset[int]]) -> tuple[frozenset[int], ...]
     while more := {a | b for a in joined for b in joined if a & b and a | b not in joined}:
         joined |= more
     return tuple(sorted(joined, key=sorted))
-
-

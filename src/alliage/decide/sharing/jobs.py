@@ -84,8 +84,8 @@ def check(jobs: Jobs, devices: NDArray[np.int64], tenants: tuple[Tenant, ...], *
     for name in ("speeds", "steps", "private_steps", "age_s", "run_s"):
         if not all_sound(getattr(jobs, name), compiled=compiled):
             raise BadInput(f"{name} has a negative or infinite entry", remedy="give 0 where nothing is known")
-    if len(jobs) and not (0 <= jobs.tenants.min() and jobs.tenants.max() < len(tenants)):
+    if len(jobs) and not (jobs.tenants.min() >= 0 and jobs.tenants.max() < len(tenants)):
         raise BadInput(f"tenant {jobs.tenants.max()} of a job, of {len(tenants)} tenants")
     for tenant in tenants:
-        if not 0.0 < tenant.weight < math.inf:
+        if not (math.isfinite(tenant.weight) and tenant.weight > 0.0):
             raise BadInput(f"weight {tenant.weight} of a tenant", remedy="give a positive number")

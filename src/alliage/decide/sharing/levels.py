@@ -3,6 +3,7 @@
 A job's cheapest cost by level is the lower hull of the points (rate, cost) of its kinds and (0, 0) for waiting: corner
 by corner, each a kind, mixed in time between two corners.
 """
+# ruff: noqa: PLR0917 - compiled functions take their arrays by position
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +21,19 @@ def build_hull(
     costs: NDArray[np.float64],
     slopes: NDArray[np.float64],
 ) -> int:
-    """One job's hull, its kinds taken by rising rate (`order`): corners' kinds (-1 waits), rates, costs, and the slope
-    of the edge that ends there; how many corners."""
+    """One job's hull, its kinds taken by rising rate (`order`); how many corners.
+
+    Written for each corner: its kind (-1 waits), rate, cost, and the slope of the edge that ends there.
+    """
     corners[0], levels[0], costs[0], slopes[0] = -1, 0.0, 0.0, 0.0
     count = 1
     for kind in order:
         rate, cost = rates[kind], gang * prices[kind]
         if rate <= 0.0:
             continue
-        while count > 1 and (rate <= levels[count - 1] or cost - costs[count - 1] <= slopes[count - 1] * (rate - levels[count - 1])):
+        while count > 1 and (
+            rate <= levels[count - 1] or cost - costs[count - 1] <= slopes[count - 1] * (rate - levels[count - 1])
+        ):
             if rate <= levels[count - 1] and cost >= costs[count - 1]:
                 break
             count -= 1

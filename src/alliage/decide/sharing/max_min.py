@@ -20,6 +20,7 @@ LEVELS = "alliage.decide.sharing.levels"
 PASSES = 300
 HALVINGS = 40
 SMOOTHING = 0.7
+NOTHING = 1e-12  # of the best rate: the level where a job cannot have any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def level_jobs(
         if upper < bound:
             bound, best = upper, tried[-1]
         least, prices = mix.solve()
-        if bound - least <= gap * bound:
+        if bound - least <= gap * bound + NOTHING * pass_over.top:
             break
         tried.append(SMOOTHING * best + (1.0 - SMOOTHING) * prices)
     shares = pass_over.blend(mix.parts(), tried, levels)
@@ -86,7 +87,7 @@ class _Pass:
         self._rates, self._gangs, self._devices = rates, gangs, devices
         self._run = kernels(LEVELS, compiled=compiled)
         self._orders = np.argsort(rates, axis=1, kind="stable")
-        self._top = float(rates.max(axis=1).min())
+        self.top = float(rates.max(axis=1).min())
         self._corners = np.empty((jobs, kinds + 1), dtype=np.int64)
         self._levels, self._costs, self._slopes = (np.empty((jobs, kinds + 1)) for _ in range(3))
         self._counts = np.empty(jobs, dtype=np.int64)
@@ -95,7 +96,7 @@ class _Pass:
     def look(self, prices: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64]]:
         """The upper bound at these prices, the level that is worth its cost there, and the devices it uses."""
         self._build(prices)
-        low, high, gain = self._run.find_level(self._levels, self._slopes, self._counts, self._top, HALVINGS)
+        low, high, gain = self._run.find_level(self._levels, self._slopes, self._counts, self.top, HALVINGS)
         cost = self._spend(low)
         upper = float(self._devices @ prices) + low - cost + gain * (high - low)
         return upper, low, self._usage.copy()
@@ -131,8 +132,8 @@ class _Mix:
 
     def __init__(self, devices: NDArray[np.int64], scale: float) -> None:
         self._devices, self._scale, kinds = devices, scale, len(devices)
-        self._model = highspy.Highs()
-        self._model.setOptionValue("output_flag", False)  # noqa: FBT003
+        self._model = highspy.Highs()  # type: ignore[no-untyped-call]
+        self._model.setOptionValue("output_flag", False)
         self._model.setOptionValue("threads", 1)
         self._model.changeObjectiveSense(highspy.ObjSense.kMaximize)
         none = np.empty(0, dtype=np.int32)
@@ -155,4 +156,5 @@ class _Mix:
 
     def parts(self) -> NDArray[np.float64]:
         """Each point's part in the last mix, without the empty one that it began with."""
-        return np.clip(np.array(self._model.getSolution().col_value)[1:], 0.0, 1.0)
+        parts: NDArray[np.float64] = np.clip(np.array(self._model.getSolution().col_value)[1:], 0.0, 1.0)
+        return parts

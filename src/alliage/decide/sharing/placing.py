@@ -2,6 +2,7 @@
 
 A job's kind is -1 where it waits. Ties go to the job that stands first, then to the kind that stands first.
 """
+# ruff: noqa: PLR0917 - compiled functions take their arrays by position
 
 import numpy as np
 from numpy.typing import NDArray

@@ -7,7 +7,7 @@ from alliage.decide.price.auction import Prices, find_prices
 from alliage.decide.price.compiling import kernels
 from alliage.decide.sharing.claims import find_unmet, serve_claims
 from alliage.decide.sharing.jobs import WAITS, Jobs, Shares, Tenant, check
-from alliage.decide.sharing.values import Rule, value_jobs
+from alliage.decide.sharing.values import STANDARD, Rule, value_jobs
 
 ANYONE = (Tenant(),)
 
@@ -17,7 +17,7 @@ def share(
     devices: NDArray[np.int64],
     *,
     tenants: tuple[Tenant, ...] = ANYONE,
-    rule: Rule = Rule(),
+    rule: Rule = STANDARD,
     values: NDArray[np.float64] | None = None,
     start: NDArray[np.float64] | None = None,
     compiled: bool = True,

@@ -40,9 +40,10 @@ class Rule:
     """Passes of swaps after the first rounding."""
 
 
-def value_jobs(
-    jobs: Jobs, tenants: tuple[Tenant, ...], rule: Rule, *, compiled: bool = True
-) -> NDArray[np.float64]:
+STANDARD = Rule()
+
+
+def value_jobs(jobs: Jobs, tenants: tuple[Tenant, ...], rule: Rule, *, compiled: bool = True) -> NDArray[np.float64]:
     """Jobs x kinds: what a round is worth, 0 where a job cannot run. Only ratios matter.
 
     Speeds and steps come in as ratios only, so a job counted in other steps has the same worth.

@@ -1,4 +1,5 @@
 """Kernels of worth: what a round is worth to each job, and what a private share would give it. Also run compiled."""
+# ruff: noqa: PLR0917 - compiled functions take their arrays by position
 
 import numpy as np
 from numpy.typing import NDArray

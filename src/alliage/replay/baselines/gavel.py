@@ -87,7 +87,7 @@ def solve_max_min(
     """Gavel's programme by HiGHS: a share of time for each job and kind."""
     jobs, kinds = speeds.shape
     gains = gangs[:, np.newaxis] * speeds / speeds.mean(axis=1)[:, np.newaxis]
-    model = highspy.Highs()
+    model = highspy.Highs()  # type: ignore[no-untyped-call]
     for option, value in (("output_flag", False), ("solver", solver), ("run_crossover", "off"), ("threads", 1)):
         model.setOptionValue(option, value)
     model.passModel(_write_programme(gangs, gains, devices, fill))

@@ -69,9 +69,7 @@ def play(
     policy: str, *, seed: int, setting: Setting, table: SpeedTable, progress: Progress = lambda _done, _of: None
 ) -> Played:
     """Replay one seed under one policy."""
-    mix = draw_mix(
-        seed=seed, jobs=setting.jobs, rate_per_h=setting.rate_per_h, multi=setting.multi, table=table
-    )
+    mix = draw_mix(seed=seed, jobs=setting.jobs, rate_per_h=setting.rate_per_h, multi=setting.multi, table=table)
     return play_mix(policy, mix, seed=seed, setting=setting, build=build_sharer, progress=progress)
 
 

@@ -36,17 +36,20 @@ def play_makespan(*, seed: int, jobs: int, table: SpeedTable, devices_a_kind: in
 
 
 def bound_makespan_s(mix: Mix, devices: NDArray[np.int64]) -> float:
-    """min T: each job's time on the kinds does its steps and adds to at most T, each kind gives its devices for T.
+    """Min T: each job's time on the kinds does its steps and adds to at most T, each kind gives its devices for T.
 
     Seconds; a bound, since it lets jobs change kinds at any moment and shares devices without regard to gangs.
     """
     jobs, kinds = mix.speeds.shape
-    model = highspy.Highs()
-    model.setOptionValue("output_flag", False)  # noqa: FBT003
+    model = highspy.Highs()  # type: ignore[no-untyped-call]
+    model.setOptionValue("output_flag", False)
     scale_s = float((mix.steps / mix.speeds.max(axis=1)).max())
     reach = mix.speeds > 0.0
     end = model.addVariable(lb=0.0, obj=1.0)
-    times = [[model.addVariable(lb=0.0, ub=highspy.kHighsInf if reach[job, kind] else 0.0) for kind in range(kinds)] for job in range(jobs)]
+    times = [
+        [model.addVariable(lb=0.0, ub=highspy.kHighsInf if reach[job, kind] else 0.0) for kind in range(kinds)]
+        for job in range(jobs)
+    ]
     for job in range(jobs):
         per_unit = mix.speeds[job] * scale_s / mix.steps[job]
         model.addConstr(sum(float(per_unit[kind]) * times[job][kind] for kind in range(kinds)) >= 1.0)

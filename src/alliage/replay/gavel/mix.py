@@ -29,7 +29,7 @@ def draw_mix(*, seed: int, jobs: int, rate_per_h: float, multi: bool, table: Spe
     Per job: a draw for the gang (made even where all are single), the duration on the first kind (a fifth long: 10^U(3,4)
     min, else 10^U(1.5,3)), then its type, drawn again until it runs on such a gang. Streams: seed + 2 jobs, + 3 arrivals.
     """
-    draws, gaps = Random(seed + 2), Random(seed + 3)
+    draws, gaps = Random(seed + 2), Random(seed + 3)  # noqa: S311 - a simulation
     now, rows = 0.0, []
     for index in range(jobs):
         if index and rate_per_h > 0.0:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from alliage.decide.sharing.jobs import Jobs
 from alliage.decide.sharing.round import share
-from alliage.decide.sharing.values import Rule, value_known_work
+from alliage.decide.sharing.values import STANDARD, Rule, value_known_work
 
 Remaining = Callable[[NDArray[np.int64], Jobs], NDArray[np.float64]]
 
@@ -15,7 +15,9 @@ Remaining = Callable[[NDArray[np.int64], Jobs], NDArray[np.float64]]
 class AlliageSharer:
     """Shares by price. With `remaining` (steps to do, by job ids) it plays for the last finish instead."""
 
-    def __init__(self, devices: NDArray[np.int64], *, rule: Rule = Rule(), remaining: Remaining | None = None) -> None:
+    def __init__(
+        self, devices: NDArray[np.int64], *, rule: Rule = STANDARD, remaining: Remaining | None = None
+    ) -> None:
         self._devices, self._rule, self._remaining = devices, rule, remaining
         self._prices: NDArray[np.float64] | None = None
         self.certificates: list[float] = []

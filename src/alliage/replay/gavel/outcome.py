@@ -52,9 +52,7 @@ def judge(mix: Mix, devices: NDArray[np.int64], run: Run, watched: range) -> Out
     )
 
 
-def _private_times_s(
-    mix: Mix, devices: NDArray[np.int64], run: Run, rows: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _private_times_s(mix: Mix, devices: NDArray[np.int64], run: Run, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """How long each job would have taken on its private share; after the run's end the last crowd stays."""
     grid = np.append(run.starts_s, run.end_s)
     lengths = np.diff(grid)

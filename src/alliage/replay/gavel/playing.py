@@ -1,4 +1,5 @@
 """Kernels of a round: what each job does, and what is noted of it. Plain functions, also run compiled."""
+# ruff: noqa: PLR0917 - compiled functions take their arrays by position
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,8 @@ def play_round(
         steps[job] += done
         ran_s[place] = done / speed
         length_s = max(length_s, ran_s[place])
+    if length_s == 0.0:
+        length_s = ROUND_S  # nobody ran: the clock goes on all the same
     for place in range(len(ids)):
         job, kind = ids[place], kinds[place]
         if kind >= 0 and kind != kinds_before[job]:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from alliage.decide.price.compiling import kernels
 from alliage.decide.sharing.jobs import WAITS, Jobs
+from alliage.errors import BadInput
 from alliage.replay.gavel.mix import Mix
+from alliage.replay.gavel.playing import ROUND_S
 from alliage.replay.gavel.policy import Sharer
 
 LEAST_STEPS = 1e-9
@@ -32,7 +34,11 @@ class Run:
 def run_rounds(
     mix: Mix, devices: NDArray[np.int64], policy: Sharer, *, watched: range, progress: Progress = lambda _a, _b: None
 ) -> Run:
-    """Play until all `watched` jobs are finished. `progress` is told how many of them are, of how many."""
+    """Play until all `watched` jobs are finished. `progress` is told how many of them are, of how many.
+
+    BadInput: a job that fits on no kind, or does no step in a round, would never finish.
+    """
+    _check(mix, devices, watched)
     books = _Books(mix, devices)
     left = len(watched)
     while left:
@@ -47,6 +53,17 @@ def run_rounds(
             left -= finished
             progress(len(watched) - left, len(watched))
     return books.close()
+
+
+def _check(mix: Mix, devices: NDArray[np.int64], watched: range) -> None:
+    """Refuse what would never end."""
+    if watched.stop > len(mix):
+        raise BadInput(f"jobs up to {watched.stop} are watched of {len(mix)} jobs", remedy="draw more jobs")
+    able = (mix.speeds * ROUND_S >= 1.0) & (devices >= mix.gangs[:, np.newaxis])
+    stuck = np.nonzero(~able.any(axis=1))[0]
+    if len(stuck):
+        gang = mix.gangs[stuck[0]]
+        raise BadInput(f"job {stuck[0]}, a gang of {gang}, can run on no kind", remedy="give more devices of a kind")
 
 
 class _Books:

@@ -19,7 +19,12 @@ DISTRIBUTED = tuple(
     for batch in batches
 )
 """Types of job that also run on several devices, in the order in which Gavel draws them."""
-TYPES = (*DISTRIBUTED, *(f"Recommendation (batch size {batch})" for batch in (512, 1024, 2048, 4096, 8192)), "A3C", "CycleGAN")
+TYPES = (
+    *DISTRIBUTED,
+    *(f"Recommendation (batch size {batch})" for batch in (512, 1024, 2048, 4096, 8192)),
+    "A3C",
+    "CycleGAN",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
