@@ -94,7 +94,7 @@ def test_a_private_share_of_two_is_half() -> None:
 def test_the_same_seed_gives_the_same_bytes(policy: str, tmp_path: Path) -> None:
     """Each policy twice on one seed: the same outcome, the same result file; every watched job is finished."""
     twice = [play(policy, seed=5, setting=SMALL, table=a_table()) for _ in range(2)]
-    assert [each.outcome.completion_h.tobytes() for each in twice][0] == twice[1].outcome.completion_h.tobytes()
+    assert twice[0].outcome.completion_h.tobytes() == twice[1].outcome.completion_h.tobytes()
     paths = [write_results(tmp_path / str(at), SMALL, [each]) for at, each in enumerate(twice)]
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert (twice[0].outcome.completion_h > 0.0).all()
