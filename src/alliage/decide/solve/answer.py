@@ -15,7 +15,7 @@ class Status(StrEnum):
     GAP = "gap"
     """Proven to be within `gap` of the best, which was asked for."""
     CUT_SHORT = "cut_short"
-    """The budget ran out first; `gap` is what was proven until then (infinite: nothing)."""
+    """The budget ran out first, or planning again was content with more; `gap` is what was proven (infinite: nothing)."""
 
 
 class Stage(StrEnum):
@@ -121,13 +121,15 @@ class Unkept:
 class Warm:
     """What a later plan may start from: the money stage's duals by the names of its rows, and the floors it had.
 
-    Duals are over `scale`; `fingerprint` is of everything in the problem but nodes and what runs.
+    Duals are over `scale`; `fingerprint` is of everything in the problem but nodes and what runs; `origin` is what ran,
+    by (work, way, pool), when the duals were found.
     """
 
     duals: Mapping[str, float]
     scale: float
     floors: Mapping[str, float]
     fingerprint: str
+    origin: Mapping[tuple[str, str, str], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,13 +99,10 @@ def _bundled(model: Model, *, in_one_pool: bool) -> tuple[int, ...]:
     for option in model.options:
         largest[option.work] = max(largest.get(option.work, 0.0), option.step)
         ask = model.problem.works[option.work]
-        if (
-            isinstance(ask, JobAsk)
-            or option.held
-            or (in_one_pool and option.limit < useful(ask, option.step))
-            or ask.min_replicas > LEAST_MAX
-            or ask.spread is Spread.SITES
-        ):
+        if isinstance(ask, JobAsk) or ask.min_replicas > LEAST_MAX or ask.spread is Spread.SITES or option.held:
+            others.add(option.work)
+            continue
+        if in_one_pool and option.limit < useful(ask, option.step):
             others.add(option.work)
     return tuple(work for work, step in sorted(largest.items()) if step >= FINE and work not in others)
 
@@ -158,7 +155,7 @@ def reduced_by(model: Model, setting: Setting, linked: Linked, duals: Floats) ->
     return np.asarray(setting.cost - paid)
 
 
-def regrets(  # noqa: PLR0917 - the arrays of one linear programme
+def regrets(  # noqa: PLR0917 - the prices, what they prove, and the counts
     model: Model, setting: Setting, linked: Linked, duals: Floats, each: Floats, x: Floats
 ) -> Floats:
     """How much dearer each work's counts are, at these prices, than the least that it could add."""

@@ -25,7 +25,7 @@ ROUGH: Final = 0.5
 """The part of the gap that suffices for the first counts, which are improved anyway."""
 SEARCH_SHARE: Final = 0.02
 """Of the work that is left, what one search may take."""
-AIM: Final = 0.95
+AIM: Final = 0.9
 """The part of the gap asked for that a repair aims at."""
 MIXED: Final = 1e-6
 TOP_UPS: Final = 8

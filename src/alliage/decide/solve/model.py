@@ -205,7 +205,7 @@ def _capacity_rows(
             matrix.row(f"devices/{place.name}/{level.slot}", entries, upper=float(place.nodes * level.usable))
 
 
-def _work_rows(  # noqa: PLR0917, C901 - the parts of the programme that meet here
+def _work_rows(  # noqa: PLR0917 - the parts of the programme that meet here
     matrix: _Matrix,
     problem: Problem,
     options: Sequence[Option],
@@ -213,7 +213,7 @@ def _work_rows(  # noqa: PLR0917, C901 - the parts of the programme that meet he
     parts: Sequence[Part],
     first_part: int,
 ) -> None:
-    """What serves each part; the most replicas; how they are spread."""
+    """What serves each part, then each work's own limits."""
     of_work: list[list[int]] = [[] for _ in problem.works]
     for index, option in enumerate(options):
         of_work[option.work].append(index)
@@ -227,20 +227,31 @@ def _work_rows(  # noqa: PLR0917, C901 - the parts of the programme that meet he
             if step > 0:
                 entries.extend((column, -step) for column in of_option[index])
         matrix.row(f"{part.kind}/{work.name}", entries, upper=0.0)
-    for position, work in enumerate(problem.works):
-        mine = of_work[position]
-        if not mine:
-            continue
-        most = work.max_replicas if isinstance(work, ServiceAsk) else work.count
-        _limit_row(matrix, f"most/{work.name}", options, of_option, mine, most)
-        if isinstance(work, ServiceAsk) and work.spread is Spread.SITES:
-            for site in problem.sites:
-                there = [index for index in mine if problem.pools[options[index].pool].site == site.name]
-                _limit_row(matrix, f"site/{site.name}/{work.name}", options, of_option, there, 1)
-        if isinstance(work, ServiceAsk) and work.spread is Spread.NODES:
-            for number, pool in enumerate(problem.pools):
-                there = [index for index in mine if options[index].pool == number]
-                _limit_row(matrix, f"nodes/{pool.name}/{work.name}", options, of_option, there, pool.nodes)
+    for position, mine in enumerate(of_work):
+        if mine:
+            _own_rows(matrix, problem, options, of_option, position, mine)
+
+
+def _own_rows(  # noqa: PLR0917 - as above
+    matrix: _Matrix,
+    problem: Problem,
+    options: Sequence[Option],
+    of_option: Sequence[Sequence[int]],
+    position: int,
+    mine: Sequence[int],
+) -> None:
+    """The most replicas or jobs of one work, and how they are spread."""
+    work = problem.works[position]
+    most = work.max_replicas if isinstance(work, ServiceAsk) else work.count
+    _limit_row(matrix, f"most/{work.name}", options, of_option, mine, most)
+    if isinstance(work, ServiceAsk) and work.spread is Spread.SITES:
+        for site in problem.sites:
+            there = [index for index in mine if problem.pools[options[index].pool].site == site.name]
+            _limit_row(matrix, f"site/{site.name}/{work.name}", options, of_option, there, 1)
+    if isinstance(work, ServiceAsk) and work.spread is Spread.NODES:
+        for number, pool in enumerate(problem.pools):
+            there = [index for index in mine if options[index].pool == number]
+            _limit_row(matrix, f"nodes/{pool.name}/{work.name}", options, of_option, there, pool.nodes)
 
 
 def _limit_row(  # noqa: PLR0917 - as above
@@ -280,13 +291,14 @@ def _guarantee_rows(
 ) -> tuple[tuple[int, float], ...]:
     """For every set of a tenant's guarantees: what only these can account for is no more than they give together."""
     rows: list[tuple[int, float]] = []
+    of_tenant: dict[str, list[int]] = {}
+    for index, option in enumerate(options):
+        of_tenant.setdefault(problem.works[option.work].tenant, []).append(index)
     for tenant in problem.tenants:
         if not tenant.guarantees:
             continue
-        accounts: dict[int, frozenset[int]] = {}
-        for index, option in enumerate(options):
-            if problem.works[option.work].tenant == tenant.name:
-                accounts[index] = covering(tenant, problem.pools[option.pool])
+        by_pool = [covering(tenant, pool) for pool in problem.pools]
+        accounts = {index: by_pool[options[index].pool] for index in of_tenant.get(tenant.name, [])}
         for number, group in enumerate(_unions({each for each in accounts.values() if each})):
             mine = [index for index, by in accounts.items() if by and by <= group]
             entries = [(column, float(options[index].gang.devices)) for index in mine for column in of_option[index]]

@@ -61,7 +61,7 @@ def binding_of(place: Standing, work: int, missing: Missing, parts: list[Part]) 
             reasons.append(Why(code=WhyCode.UNAVAILABLE, facts={"work": ask.name, "way": way.name, "chip": way.chip}))
         for number, pool in enumerate(problem.pools):
             if pool.chip == way.chip and pool.nodes:
-                why = _hindrance(place, work, way, number, missing)
+                why = hindrance(place, work, way, number, missing)
                 reasons.append(
                     why
                     if why is not None
@@ -95,7 +95,7 @@ def _most(place: Standing, work: int) -> Why | None:
     return Why(code=WhyCode.REPLICAS_MAX, facts={"work": ask.name, "max_replicas": ask.max_replicas})
 
 
-def _hindrance(place: Standing, work: int, way: Way, number: int, missing: Missing) -> Why | None:
+def hindrance(place: Standing, work: int, way: Way, number: int, missing: Missing) -> Why | None:
     """Why one more may not stand in this pool by this way; None where only its worth is in question."""
     problem = place.problem
     ask, pool = problem.works[work], problem.pools[number]
@@ -234,8 +234,10 @@ def used_of(place: Standing, tenant: Tenant, guarantee: Guarantee) -> int:
     problem = place.problem
     return sum(
         option.gang.devices * count
-        for option, count in place.counts.items()
-        if problem.works[option.work].tenant == tenant.name and guarantee.covers(problem.pools[option.pool])
+        for number, pool in enumerate(problem.pools)
+        if guarantee.covers(pool)
+        for option, count in place.in_pool(number)
+        if problem.works[option.work].tenant == tenant.name
     )
 
 
@@ -258,7 +260,7 @@ def _against(  # noqa: PLR0917 - whose work, by which right
         for way in ask.ways:
             if pool.chip != way.chip:
                 continue
-            why = _hindrance(place, work, way, number, missing)
+            why = hindrance(place, work, way, number, missing)
             if why is None and way.devices > guarantee.devices - used:
                 left = guarantee.devices - used
                 why = Why(code=WhyCode.GUARANTEE_SMALL, facts={"way": way.name, "devices": way.devices, "left": left})

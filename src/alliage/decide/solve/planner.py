@@ -77,10 +77,10 @@ def plan(problem: Problem, budget: Budget | None = None, last: Plan | None = Non
                 levels={share.tenant: share.level for share in last.shares},
                 floors=last.warm.floors,
             )
-            return _answer(model, Solver(model, meter), settled, meter, with_intervals=False)
+            return _answer(model, Solver(model, meter), settled, meter, last=last)
     solver = Solver(model, meter)
     settled = _settle(model, solver, meter)
-    return _answer(model, solver, settled, meter, with_intervals=True)
+    return _answer(model, solver, settled, meter, last=None)
 
 
 def _carried(last: Plan, money: Money, model: Model) -> tuple[StageResult, ...]:
@@ -255,14 +255,14 @@ def _standing(model: Model, x: Floats | None) -> Standing:
     return standing(model.problem, model.options, counts)
 
 
-def _answer(model: Model, solver: Solver, settled: Settled, meter: Meter, *, with_intervals: bool) -> Plan:
+def _answer(model: Model, solver: Solver, settled: Settled, meter: Meter, *, last: Plan | None) -> Plan:
     x = settled.money.x if settled.money.x is not None else rounded(model, model.lower)
     place = _standing(model, x)
     parts = by_work(model.parts)
     _, unkept = examine(place, parts)
     gap = gap_of(settled.money.value, settled.money.bound)
     served = served_of(model, x)
-    prices = prices_of(solver, with_intervals=with_intervals)
+    prices = prices_of(solver, with_intervals=last is None)
     return Plan(
         status=_status(gap, meter),
         gap=gap,
@@ -283,7 +283,7 @@ def _answer(model: Model, solver: Solver, settled: Settled, meter: Meter, *, wit
         ),
         unkept=unkept,
         work_used=meter.used,
-        warm=_warm(model, settled),
+        warm=_warm(model, settled, last),
     )
 
 
@@ -293,12 +293,21 @@ def _status(gap: float, meter: Meter) -> Status:
     return Status.GAP if gap <= meter.budget.gap else Status.CUT_SHORT
 
 
-def _warm(model: Model, settled: Settled) -> Warm | None:
+def _warm(model: Model, settled: Settled, last: Plan | None) -> Warm | None:
+    if last is not None and last.warm is not None:
+        return last.warm
     duals = settled.money.duals
     if duals is None:
         return None
+    origin = {(each.work, each.way, each.pool): each.count for each in model.problem.running}
     named = {name: float(duals[row]) for row, name in enumerate(model.rows.names) if duals[row]}
-    return Warm(duals=named, scale=model.scale, floors=dict(settled.floors), fingerprint=fingerprint(model.problem))
+    return Warm(
+        duals=named,
+        scale=model.scale,
+        floors=dict(settled.floors),
+        fingerprint=fingerprint(model.problem),
+        origin=origin,
+    )
 
 
 def _assigned(model: Model, place: Standing, *, jobs: bool) -> tuple[Assigned, ...]:

@@ -4,7 +4,7 @@ Money is in micros of one currency an hour, speeds of services in requests a sec
 of their own work an hour (`_per_h`), gangs and guarantees in devices.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -172,7 +172,8 @@ class Problem:
     running: tuple[Running, ...] = ()
     horizon_s: float = 3600.0
 
-    @property
-    def works(self) -> tuple[ServiceAsk | JobAsk, ...]:
-        """Services, then jobs."""
-        return (*self.services, *self.jobs)
+    works: tuple[ServiceAsk | JobAsk, ...] = field(init=False, repr=False, compare=False)
+    """Services, then jobs."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "works", (*self.services, *self.jobs))

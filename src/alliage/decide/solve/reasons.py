@@ -10,9 +10,11 @@ class WhyCode(StrEnum):
     """Each code's facts are named beside it; the face has a sentence for every one (a test holds it)."""
 
     CHEAPEST = "cheapest"
-    """way, pool, cost_micros: what an hour of the whole demand costs there at today's prices, which is the least"""
+    """way, pool, count, cost_micros: what an hour of the whole demand costs there at today's prices, which is the least"""
     RUNS_THERE = "runs_there"
     """way, pool, count: it runs there already, and moving would cost more than it saves"""
+    NEXT_BEST = "next_best"
+    """way, pool, cost_micros: something else would cost less, but has no room for it"""
     ONLY_WAY = "only_way"
     """way, pool: nothing else can do it at all"""
     DEARER = "dearer"
@@ -48,15 +50,15 @@ class WhyCode(StrEnum):
     GUARANTEE_SMALL = "guarantee_small"
     """way, devices, left: the gang is larger than what is left of the guarantee"""
     ADD_NODES = "add_nodes"
-    """pool, site, chip, nodes, work, serves (more requests/s or jobs than now), left (what would still be missing)"""
+    """pool, site, chip, nodes, work, kind (`rps` or `jobs`), serves (more than now), left (what would still be missing), replicas (more of the least)"""
     ALLOW_SITE = "allow_site"
-    """work, site, serves, left"""
+    """work, site, kind, serves, left, replicas"""
     RAISE_BUDGET = "raise_budget"
-    """tenant, budget_micros (the new one), work, serves, left"""
+    """tenant, budget_micros (the new one), work, kind, serves, left, replicas"""
     RAISE_REPLICAS_MAX = "raise_replicas_max"
-    """work, max_replicas (the new one), serves, left"""
+    """work, max_replicas (the new one), kind, serves, left, replicas"""
     LOSE_NODES = "lose_nodes"
-    """pool, site, chip, nodes, work, way, instead (pool), or missing: what would happen to it without them"""
+    """pool, site, chip, nodes, work, instead (ways and pools, may be empty), missing: what would come of it without them"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

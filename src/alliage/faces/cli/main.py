@@ -15,6 +15,7 @@ from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.faces.cli import facts
 from alliage.faces.cli.options import CLOUD, FLEET, SERVICES, HomeAgain, HomeOption, JsonOption, ServiceArgument
+from alliage.faces.cli.plan_command import plan
 from alliage.faces.cli.probe_command import probe
 from alliage.faces.cli.replaying import replay_app
 from alliage.faces.telling import error_text
@@ -198,6 +199,10 @@ def explain(
 
 
 app.command(rich_help_panel=SERVICES, epilog="Example: alliage probe smollm2-135m    or: alliage probe --list")(probe)
+app.command(
+    rich_help_panel=FLEET,
+    epilog="Example: alliage plan --fleet examples/plan/fleet.toml --work examples/plan/work.toml --explain",
+)(plan)
 
 
 @app.command(
