@@ -76,8 +76,7 @@ def fresh_books(tables: Tables, held: Held, weights: Weights, values: int) -> Bo
         slots_of=_zeros(kinds, classes),
         opens=_zeros(1, len(tables.types)),
         count=count,
-        candidate=_zeros(groups * width, 3),
-        slot_price=_zeros(kinds, classes),
+        candidate=_zeros(groups * width, 4),
         open_price=_zeros(1, len(tables.types)),
         kind_price=_zeros(1, kinds),
         scratch=_zeros(2, 3 + width),
@@ -92,6 +91,7 @@ def fresh_books(tables: Tables, held: Held, weights: Weights, values: int) -> Bo
         idle=held.idle,
         worth=tables.worth.reshape(1, -1),
         mask_worth=tables.mask_worth.reshape(1, -1),
+        slot_price=np.zeros((kinds, classes)),
         demand_price=np.zeros((1, kinds)),
         weight=np.array([[weights.kind, weights.slot, weights.opening]]),
     )

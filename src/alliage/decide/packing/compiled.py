@@ -11,11 +11,14 @@ import os
 import types
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 _COUNTED = (".opening", ".entry")
 """Only these make views, which numba counts references of; counting in all others would take half of the time."""
+_REORDERED = {"slot_cost": {"reassoc"}}
+"""What may be added in any order, because it adds whole numbers."""
 _FILES = ("opening", "filling", "values", "ways", "prices", "choosing", "moving", "entry")
 
 
@@ -37,8 +40,7 @@ def plain_kernels() -> Kernels:
 @cache
 def compiled_kernels() -> Kernels:
     """The kernels as machine code: compiled once a machine, then loaded from disk."""
-    import numba  # noqa: PLC0415 - a second to import, which small fleets need not wait for
-
+    numba: Any = import_module("numba")  # a second to import, which small fleets need not wait for
     functions = _functions()
     namespace: dict[str, Any] = {}
     for function in functions.values():
@@ -48,7 +50,8 @@ def compiled_kernels() -> Kernels:
     try:
         for name, plain in functions.items():
             counted = plain.__module__.endswith(_COUNTED)
-            namespace[name] = numba.njit(cache=folder is not None, _nrt=counted)(_rebound(plain, namespace))
+            compiler = numba.njit(cache=folder is not None, _nrt=counted, fastmath=_REORDERED.get(name, False))
+            namespace[name] = compiler(_rebound(plain, namespace))
     finally:
         numba.config.CACHE_DIR = before
     return Kernels(*(namespace[name] for name in Kernels._fields))

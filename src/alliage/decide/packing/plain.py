@@ -103,7 +103,7 @@ class PlainPacking:
         slot = 0
         for one, worth in zip(self.wanting, self.worth, strict=True):
             total = sum(self._slots(one.shape, each) for each in self.rooms)
-            cost = int(self.weights.slot * worth * self._idle() / max(total, 1) * grain)
+            cost = min(int(self.weights.slot * worth * self._idle() / max(total, 1) * grain), 1 << 36)
             slot += cost * (self._fits(one.shape, kind, cpu, before) - self._fits(one.shape, kind, left, sorted(after)))
         return lost * GRAINS, price, slot, self._opening(room, grain)
 

@@ -1,9 +1,11 @@
 """The arrays of one packing as views of its three arenas."""
 
+from typing import Any
+
 from alliage.decide.packing.layout import Books, Ints, Longs, Reals
 
 
-def view(arena: Longs | Ints | Reals, places: Longs, index: int):  # type: ignore[no-untyped-def]
+def view(arena: Longs | Ints | Reals, places: Longs, index: int) -> Any:
     """One array of the arena, two axes."""
     start, rows, columns = places[index, 0], places[index, 1], places[index, 2]
     return arena[start : start + rows * columns].reshape((rows, columns))
@@ -35,7 +37,7 @@ def open_books(longs: Longs, ints: Ints, reals: Reals, places: Longs) -> Books:
         view(longs, places, 20),
         view(longs, places, 21),
         view(longs, places, 22),
-        view(longs, places, 23),
+        view(ints, places, 23),
         view(ints, places, 24),
         view(ints, places, 25),
         view(ints, places, 26),
@@ -44,7 +46,7 @@ def open_books(longs: Longs, ints: Ints, reals: Reals, places: Longs) -> Books:
         view(ints, places, 29),
         view(ints, places, 30),
         view(ints, places, 31),
-        view(ints, places, 32),
+        view(reals, places, 32),
         view(reals, places, 33),
         view(reals, places, 34),
         view(reals, places, 35),

@@ -1,14 +1,24 @@
 """What kinds, slots and empty hosts cost now, in grains."""
 
-from alliage.decide.packing.layout import COUNT_GRAIN, COUNT_IDLE, DEMAND, MILLI_ALL, WHOLE, Books, Ints, Longs
+from alliage.decide.packing.layout import (
+    COUNT_GRAIN,
+    COUNT_IDLE,
+    DEMAND,
+    MILLI_ALL,
+    SLOT_PRICE_MAX,
+    WHOLE,
+    Books,
+    Ints,
+    Reals,
+)
 
 
-def slot_cost(slot_price: Longs, value_slots: Ints, kind: int, before: int, after: int) -> int:
-    """Grains for the slots that a host loses between two fill values."""
-    cost = 0
+def slot_cost(slot_price: Reals, value_slots: Ints, kind: int, before: int, after: int) -> int:
+    """Grains for the slots that a host loses between two fill values. Whole numbers under 2^53: exact in any order."""
+    cost = 0.0
     for which in range(value_slots.shape[1]):
         cost += slot_price[kind, which] * (value_slots[before, which] - value_slots[after, which])
-    return cost
+    return int(cost)
 
 
 def open_cost(books: Books, empty: int) -> int:
@@ -25,7 +35,7 @@ def set_prices(books: Books, shape: int) -> None:
     for kind in range(kinds):
         books.demand_price[0, kind] = 0.0
         for which in range(books.classes.shape[0]):
-            books.slot_price[kind, which] = 0
+            books.slot_price[kind, which] = 0.0
     for mask in range(books.accept.shape[0]):
         if books.mask_worth[0, mask] > 0.0:
             room = 0
@@ -45,6 +55,6 @@ def set_prices(books: Books, shape: int) -> None:
         slots = 0
         for kind in range(kinds):
             slots += books.accept[mask, kind] * books.slots_of[kind, which]
-        cost = int(books.weight[0, 1] * books.worth[0, index] * idle / max(slots, 1) * grain)
+        cost = min(int(books.weight[0, 1] * books.worth[0, index] * idle / max(slots, 1) * grain), SLOT_PRICE_MAX)
         for kind in range(kinds):
             books.slot_price[kind, which] += books.accept[mask, kind] * cost

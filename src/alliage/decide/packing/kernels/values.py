@@ -88,9 +88,9 @@ def value_of(books: Books, kind: int, cpu: int, devices: int) -> int:
     return value
 
 
-def waste_at_least(books: Books, value: int) -> int:
+def waste_at_least(known: Longs, value: int) -> int:
     """What the waste of a fill value cannot be less than, as far as its streams are known."""
-    return max(books.value[value, WASTE], books.value[value, LEAST])
+    return max(known[value, WASTE], known[value, LEAST])
 
 
 def copy_idle(books: Books, spot: int, devices: int) -> int:
