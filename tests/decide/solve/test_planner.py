@@ -177,7 +177,6 @@ def test_safety_gangs_fit_residency_holds_and_the_same_problem_gives_the_same_pl
     assert plan(problem) == answer
 
 
-@pytest.mark.xfail(strict=False, reason="known defect: with jobs, planning again from a plan may still move one")
 @settings(max_examples=25, deadline=None)
 @given(problem=problems())
 def test_planning_again_from_a_plan_moves_nothing(problem: Problem) -> None:
