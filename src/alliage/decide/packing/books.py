@@ -87,7 +87,7 @@ def fresh_books(tables: Tables, held: Held, weights: Weights, values: int) -> Bo
         spot_key=_unknown(values, 3 + width),
         spot_group=_unknown(1, values),
         spot_table=_unknown(1, 2 * values),
-        cell=_unknown(groups, 2 * len(tables.demand) * width),
+        cell=_unknown(len(tables.demand), 2 * groups * width),
         idle=held.idle,
         worth=tables.worth.reshape(1, -1),
         mask_worth=tables.mask_worth.reshape(1, -1),

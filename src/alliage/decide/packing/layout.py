@@ -25,7 +25,7 @@ WASTE, DONE, LEAST = range(3)
     GROUP_IDLE, GROUP_POSITION, GROUP_CPU_MAX, GROUP_CPU_MIN, GROUP_MEMORY_MAX, GROUP_MEMORY_MIN,
 ) = range(15)  # fmt: skip
 HOST_GROUP, HOST_NEXT, HOST_BEFORE, HOST_CPU, HOST_MEMORY, HOST_TYPE, HOST_HELD = range(7)
-COUNT_VALUES, COUNT_SPOTS, COUNT_LIVE, COUNT_IDLE, COUNT_GRAIN, COUNT_CELL, COUNT_STREAMS = range(7)
+COUNT_VALUES, COUNT_SPOTS, COUNT_LIVE, COUNT_IDLE, COUNT_GRAIN, COUNT_CELL, COUNT_STREAMS, COUNT_TOP = range(8)
 WHOLE = 1000
 NO_ROOM, FULL = -1, -2
 UNKNOWN, END = -1, -2  # of a cell: not looked at yet, no more ways
@@ -68,7 +68,7 @@ class Books(NamedTuple):
     spot_key: Ints  # P x (3 + G): kind and host type where empty, cpu cell, devices, idle, ascending
     spot_group: Ints  # 1 x P: the group of it, -1 for none
     spot_table: Ints  # 1 x hash size
-    cell: Ints  # R x (D x G x 2): fill value and gap after each way to place a demand; -1 not known, -2 end
+    cell: Ints  # D x (R x G x 2): fill value and gap after each way to place a demand; -1 not known, -2 end
     idle: Ints  # H x G: idle milli of each device
     worth: Reals  # 1 x M: share of the demand for devices
     mask_worth: Reals  # 1 x A

@@ -8,6 +8,7 @@ from alliage.decide.packing.layout import (
     COUNT_IDLE,
     COUNT_LIVE,
     COUNT_SPOTS,
+    COUNT_TOP,
     CPU,
     DEMAND,
     DEVICES,
@@ -102,6 +103,7 @@ def found_group(books: Books, spot: int, kind: int, empty: int) -> int:
     at = books.count[0, COUNT_LIVE]
     group = books.live[0, at]
     books.count[0, COUNT_LIVE] = at + 1
+    books.count[0, COUNT_TOP] = max(books.count[0, COUNT_TOP], group + 1)
     devices = books.spot_key[spot, COUNT]
     total = copy_idle(books, spot, devices)
     value = value_of(books, kind, books.spot_key[spot, KEY_CPU], devices)
@@ -119,7 +121,7 @@ def found_group(books: Books, spot: int, kind: int, empty: int) -> int:
     row[GROUP_WHOLE], row[GROUP_IDLE] = whole, total
     row[GROUP_CPU_MAX], row[GROUP_CPU_MIN], row[GROUP_MEMORY_MAX], row[GROUP_MEMORY_MIN] = -1, MOST, -1, MOST
     for demand in range(books.demand.shape[0]):
-        books.cell[group, 2 * demand * books.idle.shape[1]] = UNKNOWN
+        books.cell[demand, 2 * group * books.idle.shape[1]] = UNKNOWN
     return group
 
 
