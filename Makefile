@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test test-vllm check fmt bench bench-gateway bench-speed docs pin clean help
+.PHONY: up down test test-vllm check fmt bench bench-decide bench-gateway bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -52,6 +52,9 @@ bench: bench-gateway ## all benchmarks
 
 bench-gateway: $(VENV)/.dev ## the gateway against nginx (bench/README.md)
 	@$(BIN)/python -m bench.gateway.run $(ARGS)
+
+bench-decide: $(VENV)/.dev ## the decisions against published rivals (bench/README.md); ALLIAGE_TEST_DATA names the folder of traces
+	@$(BIN)/python -m bench.decide $(ARGS)
 
 docs: $(VENV)/.run ## write the generated pages of docs/ from the catalogue
 	$(BIN)/python scripts/catalog_pages.py

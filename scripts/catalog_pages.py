@@ -27,12 +27,12 @@ bound on a device is what its driver reports, never the figure here.
 """
 _ADDING: Final = """## Adding a chip
 
-No Python: a file in `$ALLIAGE_HOME/catalog/chips/` (it adds to ours, or replaces the one of the same id), and a file in
-`$ALLIAGE_HOME/catalog/stacks/` when its software is new too. What is left out is unknown; a value needs a source and a
+No Python: a file in `$ALLIAGE_HOME/chips/` (it adds to ours, or replaces the one of the same id), and a file in
+`$ALLIAGE_HOME/stacks/` when its software is new too. What is left out is unknown; a value needs a source and a
 confidence (`vendor`, `press` or `community`). Restart Alliage afterwards; a wrong file is refused by field and value.
 
 ```toml
-# $ALLIAGE_HOME/catalog/chips/lumen-l1.toml
+# $ALLIAGE_HOME/chips/lumen-l1.toml
 id = "lumen-l1"
 maker = "lumen"
 name = "Lumen L1 32GB"
@@ -49,7 +49,7 @@ fp8 = { value = 0, confidence = "vendor", source = "Lumen L1 data sheet, 2026" }
 ```
 
 ```toml
-# $ALLIAGE_HOME/catalog/stacks/lumen.toml
+# $ALLIAGE_HOME/stacks/lumen.toml
 id = "lumen"
 maker = "lumen"
 name = "Lumen SDK"

@@ -5,6 +5,7 @@ from alliage.catalog.records import Architecture, ModelCard, Task, WeightFile, W
 from alliage.control.observed import EngineState, NodeReport, ReplicaReport
 from alliage.fleet.ids import DeviceId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.measured import Measured, Origin
 from alliage.fleet.nodes import Device, EngineFound, Node
 from alliage.fleet.replicas import Binding, Evidence, Recipe, Replica
 from alliage.fleet.services import Objective, Service
@@ -107,6 +108,42 @@ def a_recipe(model: str = "tiny", *, cores: int = 1, memory_bytes: int = 300 * M
         cores=cores,
         memory_bytes=memory_bytes,
         evidence=Evidence.ESTIMATED,
+    )
+
+
+def a_measured(
+    *,
+    at_s: float = 100.0,
+    node: str = "laptop",
+    model: str = "tiny",
+    concurrency: int = 4,
+    input_tokens: int = 128,
+    output_tokens: int = 64,
+    throughput_tps: float = 32.0,
+) -> Measured:
+    """What a replica of `a_recipe` did: 10 requests."""
+    return Measured(
+        at_s=at_s,
+        service=ServiceName(model),
+        node=NodeId(node),
+        chip="cpu-x86",
+        engine="llama.cpp",
+        engine_version="1",
+        model=model,
+        precision="Q4_1",
+        devices=1,
+        cores=1,
+        slots=4,
+        concurrency=concurrency,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        throughput_tps=throughput_tps,
+        decode_tps=40.0,
+        ttft_s=0.5,
+        tpot_s=0.1,
+        requests=10,
+        duration_s=10 * output_tokens / throughput_tps,
+        origin=Origin.PROBE,
     )
 
 

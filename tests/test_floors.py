@@ -62,7 +62,7 @@ def test_undeclared_package_fails_the_check(tmp_path: Path) -> None:
     clean = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert clean.returncode == 0, clean.stderr
     file = folder / "src" / "alliage" / "units.py"
-    file.write_text("import numpy\n" + file.read_text())
+    file.write_text("import pandas\n" + file.read_text())
     failed = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert failed.returncode != 0
-    assert "numpy" in failed.stderr
+    assert "pandas" in failed.stderr

@@ -84,4 +84,4 @@ def test_it_is_fitted_and_placed(tmp_path: Path) -> None:
     (placed,) = made.add
     assert (placed.service, placed.recipe.chip, placed.recipe.engine) == ("small", "lumen-l1", "lumen.cpp")
     refused = next(each for each in made.decisions if each.outcome is Outcome.REFUSED)
-    assert ReasonCode.MEMORY_SHORT in {each.reason.code for each in refused.rejected}
+    assert ReasonCode.DEVICES_SHORT in {each.reason.code for each in refused.rejected}

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alliage.catalog.records import Sharing
-from alliage.decide.fit import DEGREES, Fit, FitAsk, fit
+from alliage.decide.fit import Fit, FitAsk, fit
+from alliage.decide.places import DEGREES
 from alliage.decide.reasons import ReasonCode
 from alliage.footprint.weight_bytes import weight_bytes
 from alliage.speed.predict import Missing, Speed, Unknown
@@ -35,16 +36,19 @@ def test_fp8_is_refused_on_910b_with_what_to_use_instead() -> None:
     found = fitted("qwen3-32b", chips=frozenset({"huawei-910b"}))
     refused = [each.reason for each in found.rejected if each.reason.code is ReasonCode.PRECISION_UNSERVED]
     assert any(reason.facts["precision"] == "FP8" and "INT8" in str(reason.facts["instead"]) for reason in refused)
-    assert {(row.engine, row.precision) for row in found.rows} >= {("vllm", "INT8")}
+    assert {(row.way.recipe.engine, row.way.recipe.precision) for row in found.rows} >= {("vllm", "INT8")}
 
 
 def test_large_model_takes_several_devices_and_weights_fit_in_them() -> None:
     """235 B parameters in 16 bits are 438 GiB: eight cards of 80 GB, of which each has its share."""
     found = fitted("qwen3-235b-a22b", chips=frozenset({"nvidia-h100-sxm"}))
-    (row,) = [row for row in found.rows if row.precision == "BF16" and row.engine == "vllm"]
-    assert row.devices == 8
-    assert 430 * GIB < row.weight_bytes < 450 * GIB
-    assert row.weight_bytes + row.kv_bytes <= row.usable_bytes
+    row = min(
+        (row for row in found.rows if row.way.recipe.precision == "BF16" and row.way.recipe.engine == "vllm"),
+        key=lambda row: row.way.devices,
+    )
+    assert row.way.devices == 8
+    assert 430 * GIB < row.way.weight_bytes < 450 * GIB
+    assert row.way.weight_bytes + row.way.kv_bytes <= row.way.usable_bytes
 
 
 def test_model_that_is_too_large_for_all_that_may_share_says_how_many_it_needs() -> None:
@@ -77,7 +81,9 @@ def test_looser_objective_never_carries_fewer_users(tpot_ms: int, looser: int) -
 
     def users(milliseconds: int) -> dict[tuple[str, str, str], int]:
         found = fitted("qwen3-32b", chips=chips, tpot_s=milliseconds / 1000)
-        return {(row.chip, row.engine, row.precision): row.users or 0 for row in found.rows}
+        return {
+            (row.way.recipe.chip, row.way.recipe.engine, row.way.recipe.precision): row.users or 0 for row in found.rows
+        }
 
     tight, loose = users(tpot_ms), users(tpot_ms + looser)
     assert tight.keys() == loose.keys()
@@ -88,10 +94,12 @@ def test_looser_objective_never_carries_fewer_users(tpot_ms: int, looser: int) -
 def test_every_model_gets_an_answer_from_every_chip(model: str) -> None:
     """A way or a reason for each chip that is no CPU; the memory of each way holds what it must."""
     found = fitted(model)
-    words = {word for each in found.rejected for word in each.option.split()} | {row.chip for row in found.rows}
+    words = {word for each in found.rejected for word in each.option.split()} | {
+        row.way.recipe.chip for row in found.rows
+    }
     assert {chip.id for chip in CATALOG.chips.values() if chip.sharing is Sharing.WHOLE} <= words
     for row in found.rows:
-        assert row.weight_bytes + row.kv_bytes <= row.usable_bytes
-        assert row.devices in DEGREES
-        assert row.weight_bytes == weight_bytes(CATALOG.models[model].architecture, row.precision)
+        assert row.way.weight_bytes + row.way.kv_bytes <= row.way.usable_bytes
+        assert row.way.devices in DEGREES
+        assert row.way.weight_bytes == weight_bytes(CATALOG.models[model].architecture, row.way.recipe.precision)
         assert isinstance(row.speed, Speed | Unknown)

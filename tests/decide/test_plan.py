@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from alliage.catalog.records import Catalog, WeightsFormat
 from alliage.decide.bind import bind
-from alliage.decide.plan import Budget, Infeasible, Plan, Status, label, plan
+from alliage.decide.choice import label
+from alliage.decide.plan import Budget, Infeasible, Plan, Status, plan
 from alliage.decide.reasons import Outcome, ReasonCode
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.services import Objective

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from alliage.control.observed import Observation
-from alliage.control.ports import Changes, Stale
+from alliage.control.ports import MEASURED_KEPT, Changes, Stale
 from alliage.decide.reasons import Decision
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key
+from alliage.fleet.measured import Measured, RecipeKey
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
@@ -26,6 +27,7 @@ class MemoryStore:
         self._keys: dict[KeyId, Key] = {}
         self._decisions: list[Decision] = []
         self._observations: list[Observation] = []
+        self._measured: list[Measured] = []
         self._history_rows = history_rows
         self._decisions_per_service = decisions_per_service
         self.closed = False
@@ -73,6 +75,20 @@ class MemoryStore:
     def observations(self, subject: str, limit: int) -> tuple[Observation, ...]:
         """The newest first."""
         return tuple([one for one in reversed(self._observations) if one.subject == subject][:limit])
+
+    def record_measured(self, measured: Sequence[Measured]) -> None:
+        """The newest MEASURED_KEPT of each recipe on each node stay, and the newest `history_rows` of all."""
+        kept: list[Measured] = []
+        room: dict[tuple[NodeId, RecipeKey], int] = {}
+        for each in reversed([*self._measured, *measured]):
+            room[each.node, each.key] = room.get((each.node, each.key), MEASURED_KEPT) - 1
+            if room[each.node, each.key] >= 0:
+                kept.append(each)
+        self._measured = kept[: self._history_rows][::-1]
+
+    def measured(self) -> tuple[Measured, ...]:
+        """The newest first."""
+        return tuple(reversed(self._measured))
 
     def close(self) -> None:
         """Only remembers that it was called."""

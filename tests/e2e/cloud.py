@@ -63,14 +63,16 @@ class Cloud:
         assert self.process is not None
         return self.process.wait(within_s)
 
-    def run(self, *arguments: str, check: bool = True, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, check: bool = True, text: str | None = None, within_s: float = WAIT_S * 2
+    ) -> subprocess.CompletedProcess[str]:
         """One command of the CLI."""
         done = subprocess.run(
             [*_alliage(self.home), *arguments],
             capture_output=True,
             text=True,
             env=environment(),
-            timeout=WAIT_S * 2,
+            timeout=within_s,
             input=text,
             check=False,
         )

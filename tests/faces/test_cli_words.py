@@ -20,6 +20,7 @@ from alliage.faces.cli.screen import show_json
 from alliage.faces.telling import error_text, printable
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
+from alliage.fleet.replicas import Evidence
 from alliage.units import MIB
 from tests.builders import CATALOG, a_node, a_node_report, a_replica, a_replica_report
 from tests.control.world import World
@@ -43,7 +44,7 @@ def a_replica_answer(phase: ReplicaPhase, *, fetched: int = 0, note: str = "") -
         total_bytes=94 * MIB if fetched else 0,
     )
     replica = replace(a_replica(phase=phase), note=note)
-    return tell._replica(replica, a_node_report(a_node(), report), ())
+    return tell._replica(replica, a_node_report(a_node(), report), (), replica.recipe.evidence)
 
 
 def test_tables(snapshot: SnapshotAssertion) -> None:
@@ -193,5 +194,5 @@ def test_live_follows_the_report() -> None:
     """What really runs is told from the agent's report, and is null while the agent is away."""
     assert a_replica_answer(ReplicaPhase.READY).live is not None
     assert tell._live(a_replica(), None) is None
-    assert tell._replica(a_replica(), None, ()).id == ReplicaId("tiny-000001")
-    assert tell._replica(a_replica(), None, ()).node == NodeId("laptop")
+    assert tell._replica(a_replica(), None, (), Evidence.ESTIMATED).id == ReplicaId("tiny-000001")
+    assert tell._replica(a_replica(), None, (), Evidence.ESTIMATED).node == NodeId("laptop")

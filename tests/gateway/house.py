@@ -56,11 +56,10 @@ def route(
     )
 
 
-def table(version: int, *routes: Route, keys: tuple[str, ...] = (KEY,)) -> RoutingTable:
-    """A routing table with one user's keys."""
+def table(version: int, *routes: Route, keys: tuple[str, ...] = (KEY,), role: Role = Role.USER) -> RoutingTable:
+    """A routing table with one person's keys."""
     entries = {
-        hashlib.sha256(key.encode()).hexdigest(): KeyEntry(key=KeyId("k"), tenant="house", role=Role.USER)
-        for key in keys
+        hashlib.sha256(key.encode()).hexdigest(): KeyEntry(key=KeyId("k"), tenant="house", role=role) for key in keys
     }
     return RoutingTable(version=version, routes={route.service: route for route in routes}, keys=entries)
 

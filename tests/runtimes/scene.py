@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from alliage.catalog.records import Architecture, Chip, ModelCard, Sharing, Task, WeightFile, WeightsFormat
+from alliage.catalog.records import Architecture, Catalog, Chip, ModelCard, Sharing, Task, WeightFile, WeightsFormat
 from alliage.catalog.records import Weights as CardWeights
 from alliage.control.actions import StartReplica, StopReplica
 from alliage.control.observed import EngineState, ReplicaReport
@@ -22,6 +22,7 @@ from alliage.fleet.replicas import Binding, Evidence, Recipe, Replica
 from alliage.link.line import AnsweredLine
 from alliage.link.messages import AgentHello
 from alliage.runtimes.agent import run_agent
+from alliage.runtimes.detection.watch import AcceleratorWatch
 from alliage.runtimes.hub import AgentHub
 from alliage.runtimes.keeper import Weights
 from alliage.runtimes.settings import AgentSettings
@@ -205,7 +206,13 @@ async def scene(home: Path) -> AsyncIterator[Scene]:
 
 @asynccontextmanager
 async def agent(
-    at: Scene, settings: AgentSettings = QUICK, *, stay: bool = False, weights: Weights | None = None
+    at: Scene,
+    settings: AgentSettings = QUICK,
+    *,
+    stay: bool = False,
+    weights: Weights | None = None,
+    accelerators: AcceleratorWatch | None = None,
+    catalog: Catalog | None = None,
 ) -> AsyncIterator[None]:
     """An agent in this process; at the end it ends its engines, or lets them `stay`."""
     stop, leave = asyncio.Event(), asyncio.Event()
@@ -220,6 +227,8 @@ async def agent(
             settings=settings,
             stop=stop,
             leave=leave,
+            accelerators=accelerators,
+            catalog=catalog,
         )
     )
     try:

@@ -6,6 +6,7 @@ from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Reject
 from alliage.fleet.ids import DeviceId, KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.measured import Measured, Origin
 from alliage.fleet.nodes import Device, EngineFound, Node
 from alliage.fleet.replicas import Binding, Evidence, Recipe, Replica
 from alliage.fleet.services import Objective, Service
@@ -140,3 +141,38 @@ def a_decision(service: str = "chat", *, at_s: float = 4.5, outcome: Outcome = O
 def seen(subject: str = "chat", *, at_s: float = 5.5, what: str = "became ready") -> Observation:
     """An observation."""
     return Observation(at_s=at_s, subject=subject, what=what)
+
+
+def measured(
+    model: str = "small",
+    *,
+    node: str = "laptop",
+    precision: str = "Q4_1",
+    cores: int = 1,
+    at_s: float = 6.5,
+    engine_version: str = "1",
+) -> Measured:
+    """A measurement."""
+    return Measured(
+        at_s=at_s,
+        service=ServiceName("chat"),
+        node=NodeId(node),
+        chip="cpu-x86",
+        engine="llama-cpp",
+        engine_version=engine_version,
+        model=model,
+        precision=precision,
+        devices=1,
+        cores=cores,
+        slots=4,
+        concurrency=4,
+        input_tokens=128,
+        output_tokens=64,
+        throughput_tps=31.25,
+        decode_tps=40.5,
+        ttft_s=1.25,
+        tpot_s=0.025,
+        requests=10,
+        duration_s=20.48,
+        origin=Origin.PROBE,
+    )

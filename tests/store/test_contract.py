@@ -4,12 +4,24 @@ from dataclasses import replace
 
 import pytest
 
-from alliage.control.ports import Changes, Stale, Store
+from alliage.control.ports import MEASURED_KEPT, Changes, Stale, Store
 from alliage.errors import StoreError
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase
 from alliage.fleet.view import FleetView
-from tests.store.builders import CARD, CPU, GIB, a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
+from tests.store.builders import (
+    CARD,
+    CPU,
+    GIB,
+    a_binding,
+    a_decision,
+    a_key,
+    a_node,
+    a_replica,
+    a_service,
+    measured,
+    seen,
+)
 from tests.store.grounds import Opener
 
 
@@ -140,6 +152,40 @@ def test_history_is_bounded(opener: Opener) -> None:
     assert kept == [[3, 2], [3, 2, 1]]
     decided = [[decision.at_s for decision in store.decisions(ServiceName(name), 99)] for name in "xyz"]
     assert decided == [[3], [3, 2], [3, 2]]
+
+
+def test_measurements_are_records(opener: Opener) -> None:
+    """They come back whole, the newest first, for a store opened later too, and do not move the version."""
+    store = opener()
+    assert store.measured() == ()
+    store.record_measured([measured(at_s=1.0), measured(at_s=2.0, engine_version="")])
+    store.record_measured([])
+    assert store.snapshot().version == 0
+    opener().record_measured([measured("other", at_s=3.0)])
+
+    found = (measured("other", at_s=3.0), measured(at_s=2.0, engine_version=""), measured(at_s=1.0))
+    assert store.measured() == found
+    assert opener().measured() == found
+
+
+def test_measurements_are_bounded(opener: Opener) -> None:
+    """The newest of each recipe on each node stay, one recipe's probes never push out another's; all within history_rows."""
+    store = opener()
+    store.record_measured([measured("rare", at_s=0.0), measured(node="far", at_s=0.0), measured(cores=2, at_s=0.0)])
+    for at_s in range(MEASURED_KEPT + 3):
+        store.record_measured([measured(at_s=at_s)])
+        store.record_measured([measured(precision="F16", at_s=at_s)] if at_s < 2 else [])
+    many = [one.at_s for one in store.measured() if one.key == measured().key and one.node == measured().node]
+    assert many == list(range(MEASURED_KEPT + 2, 2, -1))
+    assert len(store.measured()) == MEASURED_KEPT + 5
+
+
+def test_all_measurements_together_are_bounded(opener: Opener) -> None:
+    """Recipes that come and go cannot fill the database."""
+    store = opener(history_rows=5)
+    for number in range(8):
+        store.record_measured([measured(f"model-{number}")])
+    assert [one.model for one in store.measured()] == [f"model-{number}" for number in range(7, 2, -1)]
 
 
 def test_text_of_broken_logs_is_kept(opener: Opener) -> None:

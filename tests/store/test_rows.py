@@ -17,7 +17,7 @@ from alliage.errors import StoreError
 from alliage.fleet.ids import ServiceName
 from alliage.store import rows, tables
 from alliage.store.sql import open_store
-from tests.store.builders import a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
+from tests.store.builders import a_binding, a_decision, a_key, a_node, a_replica, a_service, measured, seen
 
 EVERYTHING = Changes(
     nodes=(a_node(),),
@@ -35,6 +35,7 @@ def path(tmp_path: Path) -> Path:
     store = open_store(path)
     store.commit(0, EVERYTHING)
     store.append([seen()])
+    store.record_measured([measured()])
     store.close()
     return path
 
@@ -45,7 +46,9 @@ def _rewrite(path: Path, table: str, change: Mapping[str, Any]) -> None:
         connection.execute(f"UPDATE {table} SET record = ?", (json.dumps(json.loads(text) | change),))
 
 
-@pytest.mark.parametrize("table", ["nodes", "services", "replicas", "keys", "decisions", "observations"])
+@pytest.mark.parametrize(
+    "table", ["nodes", "services", "replicas", "keys", "decisions", "observations", "measurements"]
+)
 def test_fields_of_a_newer_version_are_passed_over(path: Path, table: str) -> None:
     """A field that this version does not know, in any table, changes nothing that it reads."""
     _rewrite(path, table, {"from_the_future": {"a": [1]}})
@@ -59,6 +62,7 @@ def test_fields_of_a_newer_version_are_passed_over(path: Path, table: str) -> No
     )
     assert store.decisions(ServiceName("chat"), 1) == EVERYTHING.decisions
     assert store.observations("chat", 1) == (seen(),)
+    assert store.measured() == (measured(),)
     store.close()
 
 
@@ -115,8 +119,9 @@ def test_each_column_is_a_field_of_its_noun() -> None:
         tables.keys: rows.key_row(a_key()),
         tables.decisions: rows.decision_row(a_decision()),
         tables.observations: rows.observation_row(seen()),
+        tables.measurements: rows.measured_row(measured()),
         tables.bindings: rows.binding_rows(a_replica("a-1", a_binding(0)))[0],
     }
     for table, row in made.items():
-        counted = {"id"} if table in (tables.decisions, tables.observations) else set()
+        counted = {"id"} if table in (tables.decisions, tables.observations, tables.measurements) else set()
         assert set(row) == {column.name for column in table.columns} - counted

@@ -38,7 +38,7 @@ async def run_node_agent(home: Home, settings: AgentSettings, told: Leave) -> No
     stop, leave = asyncio.Event(), asyncio.Event()
     weights = WeightStore(home.models)
     weights.remove_old_parts(time.time())
-    catalog = load_catalog(home.catalog)
+    catalog = load_catalog(*home.catalogs)
     node = keep_node_name(home)
     agent = asyncio.create_task(
         run_agent(

@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar, get_type_hints
+from typing import Final, TypeVar, get_type_hints
 
 import msgspec
 
@@ -15,6 +15,7 @@ from alliage.errors import BadInput
 from alliage.gateway.limits import GatewayLimits
 from alliage.runtimes.settings import AgentSettings
 
+PRICE_MAX: Final = 1_000_000.0
 _Section = TypeVar("_Section")
 
 
@@ -38,6 +39,8 @@ class Settings:
     control: LoopSettings = field(default_factory=LoopSettings)
     agent: AgentSettings = field(default_factory=AgentSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    prices: Mapping[str, float] = field(default_factory=dict)
+    """Of a device-hour by chip, in the currency of this installation."""
 
 
 def read_settings(home: Home) -> Settings:
@@ -59,7 +62,23 @@ def read_settings(home: Home) -> Settings:
         control=_section(home.settings, tables, "control", LoopSettings),
         agent=_section(home.settings, tables, "agent", AgentSettings),
         store=_section(home.settings, tables, "store", StoreSettings),
+        prices=_prices(home.settings, tables),
     )
+
+
+def _prices(path: Path, tables: Mapping[str, object]) -> Mapping[str, float]:
+    """The section [prices]: chip = price of a device-hour."""
+    given = tables.get("prices", {})
+    try:
+        prices = msgspec.convert(given, dict[str, float])
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{path}: [prices] {error} (given: {given!r})", remedy="write CHIP = PRICE") from error
+    for chip, price in prices.items():
+        if not 0 <= price <= PRICE_MAX:
+            raise BadInput(
+                f"{path}: [prices] {chip} is {price}", remedy="give the price of a device-hour, zero or more"
+            )
+    return prices
 
 
 def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Section]) -> _Section:

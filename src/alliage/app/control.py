@@ -15,7 +15,7 @@ from alliage.catalog.loader import load_catalog
 from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop
 from alliage.control.ports import Clock, Store
-from alliage.errors import LinkError
+from alliage.errors import BadInput, LinkError
 from alliage.link.doors import DoorHub
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import PROTOCOL, AgentHello, GatewayHello, Refused
@@ -70,7 +70,12 @@ class ControlSystem:
 
 def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Callable[[], str]) -> ControlSystem:
     """Open the store (migrating it if it is older) and join the rooms; raises StoreError, BadInput for bad facts."""
-    catalog = load_catalog(home.catalog)
+    catalog = load_catalog(*home.catalogs)
+    for chip in settings.prices.keys() - catalog.chips.keys():
+        raise BadInput(
+            f"{home.settings}: [prices] names {chip!r}, which is no chip of the catalogue",
+            remedy="`alliage chips` lists them",
+        )
     store = open_store(
         settings.store.url or home.database,
         history_rows=settings.store.history_rows,
@@ -99,6 +104,7 @@ def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Calla
         clock=clock,
         new_secret=new_secret,
         wake=loop.wake,
+        prices=settings.prices,
     )
     ensure_keys(desk, home)
     return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk)

@@ -30,7 +30,7 @@ def examine(home: Home, *, pci_root: Path = PCI_ROOT, dev_root: Path = DEV_ROOT)
 
     The folders are where sysfs and the device files are.
     """
-    catalog = load_catalog(home.catalog)
+    catalog = load_catalog(*home.catalogs)
     settings = read_settings(home)
     name = node_name(home)
     bare = detect_node(name, "local", catalog.chips.values(), llama_server=settings.agent.llama_server)

@@ -44,8 +44,13 @@ class Home:
 
     @property
     def catalog(self) -> Path:
-        """The user's own chips and models."""
+        """The user's own chips, stacks, engines and models: a folder for each."""
         return self.root / "catalog"
+
+    @property
+    def catalogs(self) -> tuple[Path, Path]:
+        """Where a user's own facts are looked for: in `catalog`, and `chips`, `stacks` and `engines` right in the home."""
+        return (self.catalog, self.root)
 
     @property
     def models(self) -> Path:

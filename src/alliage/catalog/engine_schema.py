@@ -103,6 +103,7 @@ class EngineFile(Entry):
     overhead_bytes: Size
     slots: Annotated[int, Field(strict=True, gt=0, le=4096)]
     context_tokens_max: Count
+    pipeline_parallel: bool = False
     stacks: tuple[Id, ...] = ()
     """On which it runs without more to be said of them; the others have an [[on]] table."""
     on: tuple[OnStackTable, ...] = ()
@@ -128,6 +129,7 @@ class EngineFile(Entry):
             overhead_bytes=self.overhead_bytes,
             slots=self.slots,
             context_tokens_max=self.context_tokens_max,
+            pipeline_parallel=self.pipeline_parallel,
             on=tuple(table.to_record() for table in (*map(_plain, self.stacks), *self.on)),
         )
 

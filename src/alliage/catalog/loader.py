@@ -35,15 +35,13 @@ class _Schema(Protocol[Record_co]):
     def model_validate(self, obj: object, /) -> _Entry[Record_co]: ...
 
 
-def load_catalog(extra: Path | None = None) -> Catalog:
-    """The catalogue of this version, with the user's: files under `extra`/{chips,stacks,engines,models} add to it.
+def load_catalog(*extra: Path) -> Catalog:
+    """The catalogue of this version, with the user's: files under each of `extra`/{chips,stacks,engines,models} add to it.
 
-    An entry in `extra` replaces the one of the same id; a folder that is not there adds nothing. Raises BadInput for
+    An entry in a later folder replaces the one of the same id; a folder that is not there adds nothing. Raises BadInput for
     a file that cannot be read or does not hold what it should, and for a name of a stack that is not there.
     """
-    folders: list[Traversable] = [files("alliage.catalog") / "data"]
-    if extra is not None:
-        folders.append(extra)
+    folders: list[Traversable] = [files("alliage.catalog") / "data", *extra]
     origins: _Origins = {}
     catalog = Catalog(
         chips=_load_kind(folders, "chips", ChipFile, origins),

@@ -237,6 +237,8 @@ class Engine:
     """Requests it works on at once by default."""
     context_tokens_max: int
     """Context a slot is given by default, when the model has more."""
+    pipeline_parallel: bool
+    """Whether it can lay a model's layers over devices in stages, where more devices are needed than share a step."""
     on: tuple[OnStack, ...]
 
     @property

@@ -4,17 +4,23 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
+from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
+from alliage.decide.fit import Fit, FitAsk, fit
+from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
+from alliage.decide.price.listed import listed_prices
 from alliage.decide.reasons import Decision, Outcome
 from alliage.errors import BadInput, Conflict, NotFound, Unavailable
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
-from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, ServiceEvent, ServicePhase, advance
+from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, ServicePhase, advance
+from alliage.fleet.measured import Measured
 from alliage.fleet.services import Objective, Service
 from alliage.fleet.view import FleetView
 
@@ -70,6 +76,7 @@ class Desk:
         clock: Clock,
         new_secret: Callable[[], str],
         wake: Callable[[], None],
+        prices: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -79,6 +86,7 @@ class Desk:
         self._clock = clock
         self._new_secret = new_secret
         self._wake = wake
+        self._prices = listed_prices(catalog, prices)
 
     def view(self) -> FleetView:
         """Desired state and bindings, with the memory that is free now."""
@@ -96,6 +104,14 @@ class Desk:
     def catalog(self) -> Catalog:
         """All facts."""
         return self._catalog
+
+    async def fit(self, reference: str, ask: FitAsk) -> tuple[ModelCard, Fit]:
+        """A model (as in a DeployOrder) against every chip, and the CPUs of the nodes there are; by this installation's prices."""
+        known = self._catalog.models.get(reference)
+        card = known or await self._models.resolve(reference, remote_code=False)
+        nodes = (node for node in self.view().nodes if node.phase is NodePhase.READY)
+        here = tuple(place for node in nodes for place in places_of_node(node, self._catalog))
+        return card, fit(card, replace(ask, prices=self._prices), self._catalog, here=here, measured=self.measured())
 
     async def deploy(self, order: DeployOrder) -> Deployed:
         """Ask for a service. Asking again changes objective and replicas; another model under the name is a Conflict."""
@@ -173,6 +189,24 @@ class Desk:
     def history(self, subject: str, limit: int) -> tuple[Observation, ...]:
         """What happened to a node, service or replica, the newest first."""
         return self._store.observations(subject, limit)
+
+    def measured(self) -> tuple[Measured, ...]:
+        """All measurements that are kept, the newest first."""
+        return self._store.measured()
+
+    def record_measured(self, name: str, order: MeasureOrder) -> Measured:
+        """Keep figures of one of the service's replicas; raises NotFound, or BadInput for figures that cannot be."""
+        view, now_s = self._store.snapshot(), self._clock.now_s()
+        mine = view.replicas_of(view.service(name).name)
+        replica = next((each for each in mine if each.id == order.replica), None)
+        if replica is None:
+            known = ", ".join(each.id for each in mine) or "none"
+            raise NotFound(f"{name!r} has no replica {order.replica!r}", remedy=f"replicas of {name}: {known}")
+        made = measured_by(order, replica, view.node(replica.node), now_s=now_s)
+        self._store.record_measured((made,))
+        what = f"measured {made.throughput_tps:.3g} tokens/s at {made.concurrency} at once on {replica.id}"
+        self._store.append((Observation(at_s=now_s, subject=name, what=what),))
+        return made
 
     def key_of(self, secret: str) -> Key | None:
         """Who a secret is."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from alliage.catalog.records import ModelCard
 from alliage.control.actions import Action
@@ -10,11 +10,15 @@ from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.decide.reasons import Decision
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key
+from alliage.fleet.measured import Measured
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
+
+MEASURED_KEPT: Final = 20
+"""How many measurements of one recipe on one node a store keeps: the newest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +68,14 @@ class Store(Protocol):
 
     def observations(self, subject: str, limit: int) -> tuple[Observation, ...]:
         """The newest first."""
+        ...
+
+    def record_measured(self, measured: Sequence[Measured]) -> None:
+        """Add measurements; the version stays. The newest MEASURED_KEPT of each recipe on each node are kept."""
+        ...
+
+    def measured(self) -> tuple[Measured, ...]:
+        """All of them, the newest first."""
         ...
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""bind: one planned replica -> a node, a device and its cores. Milliseconds apart. Pure.
+"""bind: one planned replica -> a node, its devices and their cores. Milliseconds apart. Pure.
 
 Ties: most free cores, then most free memory, then the order of the view, which is by node id; a later version
 scores fragmentation instead.
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alliage.decide.plan import LEAVING, PlannedReplicas
-from alliage.decide.room import Room, rooms
+from alliage.decide.room import Room, Spot, rooms, spots
 from alliage.fleet.ids import NodeId
 from alliage.fleet.replicas import Binding, Recipe
 from alliage.fleet.view import FleetView
@@ -28,24 +28,26 @@ def bind(planned: PlannedReplicas, view: FleetView) -> Placement | None:
     for replica in view.replicas_of(planned.service):
         if replica.phase not in LEAVING:
             crowd[replica.node] = crowd.get(replica.node, 0) + 1
-    fitting = [room for room in rooms(view) if room.site == planned.site and _fits(planned, room, view)]
+    fitting = [spot for spot in spots(rooms(view)) if spot.site == planned.site and _fits(planned, spot, view)]
     if not fitting:
         return None
-    return _place(_roomiest(fitting, crowd), planned.recipe)
+    spot = _roomiest(fitting, crowd)
+    return Placement(node=spot.node, bindings=_bindings(spot.free_for(planned.recipe), planned.recipe))
 
 
-def _fits(planned: PlannedReplicas, room: Room, view: FleetView) -> bool:
+def _fits(planned: PlannedReplicas, spot: Spot, view: FleetView) -> bool:
     """Of the kind that was planned for (chip, node size, engine), with enough left of it."""
-    recipe, node = planned.recipe, view.node(room.node)
-    kind = room.device.chip == recipe.chip and len(room.device.cores) == planned.device_cores
+    recipe, node = planned.recipe, view.node(spot.node)
+    kind = spot.chip == recipe.chip and len(spot.rooms[0].device.cores) == planned.device_cores
     engine = node is not None and any(found.engine == recipe.engine for found in node.engines)
-    return kind and engine and recipe.cores <= len(room.cores) and recipe.memory_bytes <= room.memory_bytes
+    return kind and engine and bool(spot.free_for(recipe))
 
 
-def _roomiest(fitting: Sequence[Room], crowd: dict[NodeId, int]) -> Room:
-    return min(fitting, key=lambda room: (crowd.get(room.node, 0), -len(room.cores), -room.memory_bytes))
+def _roomiest(fitting: Sequence[Spot], crowd: dict[NodeId, int]) -> Spot:
+    return min(fitting, key=lambda spot: (crowd.get(spot.node, 0), -spot.free_cores, -spot.free_bytes))
 
 
-def _place(room: Room, recipe: Recipe) -> Placement:
-    binding = Binding(device=room.id, cores=room.cores[: recipe.cores], memory_bytes=recipe.memory_bytes)
-    return Placement(node=room.node, bindings=(binding,))
+def _bindings(taken: tuple[Room, ...], recipe: Recipe) -> tuple[Binding, ...]:
+    """Each device with its part of the memory; the parts sum to the recipe's bytes, rounded up to a byte a device."""
+    each_bytes = -(-recipe.memory_bytes // len(taken))
+    return tuple(Binding(device=room.id, cores=room.cores[: recipe.cores], memory_bytes=each_bytes) for room in taken)

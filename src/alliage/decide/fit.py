@@ -1,24 +1,24 @@
-"""fit: a model against every chip of the catalogue: what it would take, how fast it would be, and why not. Pure.
+"""fit: a model against every chip: what it would take, how fast it would be, what it would cost, and why not. Pure.
 
 A fit is about kinds, not cards: which chip, engine, precision and how many devices; binding asks what is free.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import ceil, inf
 from typing import Final
 
-from alliage.catalog.records import Catalog, Chip, Engine, ModelCard, OnStack, Precision, Sharing
-from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
-from alliage.decide.recipes import format_unserved
-from alliage.footprint.kv_cache import kv_cache
-from alliage.footprint.weight_bytes import weight_bytes
-from alliage.speed.figures import chip_figures, model_figures
-from alliage.speed.formats import number_format
+from alliage.catalog.records import Catalog, ModelCard, Precision, Sharing, WeightsFormat
+from alliage.decide.places import Place, place_of_chip
+from alliage.decide.price.listed import Price, price_of_tokens
+from alliage.decide.reasons import Rejected
+from alliage.decide.recipes import Size, Way, ways
+from alliage.fleet.measured import Measured
+from alliage.speed.calibrate import Calibration
+from alliage.speed.figures import of_cores
+from alliage.speed.learned import Load, calibration_of, running_of
 from alliage.speed.predict import Running, Speed, Unknown, concurrency_within, predict
-from alliage.speed.serving import serving_of
 
-DEGREES: Final = (1, 2, 4, 8, 16)
-"""Devices that share each step, where no source limits an engine to others."""
 QUANTISED: Final = (Precision.FP8, Precision.INT8)
 """What a model in 16 bits is also tried in: a copy of it in that precision has to be had or made."""
 USERS_MAX: Final = 4096
@@ -28,7 +28,8 @@ USERS_MAX: Final = 4096
 class FitAsk:
     """What one request looks like and what is promised of it; `chips` limits the search, empty for all.
 
-    `concurrency` requests of `context_tokens` must fit at once; None for `ttft_s` and `tpot_s`: not asked.
+    `concurrency` requests of `context_tokens` must fit at once; None for `ttft_s`, `tpot_s` and `rate` (requests a second,
+    all together): not asked. `prices` are those of a device-hour, by chip.
     """
 
     context_tokens: int
@@ -38,168 +39,133 @@ class FitAsk:
     ttft_s: float | None
     tpot_s: float | None
     chips: frozenset[str]
+    rate: float | None = None
+    prices: Mapping[str, Price] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitRow:
-    """One way to run it. Bytes are over all `devices`; `users` is how many at once keep the objective, None unknown."""
+    """One way to run it. `users` is how many at once keep the objective; None for what is unknown or was not asked.
 
-    chip: str
-    engine: str
-    precision: str
-    devices: int
-    weight_bytes: int
-    kv_bytes: int
-    usable_bytes: int
+    `rate` is the requests a second that one replica carries with so many users; `replicas` what the asked rate takes;
+    `price_micros` is what a million output tokens cost at that many users.
+    """
+
+    way: Way
+    where: Place
     speed: Speed | Unknown
     users: int | None
+    rate: float | None
+    replicas: int | None
+    price_micros: int | None
+    price: Price | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Best first: the most users a device; then those whose speed nobody knows. And who cannot, with the reason."""
+    """Best first: what keeps the objective at the least cost; then those whose speed nobody knows. And who cannot, with the reason."""
 
     rows: tuple[FitRow, ...]
     rejected: tuple[Rejected, ...]
 
 
-def fit(model: ModelCard, ask: FitAsk, catalog: Catalog) -> Fit:
-    """Every chip with every engine of its stack in every precision that may serve the model."""
+def fit(
+    model: ModelCard,
+    ask: FitAsk,
+    catalog: Catalog,
+    *,
+    here: Sequence[Place] = (),
+    measured: Sequence[Measured] = (),
+) -> Fit:
+    """Every chip with every engine of its stack in every precision that may serve the model.
+
+    Of CPUs only a node can tell what they are, so they are those of `here`. What was `measured` corrects
+    its recipe.
+    """
+    sheets = (place_of_chip(chip) for chip in catalog.chips.values() if chip.sharing is not Sharing.CORES)
     rows: list[FitRow] = []
     rejected: list[Rejected] = []
-    for chip in catalog.chips.values():
-        if chip.sharing is Sharing.CORES or (ask.chips and chip.id not in ask.chips):
-            continue  # the memory of a CPU is its node's, so only a node can tell
-        for found in _on_chip(model, ask, chip, catalog):
-            if isinstance(found, FitRow):
-                rows.append(found)
-            else:
-                rejected.append(found)
+    size = Size(concurrency=ask.concurrency, context_tokens=min(ask.context_tokens, model.architecture.context_tokens))
+    for place in (*sheets, *(each for each in here if each.cores)):
+        if ask.chips and place.chip.id not in ask.chips:
+            continue
+        found = ways(model, place, catalog, sizes=(size,), precisions=_precisions(model))
+        rows.extend(_row(model, ask, place, way, measured) for way in found.ways)
+        rejected.extend(found.rejected)
     rows.sort(key=_rank)
     return Fit(rows=tuple(rows), rejected=tuple(rejected))
 
 
-def _rank(row: FitRow) -> tuple[bool, float, float, int, str]:
-    """Known before unknown, then users a device, then output a device, then fewer devices."""
-    if isinstance(row.speed, Unknown):
-        return (True, 0.0, 0.0, row.devices, row.chip)
-    each = row.speed.throughput_tps / row.devices
-    return (False, -(row.users or 0) / row.devices, -each, row.devices, row.chip)
-
-
-def _on_chip(model: ModelCard, ask: FitAsk, chip: Chip, catalog: Catalog) -> Iterator[FitRow | Rejected]:
-    able = [(engine, on) for engine in catalog.engines.values() if (on := engine.on_stack(chip.stack)) is not None]
-    if not able:
-        facts: Facts = {"chip": chip.id, "stack": chip.stack}
-        yield Rejected(option=chip.id, reason=Reason(code=ReasonCode.NO_ENGINE, facts=facts))
-    for engine, on in able:
-        unread = format_unserved(model, engine)
-        if unread is not None:
-            yield Rejected(option=f"{engine.id} on {chip.id}", reason=unread)
-            continue
-        for precision in _precisions(model):
-            yield _one(model, ask, chip, engine, on, precision)
+def best_of_each(rows: Sequence[FitRow]) -> tuple[FitRow, ...]:
+    """The best row of each chip, engine and precision: the others differ in how many devices share a replica."""
+    kept: dict[tuple[str, str, str, str | None], FitRow] = {}
+    for row in rows:
+        recipe = row.way.recipe
+        kept.setdefault((recipe.chip, recipe.engine, recipe.precision, row.where.node), row)
+    return tuple(kept.values())
 
 
 def _precisions(model: ModelCard) -> tuple[str, ...]:
-    """The card's own, and what 16-bit weights are commonly packed to."""
-    if model.precision.upper() not in {"BF16", "FP16", "F16"}:
+    """The card's own, and what 16-bit weights are commonly packed to; a GGUF file is what it is."""
+    if model.weights.format is WeightsFormat.GGUF or model.precision.upper() not in {"BF16", "FP16", "F16"}:
         return (model.precision,)
     return (model.precision, *(precision.upper() for precision in QUANTISED))
 
 
-def _one(  # noqa: PLR0917 - one way to run a model has so many parts
-    model: ModelCard, ask: FitAsk, chip: Chip, engine: Engine, on: OnStack, precision: str
-) -> FitRow | Rejected:
-    option = f"{engine.id} on {chip.id} in {precision}"
-    refusal = _precision_refused(chip, on, engine, precision)
-    if refusal is not None:
-        return Rejected(option=option, reason=refusal)
-    weights = weight_bytes(model.architecture, precision)
-    figures = chip_figures(chip)
-    device = figures.memory_bytes
-    if weights is None or device is None:
-        what = f"memory of {chip.id}" if device is None else f"size of {model.id} in {precision}"
-        return Rejected(option=option, reason=Reason(code=ReasonCode.FACT_UNKNOWN, facts={"what": what}))
-    kv_each = kv_cache(model.architecture).bytes_at(min(ask.context_tokens, model.architecture.context_tokens))
-    kv = kv_each * ask.concurrency
-    usable = serving_of(engine.id).usable_bytes(device, devices=1, is_large=figures.is_large)
-    degrees = [degree for degree in _degrees(model, on) if usable * degree >= weights + kv]
-    if not degrees:
-        return Rejected(option=option, reason=_too_large(model, on, ask, weights=weights, kv=kv, usable=usable))
-    running = Running(
-        chip=figures,
-        model=model_figures(model.id, model.architecture),
-        engine=engine.id,
-        precision=precision,
-        devices=degrees[0],
-        concurrency=ask.concurrency,
-        input_tokens=ask.input_tokens,
-        output_tokens=ask.output_tokens,
-        weight_bytes=weights,
-    )
-    speed = predict(running)
+def _rank(row: FitRow) -> tuple[bool, bool, float, float, float, int, str]:
+    """Known before unknown, kept before missed; then price, users a device, output a device, fewer devices."""
+    devices, chip = row.way.devices, row.way.recipe.chip
+    if isinstance(row.speed, Unknown):
+        return (True, True, 0.0, 0.0, 0.0, devices, chip)
+    users = (row.users or 0) / devices
+    needed = devices * row.replicas if row.replicas is not None else 0
+    return (False, not row.users, needed, -users, -row.speed.throughput_tps / devices, devices, chip)
+
+
+def _row(model: ModelCard, ask: FitAsk, place: Place, way: Way, measured: Sequence[Measured]) -> FitRow:
+    running = _running(model, way, place, ask)
+    calibration = calibration_of(measured, running, cores=way.recipe.cores, node=place.node)
+    speed, price = predict(running, calibration=calibration), ask.prices.get(place.chip.id)
+    if isinstance(speed, Unknown):
+        return FitRow(
+            way=way, where=place, speed=speed, users=None, rate=None, replicas=None, price=price, price_micros=None
+        )
+    users = _users(running, ask, calibration)
+    busy = predict(replace(running, concurrency=max(1, users)), calibration=calibration)
+    tps = busy.throughput_tps if users and isinstance(busy, Speed) else None
+    rate = None if tps is None else tps / ask.output_tokens
     return FitRow(
-        chip=chip.id,
-        engine=engine.id,
-        precision=precision,
-        devices=degrees[0],
-        weight_bytes=weights,
-        kv_bytes=kv,
-        usable_bytes=int(usable * degrees[0]),
+        way=way,
+        where=place,
         speed=speed,
-        users=None if isinstance(speed, Unknown) else _users(running, ask),
+        users=users,
+        rate=rate,
+        replicas=None if ask.rate is None or rate is None else ceil(ask.rate / rate),
+        price=price,
+        price_micros=None if price is None or tps is None else price_of_tokens(price, devices=way.devices, tps=tps),
     )
 
 
-def _users(running: Running, ask: FitAsk) -> int:
-    unlimited = float("inf")
-    return min(
-        USERS_MAX,
-        concurrency_within(
-            running,
-            ttft_s=unlimited if ask.ttft_s is None else ask.ttft_s,
-            tpot_s=unlimited if ask.tpot_s is None else ask.tpot_s,
-        ),
+def _running(model: ModelCard, way: Way, place: Place, ask: FitAsk) -> Running:
+    """One replica of the way at work, its size's number of requests in flight.
+
+    Pipeline stages keep the time of a step and add their memory; that they overlap is not counted, so that such a
+    replica is predicted slower than it may be. An engine on devices of its own may take more requests than were asked.
+    """
+    recipe = way.recipe
+    load = Load(concurrency=recipe.concurrency, input_tokens=ask.input_tokens, output_tokens=ask.output_tokens)
+    running = running_of(recipe, model, of_cores(place.figures, recipe.cores), load)
+    if place.cores:
+        return running
+    memory = (place.device_bytes or 0.0) * recipe.pipeline_parallel
+    return replace(running, devices=recipe.tensor_parallel, memory_bytes=memory, slots=None)
+
+
+def _users(running: Running, ask: FitAsk, calibration: Calibration) -> int:
+    most = concurrency_within(
+        running,
+        ttft_s=inf if ask.ttft_s is None else ask.ttft_s,
+        tpot_s=inf if ask.tpot_s is None else ask.tpot_s,
+        calibration=calibration,
     )
-
-
-def _precision_refused(chip: Chip, on: OnStack, engine: Engine, precision: str) -> Reason | None:
-    """Why weights in this precision are not served there: said so, or nothing is known; None when they are."""
-    form = number_format(precision)
-    kinds = () if form is None else _kinds(precision, form.computes[0])
-    known = [serving for kind in kinds if (serving := on.serving(kind, chip.id)) is not None]
-    facts: dict[str, str | int | float] = {"engine": engine.id, "chip": chip.id, "precision": precision}
-    if any(serving.served.value for serving in known):
-        return None
-    if not known:
-        return Reason(code=ReasonCode.PRECISION_UNKNOWN, facts=facts)
-    instead = next((serving.instead for serving in known if serving.instead), "")
-    return Reason(code=ReasonCode.PRECISION_UNSERVED, facts={**facts, "instead": instead})
-
-
-def _kinds(precision: str, computed: Precision) -> tuple[Precision, ...]:
-    """The precisions of the engines' tables that a format stands for; 16 bits may be either of both."""
-    if precision.upper() in {"BF16", "FP16", "F16"}:
-        return (Precision.BF16, Precision.FP16)
-    return (computed,)
-
-
-def _degrees(model: ModelCard, on: OnStack) -> tuple[int, ...]:
-    """Degrees of tensor parallelism: those the engine can run with, and that divide the heads."""
-    allowed = on.tensor_parallel.value or DEGREES
-    heads = model.architecture.heads
-    return tuple(degree for degree in sorted(allowed) if heads % degree == 0)
-
-
-def _too_large(model: ModelCard, on: OnStack, ask: FitAsk, *, weights: int, kv: int, usable: float) -> Reason:
-    facts: Facts = {
-        "weight_bytes": weights,
-        "kv_bytes": kv,
-        "context_tokens": ask.context_tokens,
-        "concurrency": ask.concurrency,
-        "device_bytes": int(usable),
-        "devices": max(_degrees(model, on), default=1),
-        "needed": -(-(weights + kv) // max(1, int(usable))),
-    }
-    return Reason(code=ReasonCode.DEVICES_SHORT, facts=facts)
+    return min(USERS_MAX, most)

@@ -1,14 +1,19 @@
-"""recipes: for a model on a device's chip, each way to run it, and each way that cannot be with its reason."""
+"""recipes: for a model at a place, each way to run it, and each way that cannot be with its reason. Pure.
 
+The one enumeration of engine, parallelism, precision and size: `fit` asks it of chips, `plan` of nodes.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from alliage.catalog.records import Catalog, Chip, Engine, ModelCard, Sharing
-from alliage.decide.reasons import Reason, ReasonCode, Rejected
-from alliage.decide.room import Room
-from alliage.fleet.nodes import Node
+from alliage.catalog.records import Catalog, Chip, Engine, ModelCard, OnStack, Precision, WeightsFormat
+from alliage.decide.places import DEGREES, Place
+from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
 from alliage.fleet.replicas import Evidence, Recipe
-from alliage.footprint.memory import Footprint, footprint, kv_bytes, memory_bytes
+from alliage.footprint.memory import Footprint, footprint_in, kv_bytes, memory_bytes
+from alliage.speed.formats import number_format
+from alliage.speed.serving import serving_of
 
 CPU_SHARE: Final = 2
 """A CPU recipe takes one part in this many of the cores: two models fit, and each keeps its threads uncontended."""
@@ -17,111 +22,227 @@ SMALL_CONTEXT_TOKENS: Final = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidates:
-    """The recipes of one model on one device, best first, and why the other engines cannot serve it there."""
+class Size:
+    """How much a replica is to carry at once: requests, and tokens that each may hold."""
 
-    recipes: tuple[Recipe, ...]
+    concurrency: int
+    context_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A recipe with the parts of its memory, over all its devices; `usable_bytes` is what weights and KV may fill."""
+
+    recipe: Recipe
+    weight_bytes: int
+    kv_bytes: int
+    usable_bytes: int
+
+    @property
+    def devices(self) -> int:
+        """Devices that one replica takes."""
+        return self.recipe.tensor_parallel * self.recipe.pipeline_parallel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """The ways of one model at one place: engines as the catalogue has them, sizes as asked, few devices first."""
+
+    ways: tuple[Way, ...]
     rejected: tuple[Rejected, ...]
 
 
-def candidates(model: ModelCard, node: Node, room: Room, catalog: Catalog) -> Candidates:
-    """The engines of the catalogue against this device; memory and cores are looked at by `fits`.
+def ways(
+    model: ModelCard,
+    place: Place,
+    catalog: Catalog,
+    *,
+    sizes: Sequence[Size] = (),
+    precisions: Sequence[str] = (),
+) -> Ways:
+    """Every engine at the place with every precision (default: the card's) in every size (default: the engine's own).
 
-    Engines that do not read the model's format or do not run on the chip are told of only where none does both.
+    An engine that does not read the model's format is told of only where no engine of the chip's stack does.
     """
-    chip = catalog.chips.get(room.device.chip)
-    if chip is None:
-        unknown = Reason(code=ReasonCode.CHIP_UNKNOWN, facts={"chip": room.device.chip, "node": node.id})
-        return Candidates(recipes=(), rejected=(Rejected(option=room.id, reason=unknown),))
-    recipes: list[Recipe] = []
+    able = [
+        (engine, on) for engine in catalog.engines.values() if (on := engine.on_stack(place.chip.stack)) is not None
+    ]
+    if not able:
+        facts: Facts = {"chip": place.chip.id, "stack": place.chip.stack}
+        return Ways(ways=(), rejected=(_no(place.where, ReasonCode.NO_ENGINE, facts),))
+    reading = [(engine, on) for engine, on in able if model.weights.format in engine.formats]
+    found: list[Way] = []
     rejected: list[Rejected] = []
-    both = [each for each in catalog.engines.values() if _reads(each, model) and chip.stack in each.stacks]
-    for engine in both or catalog.engines.values():
-        reason = unservable(model, engine, chip, node)
-        if reason is not None:
-            rejected.append(Rejected(option=f"{engine.id} on {chip.id} at {node.id}", reason=reason))
-        else:
-            recipes.extend(_sizes(model, engine, chip, len(room.device.cores)))
-    return Candidates(recipes=tuple(recipes), rejected=tuple(rejected))
+    for engine, on in reading or able:
+        refusal = unservable(model, engine, place)
+        if refusal is not None:
+            rejected.append(Rejected(option=f"{engine.id} on {place.where}", reason=refusal))
+            continue
+        for precision in precisions or (model.precision,):
+            option = f"{engine.id} on {place.where} in {precision}"
+            for each in _in_precision(model, place, engine, on, precision, tuple(sizes)):
+                if isinstance(each, Way):
+                    found.append(each)
+                else:
+                    rejected.append(Rejected(option=option, reason=each))
+    return Ways(ways=tuple(found), rejected=tuple(rejected))
 
 
-def unservable(model: ModelCard, engine: Engine, chip: Chip, node: Node) -> Reason | None:
-    """Why the engine cannot serve the model on this chip at this node, whatever room there is; None when it can."""
-    unread = format_unserved(model, engine)
-    if unread is not None:
-        return unread
-    if chip.stack not in engine.stacks:
-        return Reason(code=ReasonCode.STACK_UNSERVED, facts={"engine": engine.id, "chip": chip.id, "stack": chip.stack})
+def unservable(model: ModelCard, engine: Engine, place: Place) -> Reason | None:
+    """Why the engine cannot serve the model at the place, in whatever precision and size; None when it can."""
+    if model.weights.format not in engine.formats:
+        formats = ", ".join(engine.formats)
+        facts: Facts = {"engine": engine.id, "format": model.weights.format, "formats": formats, "model": model.id}
+        return Reason(code=ReasonCode.FORMAT_UNSERVED, facts=facts)
     missing = next((task for task in model.tasks if task not in engine.tasks), None)
     if missing is not None:
         return Reason(code=ReasonCode.TASK_UNSERVED, facts={"engine": engine.id, "task": missing})
-    if all(found.engine != engine.id for found in node.engines):
-        return Reason(code=ReasonCode.ENGINE_MISSING, facts={"engine": engine.id, "node": node.id})
+    if place.node is not None and place.engines is not None and engine.id not in place.engines:
+        return Reason(code=ReasonCode.ENGINE_MISSING, facts={"engine": engine.id, "node": place.node})
     return None
 
 
-def format_unserved(model: ModelCard, engine: Engine) -> Reason | None:
-    """Why the engine cannot read the model's files; None when it can."""
-    if _reads(engine, model):
-        return None
-    formats = ", ".join(engine.formats)
-    facts = {"engine": engine.id, "format": model.weights.format, "formats": formats, "model": model.id}
-    return Reason(code=ReasonCode.FORMAT_UNSERVED, facts=facts)
-
-
-def _reads(engine: Engine, model: ModelCard) -> bool:
-    return model.weights.format in engine.formats
-
-
-def _sizes(model: ModelCard, engine: Engine, chip: Chip, cores: int) -> list[Recipe]:
+def default_sizes(model: ModelCard, engine: Engine) -> tuple[Size, ...]:
     """The default size first, then the smallest useful one."""
     context = min(model.architecture.context_tokens, engine.context_tokens_max)
-    sizes = [(engine.slots, context), (1, min(context, SMALL_CONTEXT_TOKENS))]
-    need = footprint(model, engine)
-    return [
-        Recipe(
-            model=model.id,
-            chip=chip.id,
-            engine=engine.id,
-            precision=model.precision,
-            tensor_parallel=1,
-            pipeline_parallel=1,
-            context_tokens=tokens,
-            concurrency=slots,
-            cores=max(1, cores // CPU_SHARE) if chip.sharing is Sharing.CORES else 0,
-            memory_bytes=memory_bytes(need, context_tokens=tokens, concurrency=slots),
-            evidence=Evidence.ESTIMATED,
-        )
-        for slots, tokens in dict.fromkeys(sizes)
-    ]
+    small = Size(concurrency=1, context_tokens=min(context, SMALL_CONTEXT_TOKENS))
+    return tuple(dict.fromkeys((Size(concurrency=engine.slots, context_tokens=context), small)))
 
 
-def short_of(recipe: Recipe, room: Room, need: Footprint) -> Reason | None:
-    """What the device lacks for one more replica of the recipe; None when it fits."""
-    if recipe.memory_bytes > room.memory_bytes:
-        kv = kv_bytes(need, context_tokens=recipe.context_tokens, concurrency=recipe.concurrency)
-        return Reason(
-            code=ReasonCode.MEMORY_SHORT,
-            facts={
-                "node": room.node,
-                "device": room.id,
-                "needed_bytes": recipe.memory_bytes,
-                "free_bytes": room.memory_bytes,
-                "total_bytes": room.device.memory_bytes,
-                "weight_bytes": need.weight_bytes,
-                "kv_bytes": kv,
-            },
-        )
-    if recipe.cores > len(room.cores):
-        return Reason(
-            code=ReasonCode.CORES_SHORT,
-            facts={
-                "node": room.node,
-                "device": room.id,
-                "needed": recipe.cores,
-                "free": len(room.cores),
-                "total": len(room.device.cores),
-                "holders": ", ".join(room.holders),
-            },
-        )
-    return None
+def _in_precision(  # noqa: PLR0917 - one way to run a model has so many parts
+    model: ModelCard, place: Place, engine: Engine, on: OnStack, precision: str, sizes: tuple[Size, ...]
+) -> Iterator[Way | Reason]:
+    refusal = _precision_refused(model, place.chip, on, engine, precision)
+    if refusal is not None:
+        yield refusal
+        return
+    need = footprint_in(model, engine, precision)
+    if need is None or place.device_bytes is None:
+        what = f"size of {model.id} in {precision}" if need is None else f"memory of {place.chip.id}"
+        yield Reason(code=ReasonCode.FACT_UNKNOWN, facts={"what": what})
+        return
+    for size in sizes or default_sizes(model, engine):
+        yield from _of_size(model, place, engine, on, need, precision, size)
+
+
+def _of_size(  # noqa: PLR0917 - see above
+    model: ModelCard, place: Place, engine: Engine, on: OnStack, need: Footprint, precision: str, size: Size
+) -> Iterator[Way | Reason]:
+    """Every parallelism that holds the model, fewest devices first; the reason where none does.
+
+    Cores have the memory of their node, so that what is free there is looked at when the recipe is placed.
+    """
+    if place.cores:
+        yield _way(model, place, engine, need, precision, size, (1, 1))
+        return
+    fitting = [each for each in degrees(model, engine, on, place.devices) if _holds(place, engine, need, size, each)]
+    tensor_only = [each for each in fitting if each[1] == 1]
+    for each in tensor_only or fitting[:1]:
+        yield _way(model, place, engine, need, precision, size, each)
+    if not fitting:
+        yield _too_large(model, place, engine, on, need, size)
+
+
+def degrees(model: ModelCard, engine: Engine, on: OnStack, devices: int) -> tuple[tuple[int, int], ...]:
+    """(tensor, pipeline) parallel degrees on at most `devices`, fewest devices first, then the widest tensor degree.
+
+    Tensor degrees are those that the engine can run with and that divide the heads; pipeline stages divide no layer.
+    """
+    allowed = on.tensor_parallel.value or DEGREES
+    tensor = [each for each in sorted(allowed) if each <= devices and model.architecture.heads % each == 0]
+    stages = range(1, min(devices, model.architecture.layers) + 1) if engine.pipeline_parallel else (1,)
+    both = [(each, stage) for each in tensor for stage in stages if each * stage <= devices]
+    return tuple(sorted(both, key=lambda each: (each[0] * each[1], -each[0])))
+
+
+def _holds(place: Place, engine: Engine, need: Footprint, size: Size, degree: tuple[int, int]) -> bool:
+    """Whether weights and cache fit into what the engine may fill, and all of it into the devices."""
+    count, each = degree[0] * degree[1], place.device_bytes or 0.0
+    kv = kv_bytes(need, context_tokens=size.context_tokens, concurrency=size.concurrency)
+    return need.weight_bytes + kv <= _usable(place, engine, count) and _memory(need, size, count) <= each * count
+
+
+def _usable(place: Place, engine: Engine, devices: int) -> float:
+    if place.cores:
+        return place.device_bytes or 0.0
+    each = serving_of(engine.id).usable_bytes(place.device_bytes or 0.0, devices=1, is_large=place.figures.is_large)
+    return each * devices
+
+
+def _memory(need: Footprint, size: Size, devices: int) -> int:
+    one = memory_bytes(need, context_tokens=size.context_tokens, concurrency=size.concurrency)
+    return one + need.overhead_bytes * (devices - 1)
+
+
+def _way(  # noqa: PLR0917 - see above
+    model: ModelCard, place: Place, engine: Engine, need: Footprint, precision: str, size: Size, degree: tuple[int, int]
+) -> Way:
+    devices = degree[0] * degree[1]
+    recipe = Recipe(
+        model=model.id,
+        chip=place.chip.id,
+        engine=engine.id,
+        precision=precision,
+        tensor_parallel=degree[0],
+        pipeline_parallel=degree[1],
+        context_tokens=size.context_tokens,
+        concurrency=size.concurrency,
+        cores=max(1, place.cores // CPU_SHARE) if place.cores else 0,
+        memory_bytes=_memory(need, size, devices),
+        evidence=Evidence.ESTIMATED,
+    )
+    return Way(
+        recipe=recipe,
+        weight_bytes=need.weight_bytes,
+        kv_bytes=kv_bytes(need, context_tokens=size.context_tokens, concurrency=size.concurrency),
+        usable_bytes=int(_usable(place, engine, devices)),
+    )
+
+
+def _precision_refused(model: ModelCard, chip: Chip, on: OnStack, engine: Engine, precision: str) -> Reason | None:
+    """Why weights in this precision are not served there: said so, or nothing is known; None when they are.
+
+    GGUF's own formats are read by every engine that reads GGUF.
+    """
+    if model.weights.format is WeightsFormat.GGUF:
+        return None
+    form = number_format(precision)
+    kinds = () if form is None else _kinds(precision, form.computes[0])
+    known = [serving for kind in kinds if (serving := on.serving(kind, chip.id)) is not None]
+    facts: Facts = {"engine": engine.id, "chip": chip.id, "precision": precision}
+    if any(serving.served.value for serving in known):
+        return None
+    if not known:
+        return Reason(code=ReasonCode.PRECISION_UNKNOWN, facts=facts)
+    instead = next((serving.instead for serving in known if serving.instead), "")
+    return Reason(code=ReasonCode.PRECISION_UNSERVED, facts={**facts, "instead": instead})
+
+
+def _kinds(precision: str, computed: Precision) -> tuple[Precision, ...]:
+    """The precisions of the engines' tables that a format stands for; 16 bits may be either of both."""
+    if precision.upper() in {"BF16", "FP16", "F16"}:
+        return (Precision.BF16, Precision.FP16)
+    return (computed,)
+
+
+def _too_large(  # noqa: PLR0917 - see above
+    model: ModelCard, place: Place, engine: Engine, on: OnStack, need: Footprint, size: Size
+) -> Reason:
+    kv = kv_bytes(need, context_tokens=size.context_tokens, concurrency=size.concurrency)
+    usable = max(1, int(_usable(place, engine, 1)))
+    facts: Facts = {
+        "weight_bytes": need.weight_bytes,
+        "kv_bytes": kv,
+        "context_tokens": size.context_tokens,
+        "concurrency": size.concurrency,
+        "device_bytes": usable,
+        "devices": max((one * two for one, two in degrees(model, engine, on, place.devices)), default=1),
+        "needed": -(-(need.weight_bytes + kv) // usable),
+        "node": place.node or "",
+        "chip": place.chip.id,
+    }
+    return Reason(code=ReasonCode.DEVICES_SHORT, facts=facts)
+
+
+def _no(option: str, code: ReasonCode, facts: Facts) -> Rejected:
+    return Rejected(option=option, reason=Reason(code=code, facts=facts))

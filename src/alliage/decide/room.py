@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.nodes import Device, Node
-from alliage.fleet.replicas import Replica
+from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.view import FleetView
 
 _NOT_YET_RESIDENT = frozenset({ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.BACKOFF})
@@ -27,6 +27,58 @@ class Room:
     def id(self) -> DeviceId:
         """The device's id."""
         return self.device.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """The devices of one chip at one node, in the order of the node's own list."""
+
+    node: NodeId
+    site: str
+    rooms: tuple[Room, ...]
+
+    @property
+    def chip(self) -> str:
+        """The chip of all of them."""
+        return self.rooms[0].device.chip
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its devices are given whole: those that have no cores to share."""
+        return not self.rooms[0].device.cores
+
+    @property
+    def free_cores(self) -> int:
+        """Cores that can still be bound."""
+        return sum(len(room.cores) for room in self.rooms)
+
+    @property
+    def free_bytes(self) -> int:
+        """Memory that can still be bound."""
+        return sum(room.memory_bytes for room in self.rooms)
+
+    def free_for(self, recipe: Recipe) -> tuple[Room, ...]:
+        """The rooms that one replica of the recipe would take; empty where there are too few.
+
+        Devices given whole go to one binding each, first come first; each holds its part of the recipe's memory.
+        """
+        wanted = recipe.tensor_parallel * recipe.pipeline_parallel
+        each_bytes = -(-recipe.memory_bytes // wanted)
+        free = [
+            room
+            for room in self.rooms
+            if room.memory_bytes >= each_bytes
+            and (not room.holders if self.is_whole else len(room.cores) >= recipe.cores)
+        ]
+        return tuple(free[:wanted]) if len(free) >= wanted else ()
+
+
+def spots(rooms: Iterable[Room]) -> tuple[Spot, ...]:
+    """Rooms by node and chip, in the order of their first ones."""
+    grouped: dict[tuple[NodeId, str], list[Room]] = {}
+    for room in rooms:
+        grouped.setdefault((room.node, room.device.chip), []).append(room)
+    return tuple(Spot(node=node, site=group[0].site, rooms=tuple(group)) for (node, _), group in grouped.items())
 
 
 def rooms(view: FleetView) -> tuple[Room, ...]:

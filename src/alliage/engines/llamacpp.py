@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from alliage.engines.devices import visible_devices
 from alliage.engines.launch import Launch, LaunchSpec, Surroundings
 from alliage.errors import BadInput
 from alliage.fleet.replicas import Replica
@@ -37,13 +38,14 @@ def launch_spec(
     recipe = replica.recipe
     slots, context = recipe.concurrency, recipe.context_tokens * recipe.concurrency
     where = ("--model", model_path, "--alias", alias, "--host", host, "--port", str(port))
+    shown = visible_devices(replica, surroundings) if surroundings is not None else {}
     if program == BUNDLED:
         argv, environment = _bundled(python, where, slots, context, recipe.cores, embed=embed), _bundled_secret(key)
     else:
         argv, environment = _program(program, where, slots, context, recipe.cores, embed=embed), _program_settings(key)
     return LaunchSpec(
         argv=argv,
-        environment=environment,
+        environment={**environment, **shown},
         cores=tuple(core for binding in replica.bindings for core in binding.cores),
         host=host,
         port=port,

@@ -30,8 +30,6 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = f"node {_word(facts, 'node')} cannot be reached now"
         case ReasonCode.FORMAT_UNSERVED:
             text = f"{_word(facts, 'engine')} does not read {_word(facts, 'format')} files (it reads {_word(facts, 'formats')})"
-        case ReasonCode.STACK_UNSERVED:
-            text = f"{_word(facts, 'engine')} does not run on {_word(facts, 'chip')} (software stack {_word(facts, 'stack')})"
         case ReasonCode.TASK_UNSERVED:
             text = f"{_word(facts, 'engine')} cannot do {_word(facts, 'task')}"
         case ReasonCode.ENGINE_MISSING:
@@ -46,6 +44,10 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = f"no engine of the catalogue runs on it (software stack {_word(facts, 'stack')})"
         case ReasonCode.DEVICES_SHORT:
             text = _devices_short(facts)
+        case ReasonCode.DEVICES_TAKEN:
+            text = _devices_taken(facts)
+        case ReasonCode.MORE_DEVICES:
+            text = f"it would fit too, but take {_count(facts, 'devices', 'device')} where {_word(facts, 'than_devices')} will do"
         case ReasonCode.PRECISION_UNSERVED:
             instead = f": use {facts['instead']}" if facts.get("instead") else ""
             text = f"{_word(facts, 'engine')} does not serve {_word(facts, 'precision')} on {_word(facts, 'chip')}{instead}"
@@ -63,6 +65,10 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             )
         case ReasonCode.STOP_SERVICE:
             text = f"deleting service {_word(facts, 'service')} would free {_freed(facts)} on {_word(facts, 'device')}"
+        case ReasonCode.FREE_DEVICES:
+            text = f"deleting service {_word(facts, 'service')} would free {_count(facts, 'devices', 'device')} on {_word(facts, 'node')}"
+        case ReasonCode.ADD_DEVICES:
+            text = f"{_word(facts, 'devices')} {_word(facts, 'chip')} on {_word(facts, 'node')}, where {_word(facts, 'has')} can be used, would hold it"
         case ReasonCode.ADD_MEMORY:
             text = f"{_size(facts, 'missing_bytes')} more free memory on {_word(facts, 'node')} would make room"
         case ReasonCode.LOSE_MEMORY:
@@ -170,6 +176,13 @@ def _devices_short(facts: Facts) -> str:
         f"{_size(facts, 'device_bytes')} are usable on a device and {_count(facts, 'devices', 'device')} may share it"
     )
     return f"it needs {_count(facts, 'needed', 'device')}: {size} at {each}, {most}"
+
+
+def _devices_taken(facts: Facts) -> str:
+    holders = str(facts.get("holders", ""))
+    held = f"; the rest is held by {holders}" if holders else ""
+    free = f"{_word(facts, 'free')} of {_word(facts, 'total')} {_word(facts, 'chip')} free"
+    return f"it needs {_count(facts, 'needed', 'device')}, but {_word(facts, 'node')} has {free}{held}"
 
 
 def _cores_short(facts: Facts) -> str:

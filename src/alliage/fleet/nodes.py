@@ -1,7 +1,7 @@
 """Nodes and their devices, as an agent detects them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alliage.fleet.ids import DeviceId, NodeId
 from alliage.fleet.lifecycles import NodePhase
@@ -21,6 +21,9 @@ class Device:
     memory_bytes: int
     facts: Mapping[str, str]
     """Shown to people: `model`, `cores`, `memory`, `flags` and the like."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """What the node found out of its own CPU: `bandwidth` of all cores and `core_bandwidth` of one, in bytes/s, and dense
+    operations/s of all cores by precision (`fp32`, `int8` ...). What is not known is absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

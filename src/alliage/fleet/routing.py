@@ -2,10 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from alliage.catalog.records import Task
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.keys import Role
+
+REPLICA_HEADER: Final = "X-Alliage-Replica"
+"""Names the one replica that may answer a request, so that what is measured can be told of it. For admins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

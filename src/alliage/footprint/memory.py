@@ -37,12 +37,16 @@ class Footprint:
 
 
 def footprint(card: ModelCard, engine: Engine) -> Footprint:
-    """The footprint of `card` on `engine`, over all devices it may be spread on."""
-    return Footprint(
-        weight_bytes=_weight_bytes(card),
-        kv=kv_cache(card.architecture),
-        overhead_bytes=engine.overhead_bytes + _working_bytes(card, engine),
-    )
+    """The footprint of `card` on `engine`, over all devices it may be spread on; the overhead is of each device."""
+    return _footprint(card, engine, weight_file_bytes(card))
+
+
+def footprint_in(card: ModelCard, engine: Engine, precision: str) -> Footprint | None:
+    """The same of a copy of its weights in `precision`; None where the size of such a copy is not known."""
+    if precision == card.precision:
+        return footprint(card, engine)
+    weights = weight_bytes(card.architecture, precision)
+    return None if weights is None else _footprint(card, engine, weights)
 
 
 def kv_bytes(footprint: Footprint, *, context_tokens: int, concurrency: int) -> int:
@@ -61,7 +65,15 @@ def activation_bytes(architecture: Architecture, batch_tokens: int) -> int:
     return batch_tokens * architecture.hidden * ACTIVATION_BYTES
 
 
-def _weight_bytes(card: ModelCard) -> int:
+def _footprint(card: ModelCard, engine: Engine, weights: int) -> Footprint:
+    return Footprint(
+        weight_bytes=weights,
+        kv=kv_cache(card.architecture),
+        overhead_bytes=engine.overhead_bytes + _working_bytes(card, engine),
+    )
+
+
+def weight_file_bytes(card: ModelCard) -> int:
     """The files that hold tensors; without files the width of the precision, and where no size is told 2 bytes each."""
     if not card.weights.files:
         told = weight_bytes(card.architecture, card.precision)

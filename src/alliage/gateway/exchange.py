@@ -13,7 +13,8 @@ import structlog
 from alliage.catalog.records import Task
 from alliage.decide.route import choose_upstream
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import Route, Upstream
+from alliage.fleet.keys import Role
+from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
 from alliage.gateway.door import Door
@@ -25,6 +26,7 @@ from alliage.gateway.upstream import Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _NOTHING: Final[frozenset[ReplicaId]] = frozenset()
+_REPLICA_HEADER: Final = REPLICA_HEADER.lower().encode()
 CLIENT_GONE: Final = 499
 """What counts as the status of a request whose client left before it was answered."""
 
@@ -104,7 +106,13 @@ class Exchange:
         if self._endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), _paths(route)))
             return
-        upstream = choose_upstream(route.upstreams, door.flights.counts, self._excluded)
+        upstreams = route.upstreams
+        if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
+            problem, upstreams = _only(route, chosen.decode("latin-1"), request.entry)
+            if problem is not None:
+                self._refuse(problem)
+                return
+        upstream = choose_upstream(upstreams, door.flights.counts, self._excluded)
         if upstream is None:
             self._without_upstream(route)
         else:
@@ -314,6 +322,16 @@ class Exchange:
         else:
             model = "" if self._ask is None else self._ask.model
             self._refuse(problems.upstream_slow(model, limit_s))
+
+
+def _only(route: Route, replica: str, who: KeyEntry | None) -> tuple[Problem | None, tuple[Upstream, ...]]:
+    """The one replica that an admin asks for, or why not."""
+    if who is None or who.role is not Role.ADMIN:
+        return problems.admins_only(REPLICA_HEADER), ()
+    found = tuple(each for each in route.upstreams if each.replica == replica)
+    if found:
+        return None, found
+    return problems.no_such_replica(route.service, replica, (each.replica for each in route.upstreams)), ()
 
 
 def _paths(route: Route) -> list[str]:

@@ -180,6 +180,19 @@ def too_many_connections(limit: int) -> Problem:
     )
 
 
+def admins_only(header: str) -> Problem:
+    """A key of another role chose the replica: that would pass by how they are shared."""
+    return Problem(
+        status=403, message=f"The header {header!r} needs a key of role admin; leave it out.", code="forbidden"
+    )
+
+
+def no_such_replica(service: str, replica: str, known: Iterable[str]) -> Problem:
+    """The replica that was asked for does not answer for this service now."""
+    there = ", ".join(sorted(known)) or "none"
+    return not_ready(f"No replica {replica[:200]!r} of {service!r} is ready; ready ones: {there}.")
+
+
 def not_ready(why: str, *, retry_after_s: int = 5) -> Problem:
     """It cannot be answered now, and may be later."""
     return Problem(

@@ -12,11 +12,13 @@ TELLING_FLAGS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CpuInfo:
-    """`model` is "" and `flags` empty where the kernel does not tell; `sockets` is at least 1."""
+    """`model` is "", `flags` empty and `hertz` 0 where the kernel does not tell; `sockets` and `threads_a_core` are at least 1."""
 
     model: str
     sockets: int
     flags: tuple[str, ...]
+    hertz: float = 0.0
+    threads_a_core: int = 1
 
 
 def parse_cpuinfo(text: str) -> CpuInfo:
@@ -35,7 +37,20 @@ def parse_cpuinfo(text: str) -> CpuInfo:
         model=" ".join(_model(fields).split()),
         sockets=max(1, len(sockets)),
         flags=tuple(flag for flag in TELLING_FLAGS if flag in flags),
+        hertz=_number(fields.get("cpu MHz", "")) * 1e6,
+        threads_a_core=max(
+            1, int(_number(fields.get("siblings", "")) / max(1.0, _number(fields.get("cpu cores", ""))))
+        ),
     )
+
+
+def _number(text: str) -> float:
+    """0 for what is no number of a sensible size."""
+    try:
+        number = float(text)
+    except ValueError:
+        return 0.0
+    return number if 0 <= number < 1e7 else 0.0
 
 
 def _model(fields: dict[str, str]) -> str:

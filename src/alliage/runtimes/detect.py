@@ -18,6 +18,7 @@ from alliage.fleet.ids import DeviceId, NodeId
 from alliage.fleet.lifecycles import NodePhase
 from alliage.fleet.nodes import Device, EngineFound, Node
 from alliage.runtimes.cgroups import Limits, read_limits
+from alliage.runtimes.cpu_figures import cpu_figures
 from alliage.runtimes.cpuinfo import CpuInfo, parse_cpuinfo, parse_meminfo
 from alliage.units import MIB, format_bytes
 
@@ -117,6 +118,7 @@ def _cpu_devices(node: NodeId, chips: Iterable[Chip]) -> tuple[Device, ...]:
         cores=cores,
         memory_bytes=bindable_bytes(total, limits.memory_bytes),
         facts=_facts(cpu, machine, len(cores), total, limits),
+        figures=cpu_figures(cpu, len(cores)),
     )
     return (device,)
 

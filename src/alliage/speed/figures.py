@@ -1,7 +1,7 @@
 """The figures of a chip and of a model that speed depends on, and the named functions that take them from the catalogue."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alliage.catalog.records import Architecture, Attention, AttentionKind, Chip, Precision
@@ -23,6 +23,10 @@ class ChipFigures:
     memory_bytes: float | None
     bandwidth: float | None
     flops: Mapping[Precision, float]
+    cores: int = 0
+    """Of a CPU; 0 for a device that is given whole."""
+    core_bandwidth: float | None = None
+    """What one core of a CPU draws of the bandwidth."""
 
     @property
     def is_large(self) -> bool:
@@ -118,6 +122,34 @@ def chip_figures(chip: Chip) -> ChipFigures:
         bandwidth=None if not bandwidth else bandwidth * 1e9 / dies,
         flops={precision: fact.value * 1e12 / dies for precision, fact in chip.tflops.items() if fact.value},
     )
+
+
+def node_figures(chip: Chip, told: Mapping[str, float], *, cores: int) -> ChipFigures:
+    """Of a device that a node has: what it told of itself (`Device.figures`), and what the catalogue says of its chip.
+
+    Compute and bandwidth are those of all `cores`; `of_cores` cuts them to a part.
+    """
+    known = chip_figures(chip)
+    flops = {precision: told[precision.value] for precision in Precision if told.get(precision.value, 0.0) > 0}
+    return replace(
+        known,
+        bandwidth=told.get("bandwidth") or known.bandwidth,
+        flops={**known.flops, **flops},
+        cores=cores,
+        core_bandwidth=told.get("core_bandwidth"),
+    )
+
+
+def of_cores(figures: ChipFigures, cores: int) -> ChipFigures:
+    """What `cores` of a CPU do: their part of its operations, and of its bandwidth what so many can draw."""
+    if not figures.cores or not cores:
+        return figures
+    share = cores / figures.cores
+    each, whole = figures.core_bandwidth, figures.bandwidth
+    drawn = whole * share if whole is not None else None
+    if whole is not None and each is not None:
+        drawn = min(whole, each * cores)
+    return replace(figures, bandwidth=drawn, flops={key: value * share for key, value in figures.flops.items()})
 
 
 def _kind(chip: Chip) -> str:

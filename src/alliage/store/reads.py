@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from alliage.control.observed import Observation
 from alliage.decide.reasons import Decision
 from alliage.fleet.ids import DeviceId, ReplicaId, ServiceName
+from alliage.fleet.measured import Measured
 from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Binding
 from alliage.fleet.view import FleetView
@@ -79,6 +80,17 @@ def read_observations(connection: Connection, subject: str, limit: int) -> tuple
     table = tables.observations
     query = select(table).where(table.c.subject == subject).order_by(table.c.id.desc()).limit(limit)
     return tuple(rows.observation_of(row) for row in connection.execute(query))
+
+
+def newest_measured(connection: Connection) -> int:
+    """The id of the newest measurement, 0 where there is none."""
+    return int(connection.execute(select(func.max(tables.measurements.c.id))).scalar_one() or 0)
+
+
+def read_measured(connection: Connection) -> tuple[Measured, ...]:
+    """All of them, the newest first."""
+    table = tables.measurements
+    return tuple(rows.measured_of(row) for row in connection.execute(select(table).order_by(table.c.id.desc())))
 
 
 def _grouped(found: Iterable[Row[Any]]) -> dict[ReplicaId, tuple[Binding, ...]]:

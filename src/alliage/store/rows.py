@@ -15,6 +15,7 @@ from alliage.control.observed import Observation
 from alliage.decide.reasons import Decision
 from alliage.errors import StoreError
 from alliage.fleet.keys import Key
+from alliage.fleet.measured import Measured
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Binding, Replica
 from alliage.fleet.services import Service
@@ -103,6 +104,16 @@ def observation_row(observation: Observation) -> RowValues:
 def observation_of(row: Row[Any]) -> Observation:
     """The observation of a row of `observations`."""
     return _unpack(row, Observation, "observations")
+
+
+def measured_row(measured: Measured) -> RowValues:
+    """A row of `measurements`, without its id."""
+    return _pack(measured, tables.measurements)
+
+
+def measured_of(row: Row[Any]) -> Measured:
+    """The measurement of a row of `measurements`."""
+    return _unpack(row, Measured, "measurements")
 
 
 def _pack(noun: Any, table: Table, *, elsewhere: tuple[str, ...] = ()) -> RowValues:

@@ -8,9 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, select
 
 from alliage.control.observed import Observation
-from alliage.control.ports import Changes, Stale
+from alliage.control.ports import MEASURED_KEPT, Changes, Stale
 from alliage.decide.reasons import Decision
 from alliage.fleet.ids import ServiceName
+from alliage.fleet.measured import Measured
 from alliage.fleet.view import FleetView
 from alliage.store import reads, tables, writes
 from alliage.store.connect import WRITES, Database, locate, open_engine
@@ -33,7 +34,7 @@ def open_store(
 ) -> "SqlStore":
     """The store of a SQLite file (made when it is not there) or a PostgreSQL URL, at the newest schema.
 
-    `history_rows` bounds the observations, and the decisions of all services together; `busy_timeout_s` is how long
+    `history_rows` bounds the observations, the decisions of all services together, and the measurements; `busy_timeout_s` is how long
     a write waits for another program's. A `sole_writer` refuses to be the second one of a server. Raises SchemaTooNew and StoreError, which say what to do.
     """
     database = locate(url_or_path, busy_timeout_s)
@@ -73,6 +74,7 @@ class SqlStore:
         self._history_rows = history_rows
         self._decisions_per_service = decisions_per_service
         self._view: FleetView | None = None
+        self._measured: tuple[int, tuple[Measured, ...]] | None = None
 
     def snapshot(self) -> FleetView:
         """Desired state and bindings at one version; one tiny read when that has not moved, whoever wrote last."""
@@ -119,6 +121,20 @@ class SqlStore:
         """The newest first."""
         with self._reading() as connection:
             return reads.read_observations(connection, subject, limit)
+
+    def record_measured(self, measured: Sequence[Measured]) -> None:
+        """Add measurements; the version stays. The newest MEASURED_KEPT of each recipe on each node are kept."""
+        if measured:
+            with self._writing() as connection:
+                writes.add_measured(connection, measured, a_recipe=MEASURED_KEPT, in_all=self._history_rows)
+
+    def measured(self) -> tuple[Measured, ...]:
+        """All of them, the newest first; one tiny read when none came, for only one that comes makes others go."""
+        with self._reading() as connection:
+            newest = reads.newest_measured(connection)
+            if self._measured is None or self._measured[0] != newest:
+                self._measured = (newest, reads.read_measured(connection))
+            return self._measured[1]
 
     def installation(self) -> str:
         """The random id that this database was given when it was made."""

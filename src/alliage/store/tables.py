@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text
 
-REVISIONS: Final = ("0001",)
+REVISIONS: Final = ("0001", "0002")
 """Every schema there has been, oldest first; the last one is what this version works on. One file each in `migrations/`."""
 VERSION_TABLE: Final = "alliage_schema"
 """Where Alembic keeps the revision: not its default name, which another program may use in the same database."""
@@ -87,4 +87,19 @@ observations: Final = Table(
     Column("at_s", Double, nullable=False),
     Column("record", Text, nullable=False),
     Index("observations_by_subject", "subject", "id"),
+)
+measurements: Final = Table(
+    "measurements",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("chip", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("precision", Text, nullable=False),
+    Column("devices", Integer, nullable=False),
+    Column("cores", Integer, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("measurements_by_recipe", "node", "chip", "model", "engine", "precision", "devices", "cores", "id"),
 )

@@ -1,12 +1,14 @@
 """One commit's statements, inside a transaction that the caller holds and ends."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 
 from sqlalchemy import Connection, Insert, Table, bindparam, delete, func, insert, select, update
 
 from alliage.control.observed import Observation
 from alliage.control.ports import Changes
 from alliage.decide.reasons import Decision
+from alliage.fleet.measured import Measured
 from alliage.fleet.replicas import Replica
 from alliage.store import reads, rows, tables
 from alliage.store.guard import newly_bound, refuse_overbound
@@ -55,6 +57,20 @@ def add_observations(connection: Connection, observations: Sequence[Observation]
     connection.execute(insert(table), [rows.observation_row(observation) for observation in observations])
     newest = connection.execute(select(func.max(table.c.id))).scalar_one()
     connection.execute(delete(table).where(table.c.id <= newest - kept))
+
+
+def add_measured(connection: Connection, measured: Sequence[Measured], *, a_recipe: int, in_all: int) -> None:
+    """Append, then keep the newest `a_recipe` of each recipe and node named and the newest `in_all` of all."""
+    table = tables.measurements
+    connection.execute(insert(table), [rows.measured_row(each) for each in measured])
+    newest_first = select(table.c.id).order_by(table.c.id.desc())
+    for node, key in sorted({(each.node, astuple(each.key)) for each in measured}):
+        columns = (table.c.chip, table.c.model, table.c.engine, table.c.precision, table.c.devices, table.c.cores)
+        mine = [table.c.node == node, *(column == value for column, value in zip(columns, key, strict=True))]
+        oldest_extra = newest_first.where(*mine).offset(a_recipe).limit(1).scalar_subquery()
+        connection.execute(delete(table).where(*mine, table.c.id <= oldest_extra))
+    oldest_extra = newest_first.offset(in_all).limit(1).scalar_subquery()
+    connection.execute(delete(table).where(table.c.id <= oldest_extra))
 
 
 def _put(connection: Connection, table: Table, values: list[rows.RowValues]) -> None:

@@ -47,7 +47,11 @@ def shapes() -> st.SearchStrategy[Shape]:
     """Parts, whole devices, gangs and requests without devices, some bound to kinds."""
     return st.builds(
         lambda size, cpu, memory, kinds: Shape(
-            devices=size[0], device_milli=size[1], cpu_milli=cpu, memory_mib=memory, kinds=kinds if size[0] else frozenset()
+            devices=size[0],
+            device_milli=size[1],
+            cpu_milli=cpu,
+            memory_mib=memory,
+            kinds=kinds if size[0] else frozenset(),
         ),
         st.sampled_from(((0, 0), (1, 150), (1, 330), (1, 470), (1, 810), (1, 1000), (2, 1000), (4, 1000))),
         st.sampled_from((0, 700, 1_500, 3_152, 6_000)),

@@ -31,7 +31,7 @@ def test_problems_name_the_thing_and_the_way_out() -> None:
         (problems.not_permitted(nvidia, "/dev/nvidia0", "video"), Lack.PERMISSION, "/dev/nvidia0", "usermod -aG video"),
         (problems.tool_missing(biren), Lack.TOOL, "brsmi", "install the tools of Biren BIRENSUPA"),
         (problems.tool_missing(CATALOG.stacks["tpu"]), Lack.TOOL, "no tool is known", "Google TPU"),
-        (problems.cpu_unknown(), Lack.CHIP, "processor", "$ALLIAGE_HOME/catalog/chips/NAME.toml"),
+        (problems.cpu_unknown(), Lack.CHIP, "processor", "$ALLIAGE_HOME/chips/NAME.toml"),
         (problems.engine_missing(), Lack.ENGINE, "no engine", "pip install 'alliage[llama]'"),
     ]
     for problem, lack, what, fix in told:

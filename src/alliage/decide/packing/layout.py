@@ -1,8 +1,9 @@
-"""The arrays that the kernels work on, and their places in three arenas: what a compiled call costs grows with the
-number of arrays given to it, so a call gets three and the kernel opens views of them.
+"""The arrays that the kernels work on, and their places in three arenas.
+
+What a compiled call costs grows with the number of arrays given to it, so a call gets three and the kernel opens views.
 """
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,9 @@ SLOT_PRICE_MAX = 1 << 36  # two thousand devices
 
 
 class Books(NamedTuple):
-    """Everything one packing knows. Sizes: D demands, S shapes, A masks, J kinds, M typical, C classes, K streams of L,
-    T host types, H hosts of at most G devices, R groups, V fill values, P spots (exact states). All in milli and MiB.
+    """Everything one packing knows.
+
+    Sizes: D demands, S shapes, A masks, J kinds, M typical, C classes, K streams of L, T host types, H hosts of at most G devices, R groups, V fill values, P spots (exact states). All in milli and MiB.
     """
 
     demand: Longs  # D x 4: cpu, milli a device, devices, milli in all
@@ -56,7 +58,7 @@ class Books(NamedTuple):
     kind_idle: Longs  # 1 x J: idle milli
     slots_of: Longs  # J x C: slots over all hosts
     opens: Longs  # 1 x T: empty hosts that are at least as large
-    count: Longs  # 1 x 8, see COUNT_*
+    count: Longs  # type: ignore[assignment]  # 1 x 8, see COUNT_*
     candidate: Longs  # (R x G) x 4: cost but for its waste, group, way, fill value
     open_price: Longs  # 1 x T: grains for the first request on an empty host
     kind_price: Longs  # 1 x J: grains for the shape at hand
@@ -95,7 +97,8 @@ def lay_out(books: Books) -> Arenas:
     places = np.zeros((len(books), 3), np.int64)
     parts: tuple[list[NDArray[np.generic]], ...] = ([], [], [])
     ends = [0, 0, 0]
-    for index, array in enumerate(books):
+    arrays: tuple[NDArray[Any], ...] = tuple(books)  # one field is named as a method of tuples
+    for index, array in enumerate(arrays):
         arena = 0 if index < LONGS else 1 if index < INTS else 2
         places[index] = ends[arena], *array.shape
         parts[arena].append(array.ravel())

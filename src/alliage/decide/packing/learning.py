@@ -1,6 +1,6 @@
 """Arrivals against what was told to be typical. Pure counting: the same arrivals teach the same."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from math import sqrt
 
@@ -39,7 +39,7 @@ class Heard:
         """
         heard = self._sorts()
         total = sum(heard.values())
-        told = Counter[_Sort]()
+        told: dict[_Sort, float] = defaultdict(float)
         for one in typical:
             told[_sort(one.shape)] += one.share
         scale = sum(told.values()) or 1.0

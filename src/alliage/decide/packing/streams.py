@@ -1,5 +1,6 @@
-"""Streams of typical shapes, drawn once: what might come, the same for every host, so that two hosts are compared by
-the same future. At each place of the streams the draws are spread evenly over the shapes (Latin hypercube), which
+"""Streams of typical shapes, drawn once: what might come, the same for every host.
+
+So two hosts are compared by the same future. At each place of the streams the draws are spread evenly over the shapes (Latin hypercube), which
 steadies the mean over few streams.
 """
 
@@ -21,7 +22,8 @@ def draw_streams(shares: Sequence[float], count: int, length: int) -> NDArray[np
     rank = np.argsort(order, axis=1, kind="stable")
     points = ((rank + draws[1]) / count).T
     ends = np.cumsum(np.asarray(shares, np.float64))
-    return np.minimum(np.searchsorted(ends / ends[-1], points, side="right"), len(shares) - 1)
+    chosen: NDArray[np.int64] = np.minimum(np.searchsorted(ends / ends[-1], points, side="right"), len(shares) - 1)
+    return chosen
 
 
 def _uniform(count: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from alliage.control.desk import DeployOrder
+from alliage.control.measuring import MeasureOrder
 from alliage.fleet.keys import Role
 
 _PLAIN_NAME: Final = re.compile(r"(?!key-)[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -53,6 +54,44 @@ class KeyBody(Body):
     name: PlainName
     role: Annotated[Role, Field(strict=False)] = Role.USER
     tenant: PlainName = "default"
+
+
+class MeasurementBody(Body):
+    """Figures of one load on one replica: `concurrency` requests always in flight, each of so many tokens in the mean.
+
+    Tokens a second are those of all requests together; times are medians over the requests, in seconds.
+    """
+
+    replica: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its id, as `GET /v1/replicas` tells it."""
+    concurrency: int
+    input_tokens: int
+    output_tokens: int
+    """At least 2: one token has no time between tokens."""
+    throughput_tps: float
+    """Output tokens a second from the first request's start to the last one's end: over `duration_s`."""
+    decode_tps: float
+    """Output tokens a second while answers are written: `concurrency` over the mean time a token."""
+    ttft_s: float
+    tpot_s: float
+    requests: int
+    duration_s: float
+
+
+def measure_order_of(body: MeasurementBody) -> MeasureOrder:
+    """The figures that a body tells of; the desk checks them."""
+    return MeasureOrder(
+        replica=body.replica,
+        concurrency=body.concurrency,
+        input_tokens=body.input_tokens,
+        output_tokens=body.output_tokens,
+        throughput_tps=body.throughput_tps,
+        decode_tps=body.decode_tps,
+        ttft_s=body.ttft_s,
+        tpot_s=body.tpot_s,
+        requests=body.requests,
+        duration_s=body.duration_s,
+    )
 
 
 def order_of(body: DeployBody, *, tenant: str) -> DeployOrder:

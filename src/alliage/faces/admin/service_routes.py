@@ -10,7 +10,11 @@ from alliage.errors import Forbidden, NotFound
 from alliage.faces.admin import answers, tell
 from alliage.faces.admin.access import Asked, Caller, need_admin
 from alliage.faces.admin.bodies import DeployBody, order_of
+from alliage.faces.admin.measured_words import measured_text
+from alliage.faces.admin.measurement_answers import ServiceInFullAnswer
+from alliage.faces.admin.tell_measured import tell_measured_of
 from alliage.faces.explain import explain
+from alliage.fleet.ids import ServiceName
 from alliage.fleet.keys import Key, Role
 
 router = APIRouter(prefix="/v1/services", tags=["services"])
@@ -43,10 +47,12 @@ async def services(desk: Asked, _key: Caller) -> answers.ServicesAnswer:
 
 
 @router.get("/{name}", summary="Read one service")
-async def service(name: str, desk: Asked, _key: Caller) -> answers.ServiceAnswer:
-    """One service."""
+async def service(name: str, desk: Asked, _key: Caller) -> ServiceInFullAnswer:
+    """One service, with what was measured of the recipes that it runs by."""
     view = desk.view()
-    return tell.tell_service(desk, view.service(name), view)
+    found = view.service(name)
+    measured = tell_measured_of(found.name, desk.measured(), view, desk.catalog())
+    return ServiceInFullAnswer(**dict(tell.tell_service(desk, found, view)), measurements=measured)
 
 
 @router.get("/{name}/explain", summary="Why a service is as it is")
@@ -55,9 +61,11 @@ async def explained(
 ) -> answers.ExplainAnswer:
     """What was decided, what was rejected and why, and what would change it; also for a service that was refused."""
     view, catalog, decisions = desk.view(), desk.catalog(), desk.decisions(name, limit)
+    measured = measured_text(tell_measured_of(ServiceName(name), desk.measured(), view, catalog))
+    text = explain(name, decisions, view=view, catalog=catalog)
     return answers.ExplainAnswer(
         service=name,
-        text=explain(name, decisions, view=view, catalog=catalog),
+        text=f"{text}\n\n{measured}" if measured else text,
         decisions=tuple(tell.tell_decision(each, view, catalog) for each in decisions),
     )
 

@@ -11,8 +11,9 @@ from alliage.faces.explain import phase_words
 from alliage.faces.reasons import describe, sentence, why
 from alliage.fleet.keys import Key
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.measured import evidence_of, measured_recipes
 from alliage.fleet.nodes import Device
-from alliage.fleet.replicas import Recipe, Replica
+from alliage.fleet.replicas import Evidence, Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
@@ -78,9 +79,12 @@ def tell_service(desk: Desk, service: Service, view: FleetView) -> answers.Servi
 
 
 def tell_replicas(desk: Desk, view: FleetView) -> tuple[answers.ReplicaAnswer, ...]:
-    """All replicas, with what their agents and the gateways see of them."""
-    reports, doors = desk.reports(), desk.doors()
-    return tuple(_replica(replica, reports.get(replica.node), doors) for replica in view.replicas)
+    """All replicas, with what their agents and the gateways see of them, and what was measured of their recipes."""
+    reports, doors, known = desk.reports(), desk.doors(), measured_recipes(desk.measured())
+    return tuple(
+        _replica(each, reports.get(each.node), doors, evidence_of(each.recipe, each.node, known))
+        for each in view.replicas
+    )
 
 
 def tell_model(card: ModelCard) -> answers.ModelAnswer:
@@ -115,7 +119,7 @@ def tell_decision(
         service=decision.service,
         outcome=decision.outcome,
         where=decision.where,
-        recipe=_recipe(decision.recipe) if decision.recipe else None,
+        recipe=_recipe(decision.recipe, decision.recipe.evidence) if decision.recipe else None,
         because=tuple(_reason(each) for each in decision.because),
         rejected=tuple(
             answers.RejectedAnswer(option=each.option, reason=_reason(each.reason)) for each in decision.rejected
@@ -187,7 +191,9 @@ def _device(device: Device, view: FleetView, catalog: Catalog) -> answers.Device
     )
 
 
-def _replica(replica: Replica, report: NodeReport | None, doors: Sequence[DoorReport]) -> answers.ReplicaAnswer:
+def _replica(
+    replica: Replica, report: NodeReport | None, doors: Sequence[DoorReport], evidence: Evidence
+) -> answers.ReplicaAnswer:
     return answers.ReplicaAnswer(
         id=replica.id,
         service=replica.service,
@@ -197,7 +203,7 @@ def _replica(replica: Replica, report: NodeReport | None, doors: Sequence[DoorRe
         starts=replica.starts,
         failures=replica.failures,
         retry_s=replica.retry_s,
-        recipe=_recipe(replica.recipe),
+        recipe=_recipe(replica.recipe, evidence),
         bindings=tuple(
             answers.BindingAnswer(device=each.device, cores=each.cores, memory_bytes=each.memory_bytes)
             for each in replica.bindings
@@ -223,7 +229,7 @@ def _live(replica: Replica, report: NodeReport | None) -> answers.LiveAnswer | N
     )
 
 
-def _recipe(recipe: Recipe) -> answers.RecipeAnswer:
+def _recipe(recipe: Recipe, evidence: Evidence) -> answers.RecipeAnswer:
     return answers.RecipeAnswer(
         model=recipe.model,
         chip=recipe.chip,
@@ -235,7 +241,7 @@ def _recipe(recipe: Recipe) -> answers.RecipeAnswer:
         concurrency=recipe.concurrency,
         cores=recipe.cores,
         memory_bytes=recipe.memory_bytes,
-        evidence=recipe.evidence,
+        evidence=evidence,
     )
 
 

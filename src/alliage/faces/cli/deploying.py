@@ -56,24 +56,32 @@ def deploy(home: Path, model: str, *, order: dict[str, Any], wait_s: float, as_j
 
 
 def wait_ready(client: AdminClient, name: str, *, wait_s: float, tell: Teller) -> int:
-    """Until the service is ready (0) or is seen not to become so (1)."""
-    deadline_s = time.monotonic() + wait_s
-    heard_s = time.monotonic()
+    """As `follow_ready`; then says how to use it. Ctrl-C leaves it starting (130)."""
     try:
-        while time.monotonic() < deadline_s:
-            try:
-                code = _look(client, name, tell)
-                heard_s = time.monotonic()
-            except (NotRunning, Unavailable):
-                code = None
-                if time.monotonic() - heard_s > LOST_S_MAX:
-                    raise
-            if code is not None:
-                return code
-            time.sleep(POLL_S)
+        code = follow_ready(client, name, wait_s=wait_s, tell=tell)
     except KeyboardInterrupt:
         remark(f"\n{name} goes on starting without you; `alliage status` shows it")
         return 130
+    if code == 0:
+        _greet(client, name)
+    return code
+
+
+def follow_ready(client: AdminClient, name: str, *, wait_s: float, tell: Teller) -> int:
+    """Until the service is ready (0) or is seen not to become so (1); raises AlliageError after `wait_s`."""
+    deadline_s = time.monotonic() + wait_s
+    heard_s = time.monotonic()
+    while time.monotonic() < deadline_s:
+        try:
+            code = _look(client, name, tell)
+            heard_s = time.monotonic()
+        except (NotRunning, Unavailable):
+            code = None
+            if time.monotonic() - heard_s > LOST_S_MAX:
+                raise
+        if code is not None:
+            return code
+        time.sleep(POLL_S)
     remedy = "it goes on in the background; see `alliage status` and `alliage logs`"
     raise AlliageError(f"{name} is not ready after {format_seconds(wait_s)}", remedy=remedy)
 
@@ -88,7 +96,6 @@ def _look(client: AdminClient, name: str, tell: Teller) -> int | None:
     replicas = [each for each in found if each.service == name]
     if service.phase == "ready" and service.replicas_ready >= service.min_replicas:
         tell(Step(words="ready"))
-        _greet(client, name)
         return 0
     if service.phase in ("unserved", "deleting"):
         show(parse(answers.ExplainAnswer, client.get("services", name, "explain")).text)

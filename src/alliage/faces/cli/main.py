@@ -13,6 +13,10 @@ import typer
 
 from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
+from alliage.faces.cli import facts
+from alliage.faces.cli.options import CLOUD, FLEET, SERVICES, HomeAgain, HomeOption, JsonOption, ServiceArgument
+from alliage.faces.cli.plan_command import plan
+from alliage.faces.cli.probe_command import probe
 from alliage.faces.cli.replaying import replay_app
 from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
@@ -28,17 +32,6 @@ app = typer.Typer(
 keys_app = typer.Typer(
     help="Keys: who may ask.", epilog="Example: alliage keys create ci --role user", no_args_is_help=True
 )
-
-CLOUD, SERVICES, FLEET = "The cloud", "Services", "What runs"
-
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="ALLIAGE_HOME", help="Folder where this cloud keeps everything.")
-]
-HomeAgain = Annotated[
-    Path | None, typer.Option("--home", help="As `alliage --home`, after the command.", show_default=False)
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
-ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help="Its name, as in `alliage services`.")]
 
 
 class KeyRole(StrEnum):
@@ -205,6 +198,13 @@ def explain(
     looking.explain(home or context.obj, service, as_json=as_json)
 
 
+app.command(rich_help_panel=SERVICES, epilog="Example: alliage probe smollm2-135m    or: alliage probe --list")(probe)
+app.command(
+    rich_help_panel=FLEET,
+    epilog="Example: alliage plan --fleet examples/plan/fleet.toml --work examples/plan/work.toml --explain",
+)(plan)
+
+
 @app.command(
     rich_help_panel=SERVICES, epilog='Example: alliage chat -m "Hello"    or: echo Hello | alliage chat smollm2-135m'
 )
@@ -256,70 +256,8 @@ def nodes(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption
     looking.nodes(home or context.obj, as_json=as_json)
 
 
-@app.command(rich_help_panel=FLEET, epilog="Example: alliage models")
-def models(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
-    """List the models of the catalogue, which can be deployed by name."""
-    from alliage.faces.cli import looking
-
-    looking.models(home or context.obj, as_json=as_json)
-
-
-@app.command(rich_help_panel=FLEET, epilog="Example: alliage fit qwen3-32b --tpot 50ms --chips nvidia-h20,huawei-910b")
-def fit(
-    context: typer.Context,
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Its id, as in `alliage models`.")],
-    home: HomeAgain = None,
-    *,
-    ttft: Annotated[str, typer.Option(help="Promised time to the first token, such as 1s.", show_default="any")] = "",
-    tpot: Annotated[str, typer.Option(help="Promised time a token, such as 50ms.", show_default="any")] = "",
-    context_tokens: Annotated[int, typer.Option("--context", min=1, help="Tokens each request may hold.")] = 8192,
-    concurrency: Annotated[int, typer.Option(min=1, max=4096, help="Requests that must fit at once.")] = 16,
-    input_tokens: Annotated[int, typer.Option("--input", min=1, help="Prompt tokens of a request.")] = 1024,
-    output_tokens: Annotated[int, typer.Option("--output", min=1, help="Answer tokens of a request.")] = 256,
-    chips: Annotated[str, typer.Option(help="Only these, between commas.", show_default="all")] = "",
-    show_all: Annotated[bool, typer.Option("--all", help="Every way and every reason.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Fit a model to every chip: what it would take, how fast it would be, how many users it carries; and who cannot."""
-    from alliage.faces.cli import fitting
-
-    query: dict[str, str | int] = {
-        "context_tokens": context_tokens,
-        "concurrency": concurrency,
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-        "chips": chips,
-    }
-    query |= {name: str(parse_seconds(text)) for name, text in (("ttft_s", ttft), ("tpot_s", tpot)) if text}
-    place = home or context.obj
-    raise typer.Exit(fitting.fit(place, model, query=query, show_all=show_all, as_json=as_json))
-
-
-@app.command(rich_help_panel=FLEET, epilog="Example: alliage chips --maker huawei    or: alliage chips --here")
-def chips(
-    context: typer.Context,
-    *,
-    maker: Annotated[str | None, typer.Option(help="Only those of one maker.", show_default="all")] = None,
-    here: Annotated[bool, typer.Option("--here", help="Only those that a connected node has.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """List the chips of the catalogue: memory, bandwidth, speeds, and who says so."""
-    from alliage.faces.cli import chips as showing
-
-    showing.chips(context.obj, maker=maker, here=here, as_json=as_json)
-
-
-@app.command(rich_help_panel=FLEET, epilog="Example: alliage chip thead-ppu-810e")
-def chip(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="CHIP", help="Its id, as in `alliage chips`.")],
-    *,
-    as_json: JsonOption = False,
-) -> None:
-    """Tell everything about a chip and its software, each value with its source and confidence."""
-    from alliage.faces.cli import chips as showing
-
-    showing.chip(context.obj, name, as_json=as_json)
+for command, example in facts.COMMANDS:
+    app.command(rich_help_panel=FLEET, epilog=f"Example: {example}")(command)
 
 
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage history smollm2-135m")

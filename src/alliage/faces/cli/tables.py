@@ -40,14 +40,15 @@ def service_notes(services: Iterable[answers.ServiceAnswer]) -> list[str]:
 
 
 def replicas_table(replicas: Iterable[answers.ReplicaAnswer], *, now_s: float) -> Table:
-    """Id, phase, where, engine, memory, requests, age, and what there is to say."""
-    table = _table("REPLICA", "PHASE", "WHERE", "ENGINE", "MEMORY", "BUSY", "AGE", "NOTE")
+    """Id, phase, where, engine, how its speed is known, memory, requests, age, and what there is to say."""
+    table = _table("REPLICA", "PHASE", "WHERE", "ENGINE", "SPEED", "MEMORY", "BUSY", "AGE", "NOTE")
     for each in replicas:
         where = " + ".join(_place(binding) for binding in each.bindings) or each.node
         busy = f"{each.in_flight}/{each.recipe.concurrency}"
         memory = format_bytes(each.recipe.memory_bytes)
         note = fetching(each) or each.note
-        _row(table, each.id, _phase(each.phase), where, each.recipe.engine, memory, busy, _age(each, now_s), note)
+        how = (each.recipe.engine, each.recipe.evidence)
+        _row(table, each.id, _phase(each.phase), where, *how, memory, busy, _age(each, now_s), note)
     return table
 
 

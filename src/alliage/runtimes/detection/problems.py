@@ -119,7 +119,7 @@ def chip_unknown(stack: Stack, device: str, name: str) -> Problem:
         stack=stack.id,
         lack=Lack.CHIP,
         what=f"{device} calls itself {name!r}, which no chip of the catalogue does; nothing is placed on it",
-        fix=f"describe it in $ALLIAGE_HOME/catalog/chips/NAME.toml, with stack = {stack.id!r} and detected_as = [{name!r}]",
+        fix=f"describe it in $ALLIAGE_HOME/chips/NAME.toml, with stack = {stack.id!r} and detected_as = [{name!r}]",
     )
 
 
@@ -129,7 +129,7 @@ def cpu_unknown() -> Problem:
         stack="cpu",
         lack=Lack.CHIP,
         what="no chip of the catalogue stands for this machine's processor; nothing is placed on it",
-        fix="describe it in $ALLIAGE_HOME/catalog/chips/NAME.toml, with stack = 'cpu' and what `uname -m` says in machines",
+        fix="describe it in $ALLIAGE_HOME/chips/NAME.toml, with stack = 'cpu' and what `uname -m` says in machines",
     )
 
 

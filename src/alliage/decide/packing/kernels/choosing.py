@@ -1,5 +1,7 @@
-"""The cheapest way of all. A cost that is not yet known exactly is known from below, and followed up only while it
-could still be the least: the answer is that of knowing them all.
+"""The cheapest way of all.
+
+A cost that is not yet known exactly is known from below, and followed up only while it could still be the least: the
+answer is that of knowing them all.
 """
 
 from alliage.decide.packing.kernels.filling import evaluate

@@ -200,13 +200,16 @@ def pick_host(books: Books, group: int, shape: int) -> int:
     host = books.group[group, GROUP_HEAD]
     while host >= 0:
         has_cpu, has_memory = books.host[host, HOST_CPU], books.host[host, HOST_MEMORY]
-        if has_cpu >= cpu and has_memory >= memory:
-            if (
+        if (
+            has_cpu >= cpu
+            and has_memory >= memory
+            and (
                 picked < 0
                 or has_cpu < books.host[picked, HOST_CPU]
                 or (has_cpu == books.host[picked, HOST_CPU] and has_memory < books.host[picked, HOST_MEMORY])
-            ):
-                picked = host
+            )
+        ):
+            picked = host
         host = books.host[host, HOST_NEXT]
     return picked
 

@@ -1,9 +1,11 @@
 """The arrays of one packing as views of its three arenas."""
 
+from typing import Any
+
 from alliage.decide.packing.layout import Books, Ints, Longs, Reals
 
 
-def view(arena: Longs | Ints | Reals, places: Longs, index: int):  # type: ignore[no-untyped-def]
+def view(arena: Longs | Ints | Reals, places: Longs, index: int) -> Any:
     """One array of the arena, two axes."""
     start, rows, columns = places[index, 0], places[index, 1], places[index, 2]
     return arena[start : start + rows * columns].reshape((rows, columns))

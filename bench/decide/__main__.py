@@ -1,0 +1,20 @@
+"""`python -m bench.decide`: the decisions against their rivals, one part after the other, each in a process of its own."""
+
+import subprocess
+import sys
+
+PARTS = ("stress", "sharing", "max_min")
+
+
+def main() -> int:
+    """Run all parts; the exit code of the first that fails."""
+    for part in PARTS:
+        print(f"\n== bench.decide.{part}", flush=True)
+        code = subprocess.call([sys.executable, "-m", f"bench.decide.{part}", *sys.argv[1:]])
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

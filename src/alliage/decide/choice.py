@@ -1,0 +1,260 @@
+"""choice: the next replica of one service: which recipe at which node, and the reasons against all others. Pure."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from alliage.catalog.records import Catalog, ModelCard
+from alliage.decide.places import place_of_node
+from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
+from alliage.decide.recipes import Way, ways
+from alliage.decide.room import Room, Spot, spots
+from alliage.fleet.ids import ServiceName
+from alliage.fleet.replicas import Recipe
+from alliage.fleet.services import Service
+from alliage.fleet.view import FleetView
+
+REJECTED_MAX: Final = 50
+"""Options that a decision names beside the one taken; on a large fleet the rest are alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The recipe and the rooms it takes, or None and none; why not the others; what would change the answer."""
+
+    recipe: Recipe | None
+    taken: tuple[Room, ...]
+    rejected: tuple[Rejected, ...]
+    would_change: tuple[Reason, ...]
+
+    @property
+    def where(self) -> str:
+        """`rack-1/ascend0 + rack-1/ascend1`; "" when nothing was taken."""
+        return " + ".join(room.id for room in self.taken)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Option:
+    """A way at a spot, and what it lacks there (None: it fits)."""
+
+    way: Way
+    spot: Spot
+    lacks: Reason | None
+
+    @property
+    def label(self) -> str:
+        rooms = self.spot.free_for(self.way.recipe) or self.spot.rooms[: self.way.devices]
+        return label(self.way.recipe, " + ".join(room.id for room in rooms))
+
+
+def label(recipe: Recipe, where: str) -> str:
+    """`llama.cpp on cpu-x86 at laptop/cpu0, 4 x 4096 tokens`."""
+    size = f"{recipe.concurrency} x {recipe.context_tokens} tokens"
+    return f"{recipe.engine} on {recipe.chip} at {where}, {size}"
+
+
+def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog) -> Choice:
+    """The first way that fits, at the spot with the most room; and why the others were not taken."""
+    options: list[_Option] = []
+    rejected: list[Rejected] = []
+    for spot in sorted(spots(left), key=lambda spot: (-spot.free_cores, -spot.free_bytes)):
+        found, refused = _at(service.model, spot, view, catalog)
+        options.extend(found)
+        rejected.extend(refused)
+    taken = next((option for option in options if option.lacks is None), None)
+    others = [option for option in options if option is not taken]
+    for option in others:
+        reason = option.lacks or (_worse(option, taken) if taken is not None else None)
+        rejected.extend([Rejected(option=option.label, reason=reason)] if reason is not None else [])
+    if taken is None:
+        changes = [change for option in others if option.lacks for change in _remedies(option.lacks, service, view)]
+        changes.extend(_installs(tuple(rejected), service.model, catalog))
+        changes.extend(_more_devices(tuple(rejected)))
+    else:
+        changes = _turning_points(taken, others)
+    return Choice(
+        recipe=taken.way.recipe if taken is not None else None,
+        taken=taken.spot.free_for(taken.way.recipe) if taken is not None else (),
+        rejected=tuple(rejected[:REJECTED_MAX]),
+        would_change=tuple(_unique(changes)),
+    )
+
+
+def take(room: Room, recipe: Recipe, service: ServiceName) -> Room:
+    """What is left of one of the rooms that a replica of the recipe takes."""
+    devices = recipe.tensor_parallel * recipe.pipeline_parallel
+    return replace(
+        room,
+        cores=room.cores[recipe.cores :],
+        memory_bytes=room.memory_bytes - -(-recipe.memory_bytes // devices),
+        holders=tuple(dict.fromkeys((*room.holders, service))),
+    )
+
+
+def _at(model: ModelCard, spot: Spot, view: FleetView, catalog: Catalog) -> tuple[list[_Option], tuple[Rejected, ...]]:
+    """What could be done at one spot."""
+    node, chip = view.node(spot.node), catalog.chips.get(spot.chip)
+    if node is None:
+        return [], ()
+    if chip is None:
+        unknown = Reason(code=ReasonCode.CHIP_UNKNOWN, facts={"chip": spot.chip, "node": node.id})
+        return [], (Rejected(option=spot.rooms[0].id, reason=unknown),)
+    found = ways(model, place_of_node(chip, node, tuple(room.device for room in spot.rooms)), catalog)
+    return [_Option(way=way, spot=spot, lacks=_short_of(way, spot)) for way in found.ways], found.rejected
+
+
+def _short_of(way: Way, spot: Spot) -> Reason | None:
+    """What the spot lacks for one more replica; None when it fits."""
+    recipe = way.recipe
+    if spot.free_for(recipe):
+        return None
+    if spot.is_whole and any(room.holders for room in spot.rooms):
+        return Reason(code=ReasonCode.DEVICES_TAKEN, facts=_taken_facts(way, spot))
+    each_bytes = -(-recipe.memory_bytes // way.devices)
+    room = max(spot.rooms, key=lambda room: room.memory_bytes)
+    if each_bytes > room.memory_bytes or spot.is_whole:
+        room = min(spot.rooms, key=lambda room: room.memory_bytes) if spot.is_whole else room
+        return Reason(code=ReasonCode.MEMORY_SHORT, facts=_memory_facts(way, room, each_bytes))
+    return Reason(code=ReasonCode.CORES_SHORT, facts=_cores_facts(recipe, room))
+
+
+def _taken_facts(way: Way, spot: Spot) -> Facts:
+    return {
+        "node": spot.node,
+        "chip": spot.chip,
+        "needed": way.devices,
+        "free": sum(1 for room in spot.rooms if not room.holders),
+        "total": len(spot.rooms),
+        "holders": ", ".join(dict.fromkeys(name for room in spot.rooms for name in room.holders)),
+    }
+
+
+def _memory_facts(way: Way, room: Room, needed_bytes: int) -> Facts:
+    return {
+        "node": room.node,
+        "device": room.id,
+        "needed_bytes": needed_bytes,
+        "free_bytes": room.memory_bytes,
+        "total_bytes": room.device.memory_bytes,
+        "weight_bytes": way.weight_bytes,
+        "kv_bytes": way.kv_bytes,
+    }
+
+
+def _cores_facts(recipe: Recipe, room: Room) -> Facts:
+    return {
+        "node": room.node,
+        "device": room.id,
+        "needed": recipe.cores,
+        "free": len(room.cores),
+        "total": len(room.device.cores),
+        "holders": ", ".join(room.holders),
+    }
+
+
+def _worse(option: _Option, taken: _Option) -> Reason:
+    """What the option that was taken has before one that fits too."""
+    mine, other = option.way.recipe, taken.way.recipe
+    if option.spot is not taken.spot:
+        facts: Facts = {
+            "node": option.spot.node,
+            "device": option.spot.rooms[0].id,
+            "free": option.spot.free_cores,
+            "free_bytes": option.spot.free_bytes,
+            "than": taken.spot.rooms[0].id,
+        }
+        return Reason(code=ReasonCode.LESS_ROOM, facts=facts)
+    if option.way.devices > taken.way.devices:
+        facts = {"chip": mine.chip, "devices": option.way.devices, "than_devices": taken.way.devices}
+        return Reason(code=ReasonCode.MORE_DEVICES, facts=facts)
+    facts = {
+        "concurrency": mine.concurrency,
+        "context_tokens": mine.context_tokens,
+        "than_concurrency": other.concurrency,
+        "than_context_tokens": other.context_tokens,
+    }
+    return Reason(code=ReasonCode.SMALLER_SIZE, facts=facts)
+
+
+def _turning_points(taken: _Option, others: list[_Option]) -> list[Reason]:
+    """The loss of memory on the chosen device from which on the next best option would be taken."""
+    instead = next((option for option in others if option.lacks is None), None)
+    if instead is None or taken.way.devices > 1 or instead.way.devices > 1:
+        return []
+    facts: Facts = {
+        "device": taken.spot.free_for(taken.way.recipe)[0].id,
+        "below_bytes": taken.way.recipe.memory_bytes,
+        "instead": instead.label,
+    }
+    return [Reason(code=ReasonCode.LOSE_MEMORY, facts=facts)]
+
+
+def _remedies(reason: Reason, service: Service, view: FleetView) -> list[Reason]:
+    """The smallest changes that would make room: one of the holders stopped, or memory added."""
+    if reason.code is ReasonCode.MEMORY_SHORT:
+        missing = int(reason.facts["needed_bytes"]) - int(reason.facts["free_bytes"])
+        more: Facts = {"node": reason.facts["node"], "missing_bytes": missing}
+        return [Reason(code=ReasonCode.ADD_MEMORY, facts=more)]
+    short = int(reason.facts["needed"]) - int(reason.facts["free"])
+    if reason.code is ReasonCode.DEVICES_TAKEN:
+        held = _held(view, service, devices_of=(str(reason.facts["node"]), str(reason.facts["chip"])))
+        return [
+            Reason(
+                code=ReasonCode.FREE_DEVICES, facts={"service": name, "devices": count, "node": reason.facts["node"]}
+            )
+            for name, count in held.items()
+            if count >= short
+        ]
+    cores: dict[ServiceName, int] = {}
+    for replica in view.replicas:
+        for binding in replica.bindings:
+            if binding.device == reason.facts["device"] and replica.service != service.name:
+                cores[replica.service] = cores.get(replica.service, 0) + len(binding.cores)
+    return [
+        Reason(code=ReasonCode.STOP_SERVICE, facts={"service": name, "device": reason.facts["device"], "cores": count})
+        for name, count in cores.items()
+        if count >= short
+    ]
+
+
+def _held(view: FleetView, service: Service, *, devices_of: tuple[str, str]) -> dict[ServiceName, int]:
+    """Devices of one chip at one node that each other service holds."""
+    node_id, chip = devices_of
+    mine = {device.id for node in view.nodes if node.id == node_id for device in node.devices if device.chip == chip}
+    held: dict[ServiceName, int] = {}
+    for replica in view.replicas:
+        count = sum(1 for binding in replica.bindings if binding.device in mine)
+        if count and replica.service != service.name:
+            held[replica.service] = held.get(replica.service, 0) + count
+    return held
+
+
+def _installs(rejected: tuple[Rejected, ...], model: ModelCard, catalog: Catalog) -> list[Reason]:
+    """Engines that would serve the model if the node had them."""
+    missing = (entry.reason.facts for entry in rejected if entry.reason.code is ReasonCode.ENGINE_MISSING)
+    return [
+        Reason(code=ReasonCode.INSTALL_ENGINE, facts={"engine": facts["engine"], "node": facts["node"]})
+        for facts in missing
+        if model.weights.format in catalog.engines[str(facts["engine"])].formats
+    ]
+
+
+def _more_devices(rejected: tuple[Rejected, ...]) -> list[Reason]:
+    """Nodes that would do with more devices of a chip that they have."""
+    short = (entry.reason.facts for entry in rejected if entry.reason.code is ReasonCode.DEVICES_SHORT)
+    return [
+        Reason(
+            code=ReasonCode.ADD_DEVICES,
+            facts={"node": facts["node"], "chip": facts["chip"], "devices": facts["needed"], "has": facts["devices"]},
+        )
+        for facts in short
+        if int(facts["needed"]) > int(facts["devices"])
+    ]
+
+
+def _unique(reasons: list[Reason]) -> list[Reason]:
+    """Without repetition, in order."""
+    seen: list[Reason] = []
+    for reason in reasons:
+        if reason not in seen:
+            seen.append(reason)
+    return seen

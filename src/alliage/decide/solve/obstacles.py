@@ -1,0 +1,317 @@
+"""Why work is missing, and whether a guarantee is kept: what could be taken back for it, or what stands in the way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from alliage.decide.solve.answer import Unkept, Unmet
+from alliage.decide.solve.gangs import gang_in
+from alliage.decide.solve.options import Option, full_rate, refusal, step_of
+from alliage.decide.solve.parts import Part, PartKind
+from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, ServiceAsk, Spread, Tenant, Way
+from alliage.decide.solve.reasons import Why, WhyCode
+from alliage.decide.solve.standing import Missing, Standing, devices_in, missing_of, room_for
+
+REASONS_MAX = 12
+"""Reasons that one work is told; on a large fleet the rest are alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """Work of a tenant that its guarantee covers and that would have room if borrowed devices were taken back."""
+
+    tenant: str
+    guarantee: int
+    work: str
+    way: str
+    pool: str
+    devices: int
+
+
+def unmet_of(place: Standing, parts: Mapping[int, list[Part]]) -> tuple[Unmet, ...]:
+    """Every work that lacks something, with what binds it."""
+    found: list[Unmet] = []
+    for index, ask in enumerate(place.problem.works):
+        missing = missing_of(place, index)
+        if not missing.is_nothing:
+            found.append(
+                Unmet(
+                    work=ask.name,
+                    tenant=ask.tenant,
+                    missing=missing.amount,
+                    missing_replicas=missing.replicas,
+                    because=binding_of(place, index, missing, parts.get(index, [])),
+                )
+            )
+    return tuple(found)
+
+
+def binding_of(place: Standing, work: int, missing: Missing, parts: list[Part]) -> tuple[Why, ...]:
+    """What keeps a work from one more replica or job, way by way and pool by pool; each reason once."""
+    problem = place.problem
+    ask = problem.works[work]
+    if not ask.ways:
+        return (Why(code=WhyCode.NO_WAY, facts={"work": ask.name}),)
+    most = _most(place, work)
+    if most is not None:
+        return (most,)
+    reasons: list[Why] = []
+    chips = {pool.chip for pool in problem.pools if pool.nodes}
+    for way in ask.ways:
+        if way.chip not in chips:
+            reasons.append(Why(code=WhyCode.UNAVAILABLE, facts={"work": ask.name, "way": way.name, "chip": way.chip}))
+        for number, pool in enumerate(problem.pools):
+            if pool.chip == way.chip and pool.nodes:
+                why = hindrance(place, work, way, number, missing)
+                reasons.append(
+                    why
+                    if why is not None
+                    else _not_worth(problem, work, way, pool, _worth(problem, work, way, missing, parts))
+                )
+    unique = list({(why.code, tuple(sorted(why.facts.items()))): why for why in reasons}.values())
+    return tuple(sorted(unique, key=lambda why: _RANK.get(why.code, 9))[:REASONS_MAX])
+
+
+_RANK = {
+    WhyCode.BUDGET: 0,
+    WhyCode.NO_GANG_FREE: 1,
+    WhyCode.HELD: 1,
+    WhyCode.DEVICES_FULL: 2,
+    WhyCode.SPREAD: 2,
+    WhyCode.NOT_WORTH: 3,
+    WhyCode.RESIDENCY: 4,
+    WhyCode.GANG_TOO_LARGE: 5,
+    WhyCode.TOO_LATE: 5,
+    WhyCode.RATE_UNKNOWN: 6,
+    WhyCode.FAILED: 7,
+    WhyCode.UNAVAILABLE: 8,
+}
+
+
+def _most(place: Standing, work: int) -> Why | None:
+    """A service that has as many replicas as it may have."""
+    ask = place.problem.works[work]
+    if isinstance(ask, JobAsk) or sum(count for _, count in place.of_work(work)) < ask.max_replicas:
+        return None
+    return Why(code=WhyCode.REPLICAS_MAX, facts={"work": ask.name, "max_replicas": ask.max_replicas})
+
+
+def hindrance(place: Standing, work: int, way: Way, number: int, missing: Missing) -> Why | None:
+    """Why one more may not stand in this pool by this way; None where only its worth is in question."""
+    problem = place.problem
+    ask, pool = problem.works[work], problem.pools[number]
+    why = refusal(problem, ask, way, pool)
+    if why is not None and not (why.code is WhyCode.RATE_UNKNOWN and missing.replicas):
+        return why
+    gang = gang_in(way.devices, pool)
+    if gang is None:
+        return why
+    apart = _spread(place, work, number)
+    if apart is not None:
+        return apart
+    if not room_for(place, number, gang):
+        return _full(place, way, number)
+    return _over_budget(place, ask.tenant, way.devices * pool.price_micros)
+
+
+def _full(place: Standing, way: Way, number: int) -> Why:
+    pool = place.problem.pools[number]
+    taken = devices_in(place, number)
+    free = pool.devices - taken
+    if free >= way.devices:
+        facts: dict[str, str | int | float] = {
+            "way": way.name,
+            "pool": pool.name,
+            "chip": pool.chip,
+            "devices": way.devices,
+            "free": free,
+        }
+        return Why(code=WhyCode.NO_GANG_FREE, facts=facts)
+    return Why(code=WhyCode.DEVICES_FULL, facts={"pool": pool.name, "devices": pool.devices, "taken": taken})
+
+
+def _spread(place: Standing, work: int, number: int) -> Why | None:
+    ask = place.problem.works[work]
+    if isinstance(ask, JobAsk) or ask.spread is Spread.NONE:
+        return None
+    pool = place.problem.pools[number]
+    if ask.spread is Spread.NODES:
+        there, places = sum(count for option, count in place.of_work(work) if option.pool == number), pool.nodes
+    else:
+        pools = place.problem.pools
+        there = sum(count for option, count in place.of_work(work) if pools[option.pool].site == pool.site)
+        places = 1
+    if there < places:
+        return None
+    where = pool.name if ask.spread is Spread.NODES else pool.site
+    return Why(
+        code=WhyCode.SPREAD,
+        facts={"work": ask.name, "spread": str(ask.spread), "places": places, "where": where},
+    )
+
+
+def _over_budget(place: Standing, name: str, more: int) -> Why | None:
+    tenant = next(each for each in place.problem.tenants if each.name == name)
+    if tenant.budget_micros is None:
+        return None
+    spent = place.spent_micros(name)
+    if spent + more <= tenant.budget_micros:
+        return None
+    facts: dict[str, str | int | float] = {"tenant": name, "budget_micros": tenant.budget_micros, "spent_micros": spent}
+    return Why(code=WhyCode.BUDGET, facts=facts)
+
+
+def _not_worth(problem: Problem, work: int, way: Way, pool: Pool, worth: float) -> Why:
+    ask = problem.works[work]
+    facts: dict[str, str | int | float] = {
+        "work": ask.name,
+        "way": way.name,
+        "pool": pool.name,
+        "value_micros": round(worth),
+        "cost_micros": round(_cost(problem, ask, way, pool)),
+    }
+    return Why(code=WhyCode.NOT_WORTH, facts=facts)
+
+
+def _cost(problem: Problem, ask: ServiceAsk | JobAsk, way: Way, pool: Pool) -> float:
+    """Micros an hour of one more: its devices and its cold start."""
+    return way.devices * pool.price_micros + ask.start_micros / (problem.horizon_s / 3600.0)
+
+
+def _worth(problem: Problem, work: int, way: Way, missing: Missing, parts: Sequence[Part]) -> float:
+    """Micros an hour that one more by this way would serve of what is missing."""
+    ask = problem.works[work]
+    full = full_rate(ask)
+    worth = 0.0
+    for part in parts:
+        if part.kind is PartKind.LEAST and isinstance(ask, ServiceAsk):
+            worth += part.value / ask.min_replicas if missing.replicas else 0.0
+        elif full > 0:
+            whole = ask.count if isinstance(ask, JobAsk) else ask.demand_rps
+            worth += part.value * min(step_of(ask, way, full), missing.amount / whole)
+    return worth
+
+
+def examine(place: Standing, parts: Mapping[int, list[Part]]) -> tuple[list[Breach], tuple[Unkept, ...]]:
+    """Guarantees that are not used up while their tenant lacks work: breaches, and those with a real obstacle."""
+    breaches: list[Breach] = []
+    unkept: list[Unkept] = []
+    for tenant in place.problem.tenants:
+        for index, guarantee in enumerate(tenant.guarantees):
+            used = used_of(place, tenant, guarantee)
+            if used >= guarantee.devices:
+                continue
+            freed = {
+                number: place.without(borrowed(place, tenant.name, number))
+                for number, pool in enumerate(place.problem.pools)
+                if pool.nodes and guarantee.covers(pool)
+            }
+            for work, ask in enumerate(place.problem.works):
+                if ask.tenant != tenant.name:
+                    continue
+                missing = missing_of(place, work)
+                if missing.is_nothing or _most(place, work) is not None:
+                    continue
+                found = list(_against(freed, tenant, index, used, work, missing, parts.get(work, [])))
+                breaches.extend(each for each in found if isinstance(each, Breach))
+                obstacles = tuple(each for each in found if isinstance(each, Why))
+                if obstacles and len(obstacles) == len(found):
+                    unkept.append(
+                        Unkept(
+                            tenant=tenant.name,
+                            chips=guarantee.chips,
+                            site=guarantee.site,
+                            devices=guarantee.devices,
+                            used=used,
+                            work=ask.name,
+                            because=obstacles[:REASONS_MAX],
+                        )
+                    )
+    return breaches, tuple(unkept)
+
+
+def used_of(place: Standing, tenant: Tenant, guarantee: Guarantee) -> int:
+    """Devices that a tenant has of what a guarantee of its covers."""
+    problem = place.problem
+    return sum(
+        option.gang.devices * count
+        for number, pool in enumerate(problem.pools)
+        if guarantee.covers(pool)
+        for option, count in place.in_pool(number)
+        if problem.works[option.work].tenant == tenant.name
+    )
+
+
+def _against(  # noqa: PLR0917 - whose work, by which right
+    freed: Mapping[int, Standing],
+    tenant: Tenant,
+    index: int,
+    used: int,
+    work: int,
+    missing: Missing,
+    parts: Sequence[Part],
+) -> Iterator[Breach | Why]:
+    """For every covered way of the work: a breach if taking back would make room, else what is in the way.
+
+    `freed` is what is left in each covered pool when that is taken back.
+    """
+    for number, place in freed.items():
+        problem = place.problem
+        guarantee, ask, pool = tenant.guarantees[index], problem.works[work], problem.pools[number]
+        for way in ask.ways:
+            if pool.chip != way.chip:
+                continue
+            why = hindrance(place, work, way, number, missing)
+            if why is None and way.devices > guarantee.devices - used:
+                left = guarantee.devices - used
+                why = Why(code=WhyCode.GUARANTEE_SMALL, facts={"way": way.name, "devices": way.devices, "left": left})
+            worth = _worth(problem, work, way, missing, parts)
+            if why is None and worth < _cost(problem, ask, way, pool):
+                why = _not_worth(problem, work, way, pool, worth)
+            if why is not None and why.code in {WhyCode.DEVICES_FULL, WhyCode.NO_GANG_FREE}:
+                why = _holders(place, tenant.name, number) or why
+            if why is None:
+                yield Breach(
+                    tenant=tenant.name,
+                    guarantee=index,
+                    work=ask.name,
+                    way=way.name,
+                    pool=pool.name,
+                    devices=way.devices,
+                )
+            else:
+                yield why
+
+
+def _holders(place: Standing, tenant: str, number: int) -> Why | None:
+    """Work of others that is held in a pool."""
+    problem = place.problem
+    names = sorted(
+        problem.works[option.work].name
+        for option, _ in place.in_pool(number)
+        if option.held and problem.works[option.work].tenant != tenant
+    )
+    if not names:
+        return None
+    return Why(code=WhyCode.HELD, facts={"pool": problem.pools[number].name, "holders": ", ".join(names)})
+
+
+def borrowed(place: Standing, tenant: str, number: int) -> dict[Option, int]:
+    """What others have in a pool beyond their guarantees and may be taken from them now."""
+    problem = place.problem
+    tenants = {each.name: each for each in problem.tenants}
+    pool = problem.pools[number]
+    found: dict[Option, int] = {}
+    beyond: dict[str, int] = {}
+    for option, count in sorted(place.in_pool(number), key=lambda each: (each[0].work, each[0].way.name)):
+        owner = problem.works[option.work].tenant
+        if owner == tenant:
+            continue
+        if owner not in beyond:
+            covering = [each for each in tenants[owner].guarantees if each.covers(pool)]
+            over = [used_of(place, tenants[owner], each) - each.devices for each in covering]
+            beyond[owner] = max(0, min(over)) if over else pool.devices
+        taken = min(count - option.held, beyond[owner] // option.gang.devices)
+        if taken > 0:
+            found[option] = taken
+            beyond[owner] -= taken * option.gang.devices
+    return found

@@ -1,0 +1,123 @@
+"""The reasons of a plan in plain words: one sentence for every WhyCode. Words only, no decisions."""
+
+from typing import assert_never
+
+from alliage.decide.reasons import Facts
+from alliage.decide.solve.reasons import Why, WhyCode
+
+
+def money(micros: float) -> str:
+    """`1500000` -> `1.50`: whole units of the currency that the files are in."""
+    return f"{micros / 1e6:,.2f}"
+
+
+def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, and nothing else
+    """A reason as one clause without a full stop."""
+    facts = why.facts
+    here = f"{_word(facts, 'way')} in {_word(facts, 'pool')}"
+    match why.code:
+        case WhyCode.CHEAPEST:
+            text = f"{here} costs least: {_money(facts, 'cost_micros')} an hour for all of it at today's prices"
+        case WhyCode.NEXT_BEST:
+            text = f"{here}: what would cost less, or do more, has no room for all of it"
+        case WhyCode.RUNS_THERE:
+            text = f"{here} runs already ({_word(facts, 'count')}), and moving it would cost more than it saves"
+        case WhyCode.ONLY_WAY:
+            text = f"{here} is the only way there is"
+        case WhyCode.DEARER:
+            text = f"{here} would cost {_money(facts, 'worse_micros')} more an hour at today's prices"
+        case WhyCode.UNAVAILABLE:
+            text = f"{_word(facts, 'way')}: the fleet has no {_word(facts, 'chip')}"
+        case WhyCode.RESIDENCY:
+            text = f"{here}: its residency does not allow site {_word(facts, 'site')}"
+        case WhyCode.FAILED:
+            text = f"{_word(facts, 'way')}: this recipe has failed; it is not tried again until someone asks"
+        case WhyCode.RATE_UNKNOWN:
+            text = f"{here}: its speed is not known, so nothing can be reckoned to be served by it"
+        case WhyCode.GANG_TOO_LARGE:
+            text = (
+                f"{here}: no node has {_word(facts, 'devices')} {_word(facts, 'chip')} "
+                f"(they have {_word(facts, 'node_devices')}, and whole nodes do not add up to it)"
+            )
+        case WhyCode.TOO_LATE:
+            text = (
+                f"{here} would finish after {_hours(facts, 'finish_s')}, the deadline is {_hours(facts, 'deadline_s')}"
+            )
+        case WhyCode.DEVICES_FULL:
+            taken = f"{_word(facts, 'taken')} of {_word(facts, 'devices')} devices"
+            text = f"{_word(facts, 'pool')} is full ({taken} are given to what counts for more)"
+        case WhyCode.NO_GANG_FREE:
+            text = (
+                f"{here}: {_word(facts, 'free')} devices are free, but no node has "
+                f"{_word(facts, 'devices')} free of one make"
+            )
+        case WhyCode.BUDGET:
+            spent = f"{_money(facts, 'spent_micros')} of {_money(facts, 'budget_micros')} an hour are spent"
+            text = f"the budget of {_word(facts, 'tenant')} does not allow more ({spent})"
+        case WhyCode.REPLICAS_MAX:
+            text = f"{_word(facts, 'work')} has its most replicas ({_word(facts, 'max_replicas')})"
+        case WhyCode.SPREAD:
+            text = (
+                f"no two replicas of {_word(facts, 'work')} may share one of the {_word(facts, 'spread')}, "
+                f"and {_word(facts, 'where')} has one on each of its {_word(facts, 'places')}"
+            )
+        case WhyCode.NOT_WORTH:
+            worth = f"{_money(facts, 'value_micros')} an hour, it would cost {_money(facts, 'cost_micros')}"
+            text = f"{here}: what one more would serve is worth {worth}"
+        case WhyCode.NO_WAY:
+            text = f"{_word(facts, 'work')} has no way to run at all"
+        case WhyCode.HELD:
+            text = f"{_word(facts, 'pool')} is held by {_word(facts, 'holders')}, which may not be taken away yet"
+        case WhyCode.GUARANTEE_SMALL:
+            text = f"{_word(facts, 'way')} takes {_word(facts, 'devices')} devices, {_word(facts, 'left')} are left of the guarantee"
+        case WhyCode.ADD_NODES:
+            nodes = _count(facts, "nodes", "more node")
+            text = f"{nodes} of {_word(facts, 'chip')} at site {_word(facts, 'site')} would {_effect(facts)}"
+        case WhyCode.ALLOW_SITE:
+            text = f"allowing site {_word(facts, 'site')} would {_effect(facts)}"
+        case WhyCode.RAISE_BUDGET:
+            text = f"a budget of {_money(facts, 'budget_micros')} an hour would {_effect(facts)}"
+        case WhyCode.RAISE_REPLICAS_MAX:
+            text = f"{_word(facts, 'max_replicas')} replicas at most would {_effect(facts)}"
+        case WhyCode.LOSE_NODES:
+            text = _lost(facts)
+        case _:
+            assert_never(why.code)
+    return text
+
+
+def _effect(facts: Facts) -> str:
+    """What a change does for the work."""
+    unit = " req/s" if facts.get("kind", "rps") == "rps" else " jobs"
+    serves, left = float(facts.get("serves", 0.0)), float(facts.get("left", 0.0))
+    name = _word(facts, "work")
+    if serves <= 0:
+        return f"bring {_count(facts, 'replicas', 'more replica')} of the least of {name}"
+    if left > 0:
+        return f"serve {serves:g}{unit} more of {name} ({left:g} would still be missing)"
+    return f"serve the missing {serves:g}{unit} of {name}"
+
+
+def _lost(facts: Facts) -> str:
+    node = f"without {_count(facts, 'nodes', 'node')} of {_word(facts, 'chip')} at site {_word(facts, 'site')}"
+    instead = str(facts.get("instead", ""))
+    missing = float(facts.get("missing", 0.0))
+    after = f" it would run as {instead}" if instead else " it would run less"
+    return f"{node}{after}" + (f", and {missing:g} would be missing" if missing > 0 else "")
+
+
+def _word(facts: Facts, name: str) -> str:
+    return str(facts.get(name, "unknown"))
+
+
+def _money(facts: Facts, name: str) -> str:
+    return money(float(facts[name])) if name in facts else "an unknown amount"
+
+
+def _hours(facts: Facts, name: str) -> str:
+    return f"{float(facts[name]) / 3600:.3g} h" if name in facts else "an unknown time"
+
+
+def _count(facts: Facts, name: str, noun: str) -> str:
+    number = facts.get(name, "an unknown number of")
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
