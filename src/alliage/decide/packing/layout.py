@@ -57,10 +57,11 @@ class Books(NamedTuple):
     host: Longs  # H x 7, see HOST_*
     kind_idle: Longs  # 1 x J: idle milli
     slots_of: Longs  # J x C: slots over all hosts
-    opens: Longs  # 1 x T: empty hosts that are at least as large
+    opens: Longs  # 1 x T: chances, over the hosts that are at least as large, that one is empty
+    chance: Longs  # 1 x (levels + 1): by requests held, in 1024ths, that a host is empty when it is wanted; ends with 0
     count: Longs  # type: ignore[assignment]  # 1 x 8, see COUNT_*
     candidate: Longs  # (R x G) x 4: cost but for its waste, group, way, fill value
-    open_price: Longs  # 1 x T: grains for the first request on an empty host
+    open_price: Longs  # 1 x (T x levels): grains for one more request on a host that holds few
     kind_price: Longs  # 1 x J: grains for the shape at hand
     scratch: Longs  # 2 x (3 + G)
     stream: Ints  # (J x K) x (3 x (L + 1)): cpu, milli, devices; cpu -1 ends it
