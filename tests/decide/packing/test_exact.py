@@ -12,7 +12,7 @@ from alliage.decide.packing.shapes import Host, Placed, Shape, Typical
 from alliage.decide.packing.weights import Weights
 from tests.decide.packing.builders import hosts, mixes, shapes
 
-WEIGHTS = Weights(streams=4, stream_shapes=12)
+WEIGHTS = Weights(streams=4, stream_shapes=12, stay=0.5)
 
 
 def replay(

@@ -26,7 +26,7 @@ WASTE, DONE, LEAST = range(3)
     GROUP_IDLE, GROUP_POSITION, GROUP_CPU_MAX, GROUP_CPU_MIN, GROUP_MEMORY_MAX, GROUP_MEMORY_MIN,
 ) = range(15)  # fmt: skip
 HOST_GROUP, HOST_NEXT, HOST_BEFORE, HOST_CPU, HOST_MEMORY, HOST_TYPE, HOST_HELD = range(7)
-COUNT_VALUES, COUNT_SPOTS, COUNT_LIVE, COUNT_IDLE, COUNT_GRAIN, COUNT_CELL, COUNT_STREAMS = range(7)
+COUNT_VALUES, COUNT_SPOTS, COUNT_LIVE, COUNT_IDLE, COUNT_GRAIN, COUNT_CELL, COUNT_STREAMS, COUNT_TOP = range(8)
 WHOLE = 1000
 NO_ROOM, FULL = -1, -2
 UNKNOWN, END = -1, -2  # of a cell: not looked at yet, no more ways
@@ -57,10 +57,11 @@ class Books(NamedTuple):
     host: Longs  # H x 7, see HOST_*
     kind_idle: Longs  # 1 x J: idle milli
     slots_of: Longs  # J x C: slots over all hosts
-    opens: Longs  # 1 x T: empty hosts that are at least as large
+    opens: Longs  # 1 x T: chances, over the hosts that are at least as large, that one is empty
+    chance: Longs  # 1 x (levels + 1): by requests held, in 1024ths, that a host is empty when it is wanted; ends with 0
     count: Longs  # type: ignore[assignment]  # 1 x 8, see COUNT_*
     candidate: Longs  # (R x G) x 4: cost but for its waste, group, way, fill value
-    open_price: Longs  # 1 x T: grains for the first request on an empty host
+    open_price: Longs  # 1 x (T x levels): grains for one more request on a host that holds few
     kind_price: Longs  # 1 x J: grains for the shape at hand
     scratch: Longs  # 2 x (3 + G)
     stream: Ints  # (J x K) x (3 x (L + 1)): cpu, milli, devices; cpu -1 ends it
@@ -70,7 +71,7 @@ class Books(NamedTuple):
     spot_key: Ints  # P x (3 + G): kind and host type where empty, cpu cell, devices, idle, ascending
     spot_group: Ints  # 1 x P: the group of it, -1 for none
     spot_table: Ints  # 1 x hash size
-    cell: Ints  # R x (D x G x 2): fill value and gap after each way to place a demand; -1 not known, -2 end
+    cell: Ints  # D x (R x G x 2): fill value and gap after each way to place a demand; -1 not known, -2 end
     idle: Ints  # H x G: idle milli of each device
     worth: Reals  # 1 x M: share of the demand for devices
     mask_worth: Reals  # 1 x A

@@ -123,7 +123,8 @@ class PlainPacking:
         """Least idle; used before empty; least cpu; the idle devices; the kind with most idle, then by name."""
         host = room.host
         kind = self.kinds.index(host.kind)
-        empty = (-1,) if room.held else (kind, host.devices, host.cpu_milli, host.memory_mib)
+        few = room.held < len(self.weights.chances()) - 1
+        empty = (kind, host.devices, host.cpu_milli, host.memory_mib, room.held) if few else (-1,)
         idle_of_kind = sum(sum(each.idle) for each in self.rooms if each.host.kind == host.kind)
         cell = room.cpu - room.cpu % self.cell
         return sum(room.idle), empty, cell, host.devices, *sorted(room.idle), -idle_of_kind, kind
@@ -144,15 +145,16 @@ class PlainPacking:
         return price
 
     def _opening(self, room: Room, grain: int) -> int:
-        if room.held:
-            return 0
+        chances = (*self.weights.chances(), 0)
+        last = len(chances) - 2
         host = room.host
-        as_large = [
-            each
+        as_large = sum(
+            chances[min(each.held, last)]
             for each in self.rooms
-            if not each.held and each.host.devices >= host.devices and each.host.cpu_milli >= host.cpu_milli
-        ]
-        return int(self.weights.opening * (host.devices / 8.0) / len(as_large) * WHOLE * grain)
+            if each.host.devices >= host.devices and each.host.cpu_milli >= host.cpu_milli
+        )
+        lost = chances[min(room.held, last)] - chances[min(room.held, last) + 1]
+        return int(self.weights.opening * ((host.devices / 8.0) * lost / max(as_large, 1)) * WHOLE * grain)
 
     def _slots(self, shape: Shape, room: Room) -> int:
         return self._fits(shape, room.host.kind, room.cpu - room.cpu % self.cell, room.idle)

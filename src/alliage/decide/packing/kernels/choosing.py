@@ -10,11 +10,12 @@ from alliage.decide.packing.kernels.values import waste_at_least
 from alliage.decide.packing.kernels.ways import before, find_ways, has_room
 from alliage.decide.packing.layout import (
     COUNT_GRAIN,
-    COUNT_LIVE,
     COUNT_STREAMS,
+    COUNT_TOP,
     DEMAND,
     DEVICES,
     DONE,
+    GROUP_COUNT,
     GROUP_GAP,
     GROUP_KIND,
     GROUP_TYPE,
@@ -35,11 +36,12 @@ def consider(books: Books, shape: int) -> tuple[int, int]:
     width = books.idle.shape[1]
     group, cell, candidate, known = books.group, books.cell, books.candidate, books.value
     count, least, cheapest = 0, MOST, -1
-    for index in range(books.count[0, COUNT_LIVE]):
-        at = books.live[0, index]
-        if not has_room(group, books.host, books.need, books.demand, books.accept, at, shape):
+    for at in range(books.count[0, COUNT_TOP]):  # in the order of memory; few of them are free
+        if group[at, GROUP_COUNT] == 0 or not has_room(
+            group, books.host, books.need, books.demand, books.accept, at, shape
+        ):
             continue
-        if cell[at, 2 * demand * width] == UNKNOWN:
+        if cell[demand, 2 * at * width] == UNKNOWN:
             find_ways(books, at, demand)
         held, empty = group[at, GROUP_VALUE], group[at, GROUP_TYPE]
         fixed = -scale * (known[held, WASTE] + streams * group[at, GROUP_GAP])
@@ -48,13 +50,15 @@ def consider(books: Books, shape: int) -> tuple[int, int]:
         if wants:
             fixed += books.kind_price[0, group[at, GROUP_KIND]]
         for way in range(width):
-            value = cell[at, 2 * (demand * width + way)]
+            value = cell[demand, 2 * (at * width + way)]
             if value < 0:
                 break
-            cost = fixed + scale * streams * cell[at, 2 * (demand * width + way) + 1]
+            cost = fixed + scale * streams * cell[demand, 2 * (at * width + way) + 1]
             candidate[count, 0], candidate[count, 1] = cost, at
             candidate[count, 2], candidate[count, 3] = way, value
             cost += scale * waste_at_least(known, value)
+            if known[value, DONE] < streams:
+                cost += MOST // 2  # one that is known to the end is the better start
             if cost < least:
                 least, cheapest = cost, count
             count += 1

@@ -11,10 +11,12 @@ from alliage.decide.packing.layout import (
     COUNT_LIVE,
     COUNT_SPOTS,
     COUNT_STREAMS,
+    COUNT_TOP,
     COUNT_VALUES,
     DEMAND,
     DEVICES,
     FULL,
+    GROUP_COUNT,
     GROUP_GAP,
     GROUP_KIND,
     GROUP_TYPE,
@@ -81,14 +83,15 @@ def survey(longs: Longs, ints: Ints, reals: Reals, places: Longs, shape: int, fo
     set_prices(books, shape)
     demand = books.need[shape, DEMAND]
     rows, best = 0, MOST
-    for index in range(books.count[0, COUNT_LIVE]):
-        group = books.live[0, index]
-        if not has_room(books.group, books.host, books.need, books.demand, books.accept, group, shape):
+    for group in range(books.count[0, COUNT_TOP]):
+        if books.group[group, GROUP_COUNT] == 0 or not has_room(
+            books.group, books.host, books.need, books.demand, books.accept, group, shape
+        ):
             continue
-        if books.cell[group, 2 * demand * books.idle.shape[1]] == UNKNOWN:
+        if books.cell[demand, 2 * group * books.idle.shape[1]] == UNKNOWN:
             find_ways(books, group, demand)
         for way in range(books.idle.shape[1]):
-            if books.cell[group, 2 * (demand * books.idle.shape[1] + way)] < 0:
+            if books.cell[demand, 2 * (group * books.idle.shape[1] + way)] < 0:
                 break
             cost = tell_cost(books, shape, group, way, found[rows])
             if cost < best or (cost == best and before(books, group, way, found[0, 0], found[0, 1])):
@@ -104,11 +107,11 @@ def tell_cost(books: Books, shape: int, group: int, way: int, row: Longs) -> int
     demand = books.need[shape, DEMAND]
     streams = books.count[0, COUNT_STREAMS]
     held = books.group[group, GROUP_VALUE]
-    at = 2 * (demand * books.idle.shape[1] + way)
-    value = books.cell[group, at]
+    at = 2 * (group * books.idle.shape[1] + way)
+    value = books.cell[demand, at]
     evaluate(books, value, MOST)
     lost = books.value[value, WASTE] - books.value[held, WASTE]
-    lost += streams * (books.cell[group, at + 1] - books.group[group, GROUP_GAP])
+    lost += streams * (books.cell[demand, at + 1] - books.group[group, GROUP_GAP])
     kind = books.group[group, GROUP_KIND]
     row[0], row[1], row[2] = group, way, pick_host(books, group, shape)
     row[3] = lost * (books.count[0, COUNT_GRAIN] // streams)

@@ -8,6 +8,7 @@ from alliage.decide.packing.layout import (
     COUNT_IDLE,
     COUNT_LIVE,
     COUNT_SPOTS,
+    COUNT_TOP,
     CPU,
     DEMAND,
     DEVICES,
@@ -68,6 +69,13 @@ def leave(books: Books, host: int) -> None:
     books.count[0, COUNT_LIVE] = last
 
 
+def emptiness(books: Books, host: int) -> int:
+    """The row of `open_price` for a host of that type that holds so many requests; -1 where it holds too many."""
+    levels = books.chance.shape[1] - 1
+    held = books.host[host, HOST_HELD]
+    return books.host[host, HOST_TYPE] * levels + held if held < levels else -1
+
+
 def spot_of(books: Books, host: int) -> int:
     """The spot that a host is in by its own cpu and idle; scratch[0, 3:] holds the idle, ascending."""
     key = books.scratch[0]
@@ -81,7 +89,7 @@ def spot_of(books: Books, host: int) -> int:
             at -= 1
         key[at] = idle
     cpu = books.host[host, HOST_CPU]
-    empty = kind_of_host + 1 if books.host[host, HOST_HELD] == 0 else 0
+    empty = 1 + emptiness(books, host)
     key[KIND] = books.types[kind_of_host, 0] + books.accept.shape[1] * empty
     key[KEY_CPU] = cpu - cpu % books.count[0, COUNT_CELL]
     key[COUNT] = devices
@@ -102,6 +110,7 @@ def found_group(books: Books, spot: int, kind: int, empty: int) -> int:
     at = books.count[0, COUNT_LIVE]
     group = books.live[0, at]
     books.count[0, COUNT_LIVE] = at + 1
+    books.count[0, COUNT_TOP] = max(books.count[0, COUNT_TOP], group + 1)
     devices = books.spot_key[spot, COUNT]
     total = copy_idle(books, spot, devices)
     value = value_of(books, kind, books.spot_key[spot, KEY_CPU], devices)
@@ -119,7 +128,7 @@ def found_group(books: Books, spot: int, kind: int, empty: int) -> int:
     row[GROUP_WHOLE], row[GROUP_IDLE] = whole, total
     row[GROUP_CPU_MAX], row[GROUP_CPU_MIN], row[GROUP_MEMORY_MAX], row[GROUP_MEMORY_MIN] = -1, MOST, -1, MOST
     for demand in range(books.demand.shape[0]):
-        books.cell[group, 2 * demand * books.idle.shape[1]] = UNKNOWN
+        books.cell[demand, 2 * group * books.idle.shape[1]] = UNKNOWN
     return group
 
 
@@ -129,8 +138,7 @@ def join(books: Books, host: int) -> None:
     group = books.spot_group[0, spot]
     if group < 0:
         kind_of_host = books.host[host, HOST_TYPE]
-        empty = kind_of_host if books.host[host, HOST_HELD] == 0 else -1
-        group = found_group(books, spot, books.types[kind_of_host, 0], empty)
+        group = found_group(books, spot, books.types[kind_of_host, 0], emptiness(books, host))
     row = books.group[group]
     head = row[GROUP_HEAD]
     books.host[host, HOST_NEXT], books.host[host, HOST_BEFORE], books.host[host, HOST_GROUP] = head, -1, group
@@ -154,10 +162,11 @@ def count_host(books: Books, host: int, by: int) -> None:
         books.slots_of[kind, which] += by * books.value_slots[value, which]
     books.kind_idle[0, kind] += by * books.group[group, GROUP_IDLE]
     books.count[0, COUNT_IDLE] += by * books.group[group, GROUP_IDLE]
-    if books.host[host, HOST_HELD] == 0:
+    chance = books.chance[0, min(books.host[host, HOST_HELD], books.chance.shape[1] - 1)]
+    if chance > 0:
         for other in range(books.types.shape[0]):
             if devices >= books.types[other, 1] and cpu >= books.types[other, 2]:
-                books.opens[0, other] += by
+                books.opens[0, other] += by * chance
 
 
 def take(books: Books, host: int, shape: int, devices: Longs, by: int) -> None:

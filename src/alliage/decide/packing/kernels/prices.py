@@ -23,8 +23,12 @@ def slot_cost(slot_price: Reals, value_slots: Ints, kind: int, before: int, afte
 
 def open_cost(books: Books, empty: int) -> int:
     """Grains for the first request on a host of that type: more for a large one, the fewer are empty and as large."""
-    eighths = books.types[empty, 1] / 8.0
-    return int(books.weight[0, 2] * eighths / max(books.opens[0, empty], 1) * WHOLE * books.count[0, COUNT_GRAIN])
+    levels = books.chance.shape[1] - 1
+    kind_of_host, held = empty // levels, empty % levels
+    eighths = books.types[kind_of_host, 1] / 8.0
+    lost = books.chance[0, held] - books.chance[0, held + 1]
+    share = eighths * lost / max(books.opens[0, kind_of_host], 1)
+    return int(books.weight[0, 2] * share * WHOLE * books.count[0, COUNT_GRAIN])
 
 
 def set_prices(books: Books, shape: int) -> None:
@@ -45,7 +49,7 @@ def set_prices(books: Books, shape: int) -> None:
             for kind in range(kinds):
                 if books.accept[mask, kind] > 0:
                     books.demand_price[0, kind] += price
-    for empty in range(books.types.shape[0]):
+    for empty in range(books.open_price.shape[1]):
         books.open_price[0, empty] = open_cost(books, empty)
     milli = books.demand[books.need[shape, DEMAND], MILLI_ALL]
     for kind in range(kinds):

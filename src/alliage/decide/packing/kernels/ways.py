@@ -37,9 +37,9 @@ def note_way(books: Books, group: int, demand: int, way: int, cpu: int, total: i
     kind = books.group[group, GROUP_KIND]
     devices = books.spot_key[books.group[group, GROUP_SPOT], COUNT]
     value = value_of(books, kind, cpu, devices)
-    at = 2 * (demand * books.idle.shape[1] + way)
-    books.cell[group, at] = value
-    books.cell[group, at + 1] = gap_of(books, value, total, devices)
+    at = 2 * (group * books.idle.shape[1] + way)
+    books.cell[demand, at] = value
+    books.cell[demand, at + 1] = gap_of(books, value, total, devices)
 
 
 def find_ways(books: Books, group: int, demand: int) -> None:
@@ -73,7 +73,7 @@ def find_ways(books: Books, group: int, demand: int) -> None:
         note_way(books, group, demand, 0, cpu, total - WHOLE * count)
         ways = 1
     if ways < books.idle.shape[1]:
-        books.cell[group, 2 * (demand * books.idle.shape[1] + ways)] = END
+        books.cell[demand, 2 * (group * books.idle.shape[1] + ways)] = END
 
 
 def someone_fits(group: Longs, host: Longs, at: int, cpu: int, memory: int) -> bool:
