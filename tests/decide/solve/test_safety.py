@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from alliage.decide.solve.answer import Budget, Infeasible, Plan, Status
 from alliage.decide.solve.planner import plan
-from alliage.decide.solve.problem import JobAsk, Problem, Running
+from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, Running, Site, Tenant, Way
 from tests.decide.solve.builders import problems
 from tests.decide.solve.checker import faults, takeable
 
@@ -68,6 +68,26 @@ def test_guarantee_given_or_obstacle_named(problem: Problem) -> None:
                 if lack.tenant == tenant.name and used < right.devices and covered:
                     is_full = any(str(why.code) in {"replicas_max", "all_run"} for why in lack.because)
                     assert is_full or (tenant.name, right.chips, right.site, lack.work) in named
+
+
+def test_work_that_is_worth_nothing_has_that_as_its_obstacle() -> None:
+    """Found by the property above: free devices, a guarantee, and a job worth 0 beside one of unknown speed."""
+    unknown = Way(name="w0", chip="ppu", devices=1, rate=None)
+    known = (Way(name="w0", chip="ppu", devices=3, rate=1.0), Way(name="w1", chip="ppu", devices=1, rate=0.5))
+    jobs = (
+        JobAsk(name="j0", tenant="b", count=1, ways=(unknown,), is_preemptible=False, value_micros=5_000_000),
+        JobAsk(name="j3", tenant="b", count=1, ways=known, is_preemptible=False, value_micros=0),
+    )
+    answer = planned(
+        Problem(
+            sites=(Site(name="ulm"),),
+            pools=(Pool(name="p", site="ulm", chip="ppu", node_devices=3, nodes=1),),
+            tenants=(Tenant(name="b", guarantees=(Guarantee(chips=frozenset({"ppu"}), devices=3),)),),
+            jobs=jobs,
+        )
+    )
+    named = {each.work: {str(why.code) for why in each.because} for each in answer.unkept}
+    assert named == {"j0": {"rate_unknown"}, "j3": {"not_worth"}}
 
 
 @MANY

@@ -268,7 +268,7 @@ def _against(  # noqa: PLR0917 - whose work, by which right
                 left = guarantee.devices - used
                 why = Why(code=WhyCode.GUARANTEE_SMALL, facts={"way": way.name, "devices": way.devices, "left": left})
             worth = _worth(problem, work, way, missing, parts)
-            if why is None and worth < _cost(problem, ask, way, pool):
+            if why is None and (worth < _cost(problem, ask, way, pool) or ask.value_micros == 0):
                 why = _not_worth(problem, work, way, pool, worth)
             if why is not None and why.code in {WhyCode.DEVICES_FULL, WhyCode.NO_GANG_FREE}:
                 why = _holders(place, tenant.name, number) or why
