@@ -3,14 +3,14 @@
 import subprocess
 import sys
 
-PARTS = ("stress", "sharing", "max_min")
+PARTS = ("packing", "stress", "sharing", "max_min", "plan")
 
 
 def main() -> int:
-    """Run all parts; the exit code of the first that fails."""
-    for part in PARTS:
+    """Run all parts (or those that are named); the exit code of the first that fails."""
+    for part in sys.argv[1:] or PARTS:
         print(f"\n== bench.decide.{part}", flush=True)
-        code = subprocess.call([sys.executable, "-m", f"bench.decide.{part}", *sys.argv[1:]])
+        code = subprocess.call([sys.executable, "-m", f"bench.decide.{part}"])
         if code:
             return code
     return 0

@@ -9,6 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
+from alliage.faces.cli.replaying_gavel import gavel
+
 replay_app = typer.Typer(
     help="Replay: traces of others, on the real decisions, against published rivals.",
     epilog="Example: alliage replay openb TRACE_FOLDER --policy alliage,fgd --out replay/",
@@ -79,3 +81,6 @@ def stress(
     from alliage.faces.cli.replay_runs import StressOrder, run_stress
 
     run_stress(StressOrder(kinds=kind, nodes=nodes, policies=policy, seeds=seeds), as_json=as_json)
+
+
+replay_app.command(epilog="Example: alliage replay gavel throughputs.json --jobs multi --rate 2.6 --out replay/")(gavel)
