@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from alliage.errors import StoreError
 WRITES: Final = "alliage_writes"
 """Execution option of a connection whose transaction will write: SQLite then locks at its beginning, not half way."""
 _POSTGRES_CONNECT_S: Final = 5
+_LOCKED_S: Final = 0.01
 _OWNER_ONLY: Final = 0o600
 _FORMS: Final = "give the path of a file, or postgresql://USER:PASSWORD@HOST/NAME"
 
@@ -101,7 +103,7 @@ def _sqlite_engine(database: Database, *, foreign_keys: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: sqlite3.Connection, _record: object) -> None:
-        (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        mode = _share_by_log(connection, database.busy_timeout_s)
         if mode != "wal":
             raise StoreError(
                 f"the database {database.name} is on a file system that cannot share memory (journal mode {mode})",
@@ -116,6 +118,24 @@ def _sqlite_engine(database: Database, *, foreign_keys: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _share_by_log(connection: sqlite3.Connection, within_s: float) -> str:
+    """Turn the write-ahead log on; the mode it is in then.
+
+    Where two turn it on in a new file at once, SQLite tells one of them at once that the file is locked, whatever the
+    connection's timeout is (its documents on `sqlite3_busy_handler`: a handler that might deadlock is not asked).
+    """
+    deadline_s = time.monotonic() + within_s
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline_s:
+                raise
+            time.sleep(_LOCKED_S)
+        else:
+            return str(mode)
 
 
 def _postgres_engine(database: Database) -> Engine:
