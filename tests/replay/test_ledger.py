@@ -43,5 +43,7 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     """The room of a request that leaves is there again, to the last thousandth."""
     ledger = Ledger(HOSTS, SHAPES)
     ledger.take(Placed(1, 0, (0, 1)))
+    with pytest.raises(ValueError, match="Placed"):
+        ledger.take(Placed(1, 0, (0, 1)))
     ledger.give_back(Placed(1, 0, (0, 1)))
     ledger.take(Placed(1, 0, (0, 1)))

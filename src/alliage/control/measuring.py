@@ -58,7 +58,7 @@ def measured_by(order: MeasureOrder, replica: Replica, node: Node | None, *, now
         engine_version=next((each.version for each in engines if each.engine == recipe.engine), ""),
         model=recipe.model,
         precision=recipe.precision,
-        devices=recipe.tensor_parallel * recipe.pipeline_parallel,
+        devices=recipe.devices,
         cores=recipe.cores,
         slots=recipe.concurrency,
         concurrency=order.concurrency,

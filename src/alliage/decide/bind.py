@@ -48,6 +48,7 @@ def _roomiest(fitting: Sequence[Spot], crowd: dict[NodeId, int]) -> Spot:
 
 
 def _bindings(taken: tuple[Room, ...], recipe: Recipe) -> tuple[Binding, ...]:
-    """Each device with its part of the memory; the parts sum to the recipe's bytes, rounded up to a byte a device."""
-    each_bytes = -(-recipe.memory_bytes // len(taken))
-    return tuple(Binding(device=room.id, cores=room.cores[: recipe.cores], memory_bytes=each_bytes) for room in taken)
+    """Each device with its part of the memory."""
+    return tuple(
+        Binding(device=room.id, cores=room.cores[: recipe.cores], memory_bytes=recipe.device_bytes) for room in taken
+    )

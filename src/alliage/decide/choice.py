@@ -81,11 +81,10 @@ def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog
 
 def take(room: Room, recipe: Recipe, service: ServiceName) -> Room:
     """What is left of one of the rooms that a replica of the recipe takes."""
-    devices = recipe.tensor_parallel * recipe.pipeline_parallel
     return replace(
         room,
         cores=room.cores[recipe.cores :],
-        memory_bytes=room.memory_bytes - -(-recipe.memory_bytes // devices),
+        memory_bytes=room.memory_bytes - recipe.device_bytes,
         holders=tuple(dict.fromkeys((*room.holders, service))),
     )
 
@@ -109,11 +108,10 @@ def _short_of(way: Way, spot: Spot) -> Reason | None:
         return None
     if spot.is_whole and any(room.holders for room in spot.rooms):
         return Reason(code=ReasonCode.DEVICES_TAKEN, facts=_taken_facts(way, spot))
-    each_bytes = -(-recipe.memory_bytes // way.devices)
     room = max(spot.rooms, key=lambda room: room.memory_bytes)
-    if each_bytes > room.memory_bytes or spot.is_whole:
+    if recipe.device_bytes > room.memory_bytes or spot.is_whole:
         room = min(spot.rooms, key=lambda room: room.memory_bytes) if spot.is_whole else room
-        return Reason(code=ReasonCode.MEMORY_SHORT, facts=_memory_facts(way, room, each_bytes))
+        return Reason(code=ReasonCode.MEMORY_SHORT, facts=_memory_facts(way, room, recipe.device_bytes))
     return Reason(code=ReasonCode.CORES_SHORT, facts=_cores_facts(recipe, room))
 
 

@@ -63,7 +63,7 @@ class FitRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """Best first: what keeps the objective at the least cost; then those whose speed nobody knows. And who cannot, with the reason."""
+    """Best first: what keeps the objective for the most users a device; then those whose speed nobody knows. And who cannot, with the reason."""
 
     rows: tuple[FitRow, ...]
     rejected: tuple[Rejected, ...]
@@ -113,7 +113,7 @@ def _precisions(model: ModelCard) -> tuple[str, ...]:
 
 
 def _rank(row: FitRow) -> tuple[bool, bool, float, float, float, int, str]:
-    """Known before unknown, kept before missed; then price, users a device, output a device, fewer devices."""
+    """Known before unknown, kept before missed; then devices for the rate, users a device, output a device, fewer devices."""
     devices, chip = row.way.devices, row.way.recipe.chip
     if isinstance(row.speed, Unknown):
         return (True, True, 0.0, 0.0, 0.0, devices, chip)

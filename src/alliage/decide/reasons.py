@@ -23,6 +23,8 @@ class ReasonCode(StrEnum):
     """node"""
     FORMAT_UNSERVED = "format_unserved"
     """engine, format, formats"""
+    STACK_UNSERVED = "stack_unserved"
+    """engine, chip, stack: in decisions that an older Alliage stored; now `no_engine`"""
     TASK_UNSERVED = "task_unserved"
     """engine, task"""
     ENGINE_MISSING = "engine_missing"

@@ -41,7 +41,7 @@ class Way:
     @property
     def devices(self) -> int:
         """Devices that one replica takes."""
-        return self.recipe.tensor_parallel * self.recipe.pipeline_parallel
+        return self.recipe.devices
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

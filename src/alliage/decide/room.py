@@ -62,12 +62,11 @@ class Spot:
 
         Devices given whole go to one binding each, first come first; each holds its part of the recipe's memory.
         """
-        wanted = recipe.tensor_parallel * recipe.pipeline_parallel
-        each_bytes = -(-recipe.memory_bytes // wanted)
+        wanted = recipe.devices
         free = [
             room
             for room in self.rooms
-            if room.memory_bytes >= each_bytes
+            if room.memory_bytes >= recipe.device_bytes
             and (not room.holders if self.is_whole else len(room.cores) >= recipe.cores)
         ]
         return tuple(free[:wanted]) if len(free) >= wanted else ()

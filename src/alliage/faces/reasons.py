@@ -30,6 +30,8 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = f"node {_word(facts, 'node')} cannot be reached now"
         case ReasonCode.FORMAT_UNSERVED:
             text = f"{_word(facts, 'engine')} does not read {_word(facts, 'format')} files (it reads {_word(facts, 'formats')})"
+        case ReasonCode.STACK_UNSERVED:
+            text = f"{_word(facts, 'engine')} does not run on {_word(facts, 'chip')} (software stack {_word(facts, 'stack')})"
         case ReasonCode.TASK_UNSERVED:
             text = f"{_word(facts, 'engine')} cannot do {_word(facts, 'task')}"
         case ReasonCode.ENGINE_MISSING:
@@ -149,8 +151,7 @@ def _how(recipe: Recipe | None, catalog: Catalog) -> str:
     if recipe is None:
         return "."
     engine = catalog.engines.get(recipe.engine)
-    devices = recipe.tensor_parallel * recipe.pipeline_parallel
-    spread = f", over {devices} devices" if devices > 1 else ""
+    spread = f", over {recipe.devices} devices" if recipe.devices > 1 else ""
     evidence = " (estimated, not measured yet)" if recipe.evidence is Evidence.ESTIMATED else f" ({recipe.evidence})"
     return (
         f", by {engine.name if engine else recipe.engine}{spread}: {recipe.precision}, "

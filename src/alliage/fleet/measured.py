@@ -82,7 +82,7 @@ def recipe_key(recipe: Recipe) -> RecipeKey:
         model=recipe.model,
         engine=recipe.engine,
         precision=recipe.precision,
-        devices=recipe.tensor_parallel * recipe.pipeline_parallel,
+        devices=recipe.devices,
         cores=recipe.cores,
     )
 

@@ -21,7 +21,7 @@ class Recipe:
     """One way to run one model on one chip.
 
     `context_tokens` is what each of `concurrency` requests may hold; `cores` is 0 where a device is given whole;
-    `memory_bytes` is the footprint over all `tensor_parallel * pipeline_parallel` devices.
+    `memory_bytes` is the footprint over all its `devices`.
     """
 
     model: str
@@ -35,6 +35,16 @@ class Recipe:
     cores: int
     memory_bytes: int
     evidence: Evidence
+
+    @property
+    def devices(self) -> int:
+        """Devices that one replica takes."""
+        return self.tensor_parallel * self.pipeline_parallel
+
+    @property
+    def device_bytes(self) -> int:
+        """What each of them holds of the memory, rounded up to a byte."""
+        return -(-self.memory_bytes // self.devices)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,7 +56,7 @@ def running_of(recipe: Recipe, card: ModelCard, chip: ChipFigures, load: Load) -
         load,
         engine=recipe.engine,
         precision=recipe.precision,
-        devices=recipe.tensor_parallel * recipe.pipeline_parallel,
+        devices=recipe.devices,
         slots=recipe.concurrency,
     )
 

@@ -3,10 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from alliage.decide.packing.shapes import Host, Placed, Shape
-
-WHOLE = 1000
-"""Thousandths of a device."""
+from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from alliage.decide.packing.layout import (
     HOST_CPU,
     HOST_MEMORY,
     HOST_TYPE,
-    WHOLE,
     Books,
     Ints,
     Longs,
 )
+from alliage.decide.packing.shapes import WHOLE
 from alliage.decide.packing.tables import Tables
 from alliage.decide.packing.weights import Weights
 

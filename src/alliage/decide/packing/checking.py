@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from math import isfinite
 
-from alliage.decide.packing.shapes import Host, Shape, Typical
+from alliage.decide.packing.shapes import WHOLE, Host, Shape, Typical
 from alliage.errors import BadInput
 
 CPU_MILLI_MAX = 2**30
 MEMORY_MIB_MAX = 2**50
 DEVICES_MAX = 128
 HOSTS_MAX = 1_000_000
-WHOLE = 1000
 
 
 def check(hosts: Sequence[Host], shapes: Sequence[Shape], typical: Sequence[Typical]) -> None:

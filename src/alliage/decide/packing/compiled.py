@@ -78,7 +78,7 @@ def _folder() -> Path | None:
     """Where compiled code is kept: a folder of this user that nobody else can write, or None."""
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in [here / "layout.py", *sorted((here / "kernels").glob("*.py"))]:
+    for path in [here / "layout.py", here / "shapes.py", *sorted((here / "kernels").glob("*.py"))]:
         digest.update(path.read_bytes())
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - "~" where there is no home
     for base in (here / "__pycache__", Path(home) / "alliage"):

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from math import inf
 from typing import NamedTuple
 
-WHOLE = 1000
+from alliage.decide.packing.shapes import WHOLE
+
 NOTHING_FITS = 1 << 61
 NO_LIMIT = 1 << 40
 

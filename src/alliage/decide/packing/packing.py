@@ -15,9 +15,9 @@ from alliage.decide.packing.checking import check
 from alliage.decide.packing.compiled import Kernels, compiled_kernels, plain_kernels
 from alliage.decide.packing.costs import Cost, Offer, Verdict
 from alliage.decide.packing.kernels.opening import open_books
-from alliage.decide.packing.layout import COUNT_GRAIN, FULL, WHOLE, Arenas, Books, Longs, lay_out
+from alliage.decide.packing.layout import COUNT_GRAIN, FULL, Arenas, Books, Longs, lay_out
 from alliage.decide.packing.learning import Heard
-from alliage.decide.packing.shapes import Host, Placed, Shape, Typical
+from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape, Typical
 from alliage.decide.packing.tables import build_tables
 from alliage.decide.packing.weights import Weights
 from alliage.errors import BadInput

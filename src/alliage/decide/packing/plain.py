@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from alliage.decide.packing.scarcity import bare_share, cell_of
-from alliage.decide.packing.shapes import Host, Placed, Shape, Typical
+from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape, Typical
 from alliage.decide.packing.streams import draw_streams
 from alliage.decide.packing.tables import demand_of, in_order
 from alliage.decide.packing.weights import Weights
 
-WHOLE = 1000
 GRAINS = 1024  # in a milli of one stream
 
 

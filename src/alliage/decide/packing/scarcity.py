@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from alliage.decide.packing.shapes import Host, Typical
+from alliage.decide.packing.shapes import WHOLE, Host, Typical
 
-WHOLE = 1000
 CELLS_A_REQUEST = 4
 
 

@@ -1,7 +1,10 @@
 """What packing is about: hosts with devices, the shapes that ask for parts of them, and how common each shape is."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+WHOLE: Final = 1000
+"""Thousandths of one device."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,10 @@ import numpy as np
 from alliage.decide.packing.layout import Ints, Longs, Reals
 from alliage.decide.packing.limits import Demand, Limits, find_limits
 from alliage.decide.packing.scarcity import bare_share, cell_of
-from alliage.decide.packing.shapes import Host, Shape, Typical
+from alliage.decide.packing.shapes import WHOLE, Host, Shape, Typical
 from alliage.decide.packing.streams import draw_streams
 from alliage.decide.packing.weights import Weights
 
-WHOLE = 1000
 Kinds: TypeAlias = frozenset[str]
 
 

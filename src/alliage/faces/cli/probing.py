@@ -81,7 +81,7 @@ def _deployed_for_this(client: AdminClient, model: str) -> Iterator[str | None]:
     """The name of a service of this model, which is deleted however it ends; None where it cannot be served."""
     catalogue = {each.id for each in parse(answers.ModelsAnswer, client.get("models")).models}
     name = f"probe-{secrets.token_hex(3)}"
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: with the service deleted
+    before = signal.signal(signal.SIGTERM, _as_ctrl_c)  # ends as Ctrl-C does: with the service deleted
     try:
         body = {"model": model_reference(model, catalogue=catalogue), "name": name}
         answer = parse(answers.DeployAnswer, client.offer("services", body=body).text)
@@ -98,6 +98,11 @@ def _deployed_for_this(client: AdminClient, model: str) -> Iterator[str | None]:
             client.delete("services", name)
             remark(f"{name} was for this probe alone and is being deleted")
         signal.signal(signal.SIGTERM, before)
+
+
+def _as_ctrl_c(_number: int, _frame: object) -> None:
+    """Hand it to whoever answers Ctrl-C now: asyncio does so by cancelling, not by an error in the midst of a task."""
+    signal.raise_signal(signal.SIGINT)
 
 
 def _probe_service(client: AdminClient, name: str, order: ProbeOrder, *, as_json: bool) -> int:

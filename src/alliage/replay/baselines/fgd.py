@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from alliage.decide.packing.shapes import Host, Placed, Shape, Typical
+from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape, Typical
 
 Integers: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
@@ -24,7 +24,6 @@ ASKED_CPU, ASKED_MEMORY, ASKED_DEVICES, ASKED_MILLI, ASKED_KINDS, ASKING = range
 """Columns of the shapes' table. ASKING numbers the shapes that differ in more than memory."""
 LEVEL, NEEDED_DEVICES, NEEDED_CPU, NEEDED_KINDS = range(4)
 """Columns of the typical shapes' table; LEVEL is the place of its thousandths among the distinct ones."""
-WHOLE: Final = 1000
 EXPONENT_MAX: Final = 700.0
 DEVICE_BITS, SCORE_BITS = 16, 8
 """How a cached answer is written in one number: version, score, first device."""

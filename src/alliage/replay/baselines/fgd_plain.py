@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from alliage.decide.packing.shapes import Host, Placed, Shape, Typical
-from alliage.replay.baselines.room import WHOLE, Integers, Room
+from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape, Typical
+from alliage.replay.baselines.room import Integers, Room
 
 LEVELS: Final = 100
 EXPONENT_MAX: Final = 700.0

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from alliage.decide.packing.shapes import Host, Placed, Shape, Typical
-from alliage.replay.baselines.room import WHOLE, Flags, Integers, Room, tightest_devices
+from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape, Typical
+from alliage.replay.baselines.room import Flags, Integers, Room, tightest_devices
 
 
 class GpuPacking:

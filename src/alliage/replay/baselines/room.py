@@ -1,14 +1,13 @@
 """What the baselines share: the state of the hosts as NumPy arrays, and which of them have room for a shape."""
 
 from collections.abc import Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alliage.decide.packing.shapes import Host, Placed, Shape
+from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape
 
-WHOLE: Final = 1000
 Integers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Final, TypeAlias
 
-from alliage.decide.packing.shapes import Host, Shape
+from alliage.decide.packing.shapes import WHOLE, Host, Shape
 
-WHOLE: Final = 1000
 SHAPES: Final = 24
 """Distinct shapes of a mix, about as many as make nine tenths of a real cluster's pods."""
 

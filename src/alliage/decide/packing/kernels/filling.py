@@ -8,11 +8,11 @@ from alliage.decide.packing.layout import (
     KEY_CPU,
     KIND,
     WASTE,
-    WHOLE,
     Books,
     Ints,
     Longs,
 )
+from alliage.decide.packing.shapes import WHOLE
 
 
 def fill(stream: Ints, cpu: int, idle: Longs, devices: int, least: Longs) -> int:

@@ -41,10 +41,10 @@ from alliage.decide.packing.layout import (
     MILLI,
     MOST,
     UNKNOWN,
-    WHOLE,
     Books,
     Longs,
 )
+from alliage.decide.packing.shapes import WHOLE
 
 
 def leave(books: Books, host: int) -> None:

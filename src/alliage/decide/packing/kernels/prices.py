@@ -6,11 +6,11 @@ from alliage.decide.packing.layout import (
     DEMAND,
     MILLI_ALL,
     SLOT_PRICE_MAX,
-    WHOLE,
     Books,
     Ints,
     Reals,
 )
+from alliage.decide.packing.shapes import WHOLE
 
 
 def slot_cost(slot_price: Reals, value_slots: Ints, kind: int, before: int, after: int) -> int:

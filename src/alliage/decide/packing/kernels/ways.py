@@ -26,10 +26,10 @@ from alliage.decide.packing.layout import (
     MASK,
     MEMORY,
     MILLI,
-    WHOLE,
     Books,
     Longs,
 )
+from alliage.decide.packing.shapes import WHOLE
 
 
 def note_way(books: Books, group: int, demand: int, way: int, cpu: int, total: int) -> None:
