@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -38,7 +39,7 @@ check: $(VENV)/.dev ## lint, format, types, floors, dependencies, spelling
 test: $(VENV)/.dev ## all tests; those that need a real PostgreSQL install one first where they may
 	@scripts/test-servers
 	$(BIN)/coverage erase
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/coverage run -m pytest $(ARGS)
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --sort=cover | tail -40
 
 test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)
