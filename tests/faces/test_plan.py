@@ -1,14 +1,16 @@
 """`alliage plan`: two files in, the plan, the prices and the reasons out; and what a mistake in a file looks like."""
 
 import json
+from importlib import resources
 from pathlib import Path
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from alliage.catalog.loader import load_catalog
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.errors import BadInput
-from alliage.faces.plan_files import read_problem
+from alliage.faces.plan_files import read_what_if
 from alliage.faces.plan_words import words
 from tests.faces.shell import alliage
 
@@ -44,6 +46,8 @@ FACTS: dict[str, str | int | float] = {
     "serves": 14.0,
     "replicas": 1,
     "instead": "1 x h20 in paris-1/h20",
+    "than": "8 x ppu",
+    "than_pool": "paris-1/ppu",
     "missing": 2.0,
 }
 
@@ -87,6 +91,35 @@ def test_json_has_the_plan_and_the_explanations(tmp_path: Path) -> None:
     assert told["would_change"][0]["change"]["kind"] == "AddNodes"
 
 
+def test_services_by_model_are_planned_on_the_chips_that_keep_the_objective(tmp_path: Path) -> None:
+    """The ways are found by the fit; what cannot run the model is told with its reason."""
+    files = ("plan", "--fleet", str(EXAMPLES / "fleet.toml"), "--work", str(EXAMPLES / "models.toml"))
+    ran = alliage(*files, "--explain", "--json", home=tmp_path)
+    assert ran.code == 0, ran.err
+    answer = json.loads(ran.out)
+    given = [each for each in answer["plan"]["replicas"] if each["work"] == "assistant"]
+    assert sum(each["count"] for each in given) >= 2
+    assert all(each["way"].startswith(f"{each['devices']} x ") for each in given)
+    told = next(each for each in answer["explanations"] if each["work"] == "reports")
+    assert told["unfit"]
+    assert all(each["code"] and each["text"] for each in told["unfit"])
+    words_told = alliage(*files, "--only", "reports", home=tmp_path).out
+    assert "cannot run as:" in words_told
+
+
+def test_a_model_of_the_home_folder_can_be_planned(tmp_path: Path) -> None:
+    """A user's own card counts as ours do."""
+    card = resources.files("alliage.catalog") / "data" / "models" / "qwen3-32b.toml"
+    own = tmp_path / "catalog" / "models"
+    own.mkdir(parents=True)
+    (own / "mine.toml").write_text(card.read_text().replace('"qwen3-32b"', '"mine"'))
+    work = tmp_path / "work.toml"
+    work.write_text((EXAMPLES / "models.toml").read_text().replace('"qwen3-32b"', '"mine"'))
+    files = ("plan", "--fleet", str(EXAMPLES / "fleet.toml"), "--work", str(work))
+    assert alliage(*files, home=tmp_path).code == 0
+    assert "there is no model 'mine'" in alliage(*files, home=tmp_path / "other").err
+
+
 def test_unknown_name_is_answered_with_the_names(tmp_path: Path) -> None:
     """`--only` of something that is not there."""
     ran = alliage(*FILES, "--only", "chatt", home=tmp_path)
@@ -103,6 +136,15 @@ def test_unknown_name_is_answered_with_the_names(tmp_path: Path) -> None:
         ("[[services]]\nname = 'a'\ntenant = 't'\ndemand = 1\n", "services[0].demand is 1"),
         ("[[jobs]]\nname = 'a'\ntenant = 't'\ndeadline = 'soon'\n", "deadline of a: 'soon' is not a duration"),
         ("[[jobs]\n", "is no TOML"),
+        ("[[services]]\nname = 'a'\ntenant = 't'\ndemand_rps = 1\nmodel = 'qwen3-23b'\n", "no model 'qwen3-23b'"),
+        (
+            "[[services]]\nname = 'a'\ntenant = 't'\ndemand_rps = 1\nmodel = 'qwen3-32b'\nttft = 'soon'\n",
+            "ttft of a: 'soon' is not a duration",
+        ),
+        (
+            "[[services]]\nname = 'a'\ntenant = 't'\ndemand_rps = 1\nmodel = 'qwen3-32b'\nways = [{ chip = 'x' }]\n",
+            "service a has both a model and ways",
+        ),
         ("horizon = '90'\n", "horizon: '90' is not a duration"),
     ],
 )
@@ -111,7 +153,7 @@ def test_mistakes_name_file_field_and_value(text: str, told: str, tmp_path: Path
     path = tmp_path / "work.toml"
     path.write_text(text)
     with pytest.raises(BadInput) as caught:
-        read_problem(EXAMPLES / "fleet.toml", path)
+        read_what_if(EXAMPLES / "fleet.toml", path, load_catalog())
     assert str(path) in caught.value.message
     assert told in caught.value.message
 

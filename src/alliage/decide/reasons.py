@@ -52,6 +52,8 @@ class ReasonCode(StrEnum):
     """what: a fact without which nothing can be said"""
     SPEED_UNKNOWN = "speed_unknown"
     """recipe: no speed is known for it yet, so the objective could not be checked"""
+    OBJECTIVE_MISSED = "objective_missed"
+    """ttft_s, tpot_s (those that were asked): it is too slow for them even with one request at a time"""
     ENGINE_ENDED = "engine_ended"
     """replica, starts, failures, retry_after_s, last_words"""
     NOT_WANTED = "not_wanted"

@@ -4,155 +4,90 @@ Money is written in whole units of one currency (an hour, or a device-hour), ins
 """
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from alliage.decide.solve.problem import (
-    Guarantee,
-    JobAsk,
-    Pool,
-    Problem,
-    Running,
-    ServiceAsk,
-    Site,
-    Spread,
-    Tenant,
-    Way,
-)
+from alliage.catalog.records import Catalog, ModelCard
+from alliage.decide.fit import FitAsk
+from alliage.decide.model_ways import ModelWays, model_ways
+from alliage.decide.reasons import Rejected
+from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.errors import BadInput
-from alliage.fleet.replicas import Evidence
+from alliage.faces.plan_tables import (
+    FileTable,
+    FleetFile,
+    JobTable,
+    PoolTable,
+    ServiceTable,
+    TenantTable,
+    WayTable,
+    WorkFile,
+)
 from alliage.units import parse_seconds
 
-Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f]+$")]
-Money = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=1_000_000, strict=True)]
-FILE_BYTES_MAX = 16 * 1024 * 1024
+FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 
-Body = TypeVar("Body", bound="_Table")
+Body = TypeVar("Body", bound=FileTable)
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatIf:
+    """What two files ask: a problem, and by service why some chips, engines and precisions cannot serve its model."""
+
+    problem: Problem
+    unfit: Mapping[str, tuple[Rejected, ...]]
 
 
-class SiteTable(_Table):
-    """A place; `tags` are residency rules it keeps beside its region."""
-
-    name: Name
-    region: str = ""
-    tags: tuple[Name, ...] = ()
-
-
-class PoolTable(_Table):
-    """Alike nodes; `price` is of a device-hour."""
-
-    name: Name | None = None
-    site: Name
-    chip: Name
-    nodes: Count
-    node_devices: Annotated[int, Field(ge=1, le=4096, strict=True)]
-    price: Money = 0.0
-
-
-class FleetFile(_Table):
-    """What there is."""
-
-    sites: tuple[SiteTable, ...] = ()
-    pools: tuple[PoolTable, ...] = ()
-
-
-class GuaranteeTable(_Table):
-    """A right to devices."""
-
-    chips: Annotated[tuple[Name, ...], Field(min_length=1)]
-    devices: Count
-    site: str = ""
-
-
-class TenantTable(_Table):
-    """Who asks; `budget` is an hour's."""
-
-    name: Name
-    tier: Count = 0
-    weight: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] = 1.0
-    budget: Money | None = None
-    guarantees: tuple[GuaranteeTable, ...] = ()
-
-
-class WayTable(_Table):
-    """A recipe: `rate` is requests a second of a replica, or of a job its work an hour; left out, it is unknown."""
-
-    name: Name | None = None
-    chip: Name
-    devices: Annotated[int, Field(ge=1, le=100_000, strict=True)] = 1
-    rate: Amount | None = None
-    evidence: Evidence = Evidence.ESTIMATED
-
-
-class ServiceTable(_Table):
-    """An endpoint; `value` is what an hour is worth with all demand served, `start_cost` what a cold start costs."""
-
-    name: Name
-    tenant: Name
-    demand_rps: Amount
-    ways: tuple[WayTable, ...] = ()
-    min_replicas: Count = 0
-    max_replicas: Count = 1000
-    residency: tuple[Name, ...] = ()
-    spread: Spread = Spread.NONE
-    value: Money | None = None
-    start_cost: Money = 0.0
-
-
-class JobTable(_Table):
-    """`count` jobs of one shape; `value` is of an hour of one at full speed."""
-
-    name: Name
-    tenant: Name
-    count: Count = 1
-    ways: tuple[WayTable, ...] = ()
-    remaining: Amount = 0.0
-    deadline: str | None = None
-    preemptible: bool = True
-    residency: tuple[Name, ...] = ()
-    value: Money | None = None
-    start_cost: Money = 0.0
-
-
-class RunningTable(_Table):
-    """What runs now; `held` of them may not be taken away yet."""
-
-    work: Name
-    way: Name
-    pool: Name
-    count: Count
-    held: Count = 0
-
-
-class WorkFile(_Table):
-    """What is asked of it."""
-
-    horizon: str = "1h"
-    tenants: tuple[TenantTable, ...] = ()
-    services: tuple[ServiceTable, ...] = ()
-    jobs: tuple[JobTable, ...] = ()
-    running: tuple[RunningTable, ...] = ()
-
-
-def read_problem(fleet: Path, work: Path) -> Problem:
-    """The problem in two files; raises BadInput naming file, field and value."""
+def read_what_if(fleet: Path, work: Path, catalog: Catalog) -> WhatIf:
+    """What is in two files; raises BadInput naming file, field and value."""
     there, asked = _read(fleet, FleetFile), _read(work, WorkFile)
-    return Problem(
+    chips = frozenset(each.chip for each in there.pools)
+    found = {each.name: _ways_of_service(each, chips, catalog, work) for each in asked.services}
+    problem = Problem(
         sites=tuple(Site(name=each.name, region=each.region, tags=frozenset(each.tags)) for each in there.sites),
         pools=tuple(_pool(each) for each in there.pools),
         tenants=tuple(_tenant(each) for each in asked.tenants),
-        services=tuple(_service(each) for each in asked.services),
+        services=tuple(_service(each, found[each.name].ways) for each in asked.services),
         jobs=tuple(_job(each, work) for each in asked.jobs),
         running=tuple(Running(**each.model_dump()) for each in asked.running),
         horizon_s=_seconds(asked.horizon, "horizon", work),
+    )
+    return WhatIf(problem=problem, unfit={name: each.rejected for name, each in found.items()})
+
+
+def _ways_of_service(table: ServiceTable, chips: frozenset[str], catalog: Catalog, path: Path) -> ModelWays:
+    """Those written out, or those by which the fleet's chips keep the objective with the model."""
+    if table.model is None:
+        return ModelWays(ways=_ways(table.ways), rejected=())
+    if table.ways:
+        message = f"{path}: service {table.name} has both a model and ways"
+        raise BadInput(message, remedy="write out its ways, or have them found for the model")
+    ask = FitAsk(
+        context_tokens=table.context_tokens,
+        concurrency=table.concurrency,
+        input_tokens=table.input_tokens,
+        output_tokens=table.output_tokens,
+        ttft_s=None if table.ttft is None else _seconds(table.ttft, f"ttft of {table.name}", path),
+        tpot_s=None if table.tpot is None else _seconds(table.tpot, f"tpot of {table.name}", path),
+        chips=chips,
+    )
+    return model_ways(_model(table.model, catalog, path), ask, catalog, precisions=table.precisions)
+
+
+def _model(name: str, catalog: Catalog, path: Path) -> ModelCard:
+    if name in catalog.models:
+        return catalog.models[name]
+    near = get_close_matches(name, catalog.models, n=1)
+    raise BadInput(
+        f"{path}: there is no model {name!r} in the catalogue",
+        remedy=f"did you mean {near[0]}?"
+        if near
+        else "docs/models.md lists them, and a file in the home folder adds one",
     )
 
 
@@ -209,12 +144,12 @@ def _tenant(table: TenantTable) -> Tenant:
     )
 
 
-def _service(table: ServiceTable) -> ServiceAsk:
+def _service(table: ServiceTable, ways: tuple[Way, ...]) -> ServiceAsk:
     return ServiceAsk(
         name=table.name,
         tenant=table.tenant,
         demand_rps=table.demand_rps,
-        ways=_ways(table.ways),
+        ways=ways,
         min_replicas=table.min_replicas,
         max_replicas=table.max_replicas,
         residency=frozenset(table.residency),

@@ -20,6 +20,9 @@ def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, a
             text = f"{here} costs least: {_money(facts, 'cost_micros')} an hour for all of it at today's prices"
         case WhyCode.NEXT_BEST:
             text = f"{here}: what would cost less, or do more, has no room for all of it"
+        case WhyCode.WHOLE_REPLICAS:
+            than = f"{_word(facts, 'than')} in {_word(facts, 'than_pool')}"
+            text = f"{here}: a request costs less by {than}, but in whole replicas that comes to no less"
         case WhyCode.RUNS_THERE:
             text = f"{here} runs already ({_word(facts, 'count')}), and moving it would cost more than it saves"
         case WhyCode.ONLY_WAY:

@@ -59,6 +59,8 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = f"the {_word(facts, 'what')} is not known"
         case ReasonCode.SPEED_UNKNOWN:
             text = f"its speed is not known yet ({_word(facts, 'recipe')}), so the latency goal could not be checked"
+        case ReasonCode.OBJECTIVE_MISSED:
+            text = f"it is too slow for {_objective(facts)}, even with one request at a time"
         case ReasonCode.ENGINE_ENDED:
             text = _engine_ended(facts)
         case ReasonCode.NOT_WANTED:
@@ -158,6 +160,16 @@ def _how(recipe: Recipe | None, catalog: Catalog) -> str:
         f"{recipe.concurrency} requests at once, {recipe.context_tokens} tokens each, "
         f"{format_bytes(recipe.memory_bytes)}{evidence}."
     )
+
+
+def _objective(facts: Facts) -> str:
+    """`a first token within 1 s and 40 ms a token`: of the two, what was asked."""
+    asked = []
+    if isinstance(first := facts.get("ttft_s"), int | float):
+        asked.append(f"a first token within {format_seconds(first)}")
+    if isinstance(each := facts.get("tpot_s"), int | float):
+        asked.append(f"{format_seconds(each)} a token")
+    return " and ".join(asked) or "the objective"
 
 
 def _memory_short(facts: Facts) -> str:

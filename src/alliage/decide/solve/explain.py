@@ -54,7 +54,7 @@ def explain(problem: Problem, answer: Plan, name: str, budget: Budget | None = N
     tried = _remedies(problem, place, work, lacks, budget) if lacks else _losses(problem, mine, name, budget)
     return Explanation(
         work=name,
-        chosen=tuple(_chosen(problem, each, costs) for each in mine),
+        chosen=tuple(_chosen(place, work, each, costs) for each in mine),
         rejected=tuple(_rejected(problem, place, work, mine, costs)),
         lacks=lacks,
         would_change=tuple(tried),
@@ -86,8 +86,8 @@ def _costs(problem: Problem, work: int, prices: Mapping[str, PoolPrice]) -> dict
     return costs
 
 
-def _chosen(problem: Problem, each: Assigned, costs: Costs) -> Why:
-    here = (each.way, each.pool)
+def _chosen(place: Standing, work: int, each: Assigned, costs: Costs) -> Why:
+    problem, here = place.problem, (each.way, each.pool)
     facts: dict[str, str | int | float] = {"way": each.way, "pool": each.pool, "count": each.count}
     cost = costs.get(here)
     if cost is not None:
@@ -96,8 +96,20 @@ def _chosen(problem: Problem, each: Assigned, costs: Costs) -> Why:
         return Why(code=WhyCode.ONLY_WAY, facts=facts)
     if cost is not None and cost <= min(costs.values()) * (1 + 1e-9):
         return Why(code=WhyCode.CHEAPEST, facts=facts)
-    runs = next((run for run in problem.running if (run.work, run.way, run.pool) == (each.work, *here)), None)
-    return Why(code=WhyCode.RUNS_THERE if runs is not None else WhyCode.NEXT_BEST, facts=facts)
+    if any((run.work, run.way, run.pool) == (each.work, *here) for run in problem.running):
+        return Why(code=WhyCode.RUNS_THERE, facts=facts)
+    roomy = next((key for key in sorted(costs, key=costs.__getitem__) if _has_room(place, work, *key)), None)
+    if cost is None or roomy is None or costs[roomy] >= cost:
+        return Why(code=WhyCode.NEXT_BEST, facts=facts)
+    return Why(code=WhyCode.WHOLE_REPLICAS, facts={**facts, "than": roomy[0], "than_pool": roomy[1]})
+
+
+def _has_room(place: Standing, work: int, way: str, pool: str) -> bool:
+    """Whether one more could stand there."""
+    problem = place.problem
+    found = next(each for each in problem.works[work].ways if each.name == way)
+    number = next(index for index, each in enumerate(problem.pools) if each.name == pool)
+    return hindrance(place, work, found, number, Missing(amount=1.0, replicas=0)) is None
 
 
 def _rejected(problem: Problem, place: Standing, work: int, mine: list[Assigned], costs: Costs) -> Iterator[Why]:

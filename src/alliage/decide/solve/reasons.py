@@ -15,6 +15,8 @@ class WhyCode(StrEnum):
     """way, pool, count: it runs there already, and moving would cost more than it saves"""
     NEXT_BEST = "next_best"
     """way, pool, cost_micros: something else would cost less, but has no room for it"""
+    WHOLE_REPLICAS = "whole_replicas"
+    """way, pool, cost_micros, than (way), than_pool: for a request that costs less, and has room, but whole replicas of it do not"""
     ONLY_WAY = "only_way"
     """way, pool: nothing else can do it at all"""
     DEARER = "dearer"

@@ -6,11 +6,15 @@ from typing import Annotated
 
 import typer
 
+from alliage.faces.cli.options import HomeAgain
+
 
 def plan(
+    context: typer.Context,
     fleet: Annotated[Path, typer.Option(metavar="FILE", help="Sites and pools of nodes, as TOML.")],
     work: Annotated[Path, typer.Option(metavar="FILE", help="Tenants, services, jobs and what runs, as TOML.")],
     *,
+    home: HomeAgain = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say why, what else, and what would change it.")] = False,
     only: Annotated[
         str | None, typer.Option("--only", metavar="NAME", help="Explain this service or job.", show_default="all")
@@ -22,4 +26,4 @@ def plan(
     from alliage.faces.cli import planning
 
     order = planning.PlanOrder(fleet=fleet, work=work, explain=explain or only is not None, only=only, gap=gap)
-    raise typer.Exit(planning.plan(order, as_json=as_json))
+    raise typer.Exit(planning.plan(home or context.obj, order, as_json=as_json))

@@ -9,14 +9,17 @@ from typing import Any, Final
 from rich.table import Table
 from rich.text import Text
 
+from alliage.catalog.loader import load_catalog
 from alliage.decide.solve.answer import Assigned, Budget, Infeasible, Plan, Status, Unmet
 from alliage.decide.solve.explain import Explanation, explain
 from alliage.decide.solve.planner import plan as solve
 from alliage.decide.solve.problem import JobAsk, Problem
 from alliage.errors import NotFound
+from alliage.faces.cli.place import home_of
 from alliage.faces.cli.screen import remark, show, show_value
-from alliage.faces.plan_files import read_problem
+from alliage.faces.plan_files import WhatIf, read_what_if
 from alliage.faces.plan_words import money, words
+from alliage.faces.reasons import rejection, sentence
 from alliage.faces.telling import printable
 
 EXPLAINED_MAX: Final = 30
@@ -35,9 +38,13 @@ class PlanOrder:
     gap: float
 
 
-def plan(order: PlanOrder, *, as_json: bool) -> int:
-    """Print the plan; the exit code is 1 where there is none, or where something is left unserved."""
-    problem = read_problem(order.fleet, order.work)
+def plan(home: Path, order: PlanOrder, *, as_json: bool) -> int:
+    """Print the plan; the exit code is 1 where there is none, or where something is left unserved.
+
+    Models are those of the catalogue, with what is added to it in `home`.
+    """
+    asked = read_what_if(order.fleet, order.work, load_catalog(*home_of(home).catalogs))
+    problem = asked.problem
     names = [work.name for work in problem.works]
     if order.only is not None and order.only not in names:
         raise NotFound(f"there is no service or job {order.only!r}", remedy=f"there are: {', '.join(names) or 'none'}")
@@ -52,22 +59,30 @@ def plan(order: PlanOrder, *, as_json: bool) -> int:
     chosen = [order.only] if order.only is not None else names[:EXPLAINED_MAX]
     told = [explain(problem, answer, name, budget) for name in chosen] if order.explain else []
     if as_json:
-        show_value({"plan": _plain(answer), "explanations": [_plain(each) for each in told]}, indent=2)
+        explanations = [{**_plain(each), "unfit": _unfit(asked, each.work)} for each in told]
+        show_value({"plan": _plain(answer), "explanations": explanations}, indent=2)
     else:
-        _print(problem, answer, told)
+        _print(asked, answer, told)
         if order.explain and order.only is None and len(names) > EXPLAINED_MAX:
             remark(f"{len(names) - EXPLAINED_MAX} more are not explained: --only NAME")
     return 1 if answer.unmet else 0
 
 
-def _print(problem: Problem, answer: Plan, told: Sequence[Explanation]) -> None:
+def _unfit(asked: WhatIf, work: str) -> list[dict[str, Any]]:
+    """Why a model does not run in other ways, as JSON."""
+    refused = asked.unfit.get(work, ())
+    return [{"option": each.option, "text": sentence(each.reason), **_plain(each.reason)} for each in refused]
+
+
+def _print(asked: WhatIf, answer: Plan, told: Sequence[Explanation]) -> None:
+    problem = asked.problem
     show(plan_table(problem, answer))
     if answer.prices:
         show("", price_table(problem, answer))
     if answer.unmet and not told:
         show("", "\n".join(["Missing:", *(_missing_lines(problem, answer.unmet))]))
     for each in told:
-        show("", explanation_text(problem, each))
+        show("", explanation_text(problem, each, [rejection(no) for no in asked.unfit.get(each.work, ())]))
     for unkept in answer.unkept:
         group = " or ".join(sorted(unkept.chips))
         show(
@@ -121,14 +136,15 @@ def price_table(problem: Problem, answer: Plan) -> Table:
     return table
 
 
-def explanation_text(problem: Problem, each: Explanation) -> str:
-    """One work as lines that a newcomer follows."""
+def explanation_text(problem: Problem, each: Explanation, unfit: Sequence[str]) -> str:
+    """One work as lines that a newcomer follows; `unfit` says in what ways its model does not run."""
     lines = [f"{each.work}:"]
     if each.lacks is not None:
         lines += [f"  is missing {_missing(problem, each.lacks)}"]
         lines += _listed("because", [words(why) for why in each.lacks.because])
     lines += _listed("chosen", [words(why) for why in each.chosen])
     lines += _listed("not chosen", [words(why) for why in each.rejected])
+    lines += _listed("cannot run as", unfit)
     lines += _listed("what would change this", [words(tried.why) for tried in each.would_change])
     return "\n".join(lines)
 
