@@ -59,4 +59,4 @@ def test_servings() -> None:
     assert serving_of("nobody-knows-it") == serving_of("default")
     assert serving_of("vllm").memory_share == pytest.approx(0.9)
     with pytest.raises(BadInput, match="memory_share 2"):
-        parse_servings("[a]\nmemory_share = 2.0\nslots = 1\n")
+        parse_servings("[a]\nmemory_share = 2.0\nslots = 1\nstep_tokens = 1\n")

@@ -10,7 +10,15 @@ from alliage.speed.roofline import Work, capacity, prefill_s, step_s, touched_by
 from alliage.speed.serving import Serving
 from tests.speed.running import PERFECT, h100, llama_70b, mixtral
 
-ALL = Serving(memory_share=1.0, reserve_bytes=0.0, reserve_large_bytes=0.0, slots=10_000, slots_large=10_000)
+ALL = Serving(
+    memory_share=1.0,
+    reserve_bytes=0.0,
+    reserve_large_bytes=0.0,
+    slots=10_000,
+    slots_large=10_000,
+    step_tokens=8192,
+    step_tokens_large=8192,
+)
 
 
 def _work(model: ModelFigures, precision: str = "BF16", devices: int = 1) -> Work:

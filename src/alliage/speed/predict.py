@@ -104,18 +104,12 @@ def predict(
     Requests in flight c, of which b are worked on: one request costs S = prefill + (out - 1) step(b) / b seconds of the
     replica, so throughput is out / S, and a request stays c S seconds (Little's law) in queue, prefill and decode.
     """
-    _check(running)
     known = coefficients or committed()
-    found = _work_of(running, known)
+    found = outlay(running, calibration=calibration, coefficients=known)
     if isinstance(found, Unknown):
         return found
-    one, form = found
-    room = _room(running, one)
-    if room < 1:
-        return Unknown(missing=Missing.MEMORY, value=f"{running.devices} x {running.chip.id}")
-    reached = efficiency(known, levels_of(running.chip, running.model, engine=running.engine, form=form))
-    batch = min(running.concurrency, int(room))
-    reached = replace(reached, rate=reached.rate * calibration.factor)
+    one, reached = found
+    batch = min(running.concurrency, int(_room(running, one)))
     speed = _speed(running, one, reached, batch)
     spread = _spread(running, known, calibration)
     return replace(
@@ -125,6 +119,25 @@ def predict(
         spread=spread,
         evidence=Evidence.MEASURED if calibration.points else Evidence.ESTIMATED,
     )
+
+
+def outlay(
+    running: Running, *, calibration: Calibration = UNCALIBRATED, coefficients: Coefficients | None = None
+) -> tuple[Work, Efficiency] | Unknown:
+    """What `running` asks of its devices, and how well they do it; Unknown also where not even one request fits.
+
+    BadInput for a count or size that cannot be.
+    """
+    _check(running)
+    known = coefficients or committed()
+    found = _work_of(running, known)
+    if isinstance(found, Unknown):
+        return found
+    one, form = found
+    if _room(running, one) < 1:
+        return Unknown(missing=Missing.MEMORY, value=f"{running.devices} x {running.chip.id}")
+    reached = efficiency(known, levels_of(running.chip, running.model, engine=running.engine, form=form))
+    return one, replace(reached, rate=reached.rate * calibration.factor)
 
 
 def concurrency_within(

@@ -22,6 +22,9 @@ class Serving:
     reserve_large_bytes: float
     slots: int
     slots_large: int
+    step_tokens: int
+    step_tokens_large: int
+    """Tokens that one step takes at most: those decoded, and of prompts what is left (chunked prefill)."""
 
     def usable_bytes(self, memory_bytes: float, *, devices: int, is_large: bool) -> float:
         """What weights and KV cache may fill of `memory_bytes` over so many devices."""
@@ -51,12 +54,16 @@ def parse_servings(text: str) -> Mapping[str, Serving]:
 
 def _serving(table: Mapping[str, float]) -> Serving:
     share, reserve, slots = float(table["memory_share"]), table.get("reserve_gb", 0.0), int(table["slots"])
-    if not 0 < share <= 1 or reserve < 0 or slots < 1:
-        raise ValueError(f"memory_share {share}, reserve_gb {reserve}, slots {slots}")
+    if not 0 < share <= 1 or reserve < 0 or slots < 1 or int(table["step_tokens"]) < 1:
+        raise ValueError(
+            f"memory_share {share}, reserve_gb {reserve}, slots {slots}, step_tokens {table['step_tokens']}"
+        )
     return Serving(
         memory_share=share,
         reserve_bytes=reserve * 1e9,
         reserve_large_bytes=table.get("reserve_large_gb", reserve) * 1e9,
         slots=slots,
         slots_large=int(table.get("slots_large", slots)),
+        step_tokens=int(table["step_tokens"]),
+        step_tokens_large=int(table.get("step_tokens_large", table["step_tokens"])),
     )
