@@ -68,6 +68,11 @@ class Home:
         return self.root / "run"
 
     @property
+    def engines_socket(self) -> Path:
+        """Where the process of rehearsed engines listens."""
+        return self.run / "rehearsed-engines.sock"
+
+    @property
     def control_socket(self) -> Path:
         """Where control listens for gateways and agents."""
         return self.run / "control.sock"

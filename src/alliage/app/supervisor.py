@@ -32,7 +32,7 @@ AGENT_LEAVES_S: Final = 15.0
 
 @dataclass(slots=True)
 class Child:
-    """One of the three processes."""
+    """One of the processes."""
 
     name: str
     arguments: tuple[str, ...]
@@ -84,9 +84,17 @@ class Supervisor:
             child.watcher = asyncio.create_task(self._keep(child))
 
     async def stop(self) -> None:
-        """The gateway first, which drains; then the agent, which ends the engines; control last."""
+        """The gateway first, which drains; then the agent, which ends the engines; the rehearsal, if there is one; control last."""
         self._stopping = True
-        for name, wait_s in (("gateway", self.drain_s + 2), ("agent", AGENT_LEAVES_S), ("control", KILL_AFTER_S)):
+        for name, wait_s in (
+            ("gateway", self.drain_s + 2),
+            ("agent", AGENT_LEAVES_S),
+            ("rehearsal", KILL_AFTER_S),
+            ("rehearsed-engines", KILL_AFTER_S),
+            ("control", KILL_AFTER_S),
+        ):
+            if all(child.name != name for child in self.children):
+                continue
             self.told(f"ending {name}")
             await asyncio.gather(*(_end(child, wait_s) for child in self.children if child.name == name))
         await self._finish()

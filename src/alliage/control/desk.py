@@ -16,7 +16,7 @@ from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.reasons import Decision, Outcome
-from alliage.errors import BadInput, Conflict, NotFound, Unavailable
+from alliage.errors import BadInput, Conflict, NotFound, Unavailable, WeightsError
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, ServicePhase, advance
@@ -116,7 +116,7 @@ class Desk:
     async def deploy(self, order: DeployOrder) -> Deployed:
         """Ask for a service. Asking again changes objective and replicas; another model under the name is a Conflict."""
         _check_order(order)
-        card = await self._models.resolve(order.model, remote_code=order.remote_code)
+        card = await self._card(order)
         name = ServiceName(order.name or card.id)
         if _NAME.fullmatch(name) is None:
             raise BadInput(
@@ -133,6 +133,16 @@ class Desk:
                 self._wake()
                 return deployed
         raise Unavailable("the state kept changing while this was decided", remedy="ask again")
+
+    async def _card(self, order: DeployOrder) -> ModelCard:
+        """The model's card; of the catalogue alone where its files cannot be had and rehearsed nodes, which need none, are there."""
+        try:
+            return await self._models.resolve(order.model, remote_code=order.remote_code)
+        except WeightsError:
+            card = self._catalog.models.get(order.model)
+            if card is None or not any(node.is_rehearsed for node in self.view().nodes):
+                raise
+            return card
 
     def _consider(self, order: DeployOrder, name: ServiceName, card: ModelCard) -> tuple[Deployed, int]:
         """What the order comes to at the version that is returned beside it."""

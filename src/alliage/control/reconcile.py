@@ -99,12 +99,13 @@ def _bound(
 def _fits_there(wanted: PlannedReplicas, replica: Replica, view: FleetView) -> tuple[Reason, ...]:
     """The plan's reasons, with the figures of the device that binding chose."""
     free = {room.id: room.memory_bytes for room in rooms(view)}
+    devices = [binding.device for binding in replica.bindings]
     facts: dict[str, str | int | float] = {
         "node": replica.node,
-        "device": replica.bindings[0].device,
+        "device": " + ".join(devices),
         "cores": replica.recipe.cores,
         "memory_bytes": replica.recipe.memory_bytes,
-        "free_bytes": free.get(replica.bindings[0].device, 0),
+        "free_bytes": sum(free.get(device, 0) for device in devices),
     }
     others = (reason for reason in wanted.decision.because if reason.code is not ReasonCode.FITS)
     return (Reason(code=ReasonCode.FITS, facts=facts), *others)

@@ -1,4 +1,4 @@
-"""The door through which the supervisor starts control, gateway and agent: parse, build through `app`, run.
+"""The door through which the supervisor starts control, gateway, agent and the two of a rehearsal: parse, build through `app`, run.
 
 Each process imports its own rooms only. Exit status 2 means: refused, starting again will not help.
 """
@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from alliage.app.config import Settings, read_settings
 from alliage.app.home import Home, open_home
@@ -25,18 +25,18 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="alliage-process", description="One process of the cloud, run by `alliage up`."
     )
-    parser.add_argument("name", choices=("control", "gateway", "agent"))
+    parser.add_argument("name", choices=tuple(_RUNS))
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--leash", type=int, help="file descriptor whose end means that the supervisor died")
     parser.add_argument("--listener", type=int, help="file descriptor of the listening socket")
+    parser.add_argument("--fleet", type=Path, help="file of the rehearsed fleet")
     parser.add_argument("--gateway-url", default="", help="what status tells clients to use")
     given = parser.parse_args(argv)
     try:
         home = open_home(given.home)
         settings = read_settings(home)
         log_to(home.logs, given.name)
-        run = {"control": _control, "gateway": _gateway, "agent": _agent}[given.name]
-        run(home, settings, given)
+        _RUNS[given.name](home, settings, given)
     except AlliageError as error:
         sys.stderr.write(error_text(error) + "\n")
         return REFUSED_EXIT
@@ -100,6 +100,24 @@ def _agent(home: Home, settings: Settings, given: argparse.Namespace) -> None:
     _run(run())
 
 
+def _rehearsal(home: Home, settings: Settings, given: argparse.Namespace) -> None:
+    from alliage.app.rehearsal import run_rehearsal_agent
+
+    async def run() -> None:
+        await run_rehearsal_agent(home, settings.agent, given.fleet, leave_when_told(given.leash))
+
+    _run(run())
+
+
+def _rehearsed_engines(home: Home, _settings: Settings, given: argparse.Namespace) -> None:
+    from alliage.app.rehearsal import run_rehearsed_engines
+
+    async def run() -> None:
+        await run_rehearsed_engines(home, leave_when_told(given.leash))
+
+    _run(run())
+
+
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     import uvloop
 
@@ -111,6 +129,15 @@ def _listener(descriptor: int) -> socket.socket:
     listener = socket.socket(fileno=descriptor)
     listener.setblocking(False)
     return listener
+
+
+_RUNS: Final[Mapping[str, Callable[[Home, Settings, argparse.Namespace], None]]] = {
+    "control": _control,
+    "gateway": _gateway,
+    "agent": _agent,
+    "rehearsal": _rehearsal,
+    "rehearsed-engines": _rehearsed_engines,
+}
 
 
 if __name__ == "__main__":

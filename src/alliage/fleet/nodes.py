@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from alliage.fleet.ids import DeviceId, NodeId
 from alliage.fleet.lifecycles import NodePhase
+
+REHEARSAL: Final = "rehearsal"
+"""The program of an engine that only keeps time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ class EngineFound:
     engine: str
     version: str
     program: str
-    """`bundled`, or the path of the program."""
+    """`bundled`, `rehearsal`, or the path of the program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +49,8 @@ class Node:
     phase: NodePhase
     devices: tuple[Device, ...]
     engines: tuple[EngineFound, ...]
+
+    @property
+    def is_rehearsed(self) -> bool:
+        """Whether what it runs only keeps time: nobody has these devices, and nothing seen here is a measurement."""
+        return bool(self.engines) and all(each.program == REHEARSAL for each in self.engines)

@@ -94,12 +94,18 @@ def up(
         int, typer.Option(min=0, max=65535, envvar="ALLIAGE_ADMIN_PORT", help="Port of the admin API; 0: any.")
     ] = ADMIN_PORT,
     model: Annotated[str, typer.Option(help="Deployed the first time; `none` for nothing.")] = DEFAULT_MODEL,
+    fleet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Rehearse the nodes of this TOML file beside this machine.", show_default=False
+        ),
+    ] = None,
 ) -> None:
     """Start the cloud on this machine, in the foreground. Ctrl-C drains and stops it, twice stops it at once."""
     from alliage.faces.cli.up import UpOrder
     from alliage.faces.cli.up import up as start
 
-    order = UpOrder(host=host, port=port, admin_port=admin_port, model=model)
+    order = UpOrder(host=host, port=port, admin_port=admin_port, model=model, fleet=fleet)
     raise typer.Exit(start(home or context.obj, order))
 
 

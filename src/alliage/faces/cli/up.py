@@ -6,6 +6,7 @@ import signal
 import socket
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from typing import Final
 from alliage import __version__
 from alliage.app.config import read_settings
 from alliage.app.defaults import HOST
-from alliage.app.home import HomeLock, open_home
+from alliage.app.home import Home, HomeLock, open_home
 from alliage.app.leave import EOF_LEAVE_S
 from alliage.app.supervisor import Supervisor, Verdict, listen_on
 from alliage.errors import HomeError
@@ -26,17 +27,20 @@ LEFTOVERS_LEAVE_S: Final = EOF_LEAVE_S + 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpOrder:
-    """What `alliage up` was asked. `model` is deployed the first time; "none" for nothing."""
+    """What `alliage up` was asked. `model` is deployed the first time; "none" for nothing. `fleet` is a file to rehearse."""
 
     host: str = HOST
     port: int
     admin_port: int
     model: str
+    fleet: Path | None = None
 
 
 def up(root: Path, order: UpOrder) -> int:
     """Run the cloud until Ctrl-C; the exit code. Raises HomeError and BadInput before anything is started."""
     home = open_home(root)
+    if order.fleet is not None:
+        _announce_rehearsal(home, order.fleet)
     drain_s = read_settings(home).gateway.drain_s
     lock = HomeLock(home)
     try:
@@ -49,6 +53,9 @@ def up(root: Path, order: UpOrder) -> int:
         supervisor.add("control", "--gateway-url", url, listener=admin)
         supervisor.add("gateway", listener=gateway)
         supervisor.add("agent")
+        if order.fleet is not None:
+            supervisor.add("rehearsed-engines")
+            supervisor.add("rehearsal", "--fleet", str(order.fleet.absolute()))
         lock.announce(host=order.host, port=port, admin_port=admin_port)
         arrival = Arrival(
             home=home,
@@ -61,6 +68,16 @@ def up(root: Path, order: UpOrder) -> int:
         return asyncio.run(_run(supervisor, arrival))
     finally:
         lock.release()
+
+
+def _announce_rehearsal(home: Home, file: Path) -> None:
+    """Check the file, and say what is to be rehearsed. Raises BadInput."""
+    from alliage.app.rehearsal import fleet_of  # noqa: PLC0415 - only a rehearsal needs the catalogue here
+
+    nodes = fleet_of(home, file)
+    devices = Counter(device.chip for each in nodes for device in each.node.devices)
+    told = ", ".join(f"{count} x {chip}" for chip, count in sorted(devices.items()))
+    remark(f"rehearsing {len(nodes)} nodes with {told}: their engines only keep time, nobody has these devices")
 
 
 def _listen(host: str, port: int, option: str, deadline_s: float) -> socket.socket:

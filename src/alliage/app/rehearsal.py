@@ -1,0 +1,39 @@
+"""Builds the two processes of a rehearsal: the agent of its nodes, and their engines."""
+
+import asyncio
+from pathlib import Path
+
+from alliage.app.home import Home
+from alliage.app.leave import Leave
+from alliage.catalog.loader import load_catalog
+from alliage.rehearsal.agent import run_rehearsal
+from alliage.rehearsal.engines import run_engines
+from alliage.rehearsal.fleet_file import RehearsedNode, read_fleet
+from alliage.runtimes.settings import AgentSettings
+
+
+def fleet_of(home: Home, file: Path) -> tuple[RehearsedNode, ...]:
+    """The nodes that a fleet file describes; raises BadInput naming what is wrong in it."""
+    return read_fleet(file, load_catalog(*home.catalogs))
+
+
+async def run_rehearsal_agent(home: Home, settings: AgentSettings, file: Path, told: Leave) -> None:
+    """Be the agents of the file's nodes until told to leave."""
+    catalog = load_catalog(*home.catalogs)
+    await run_rehearsal(
+        control=home.control_socket,
+        engines=home.engines_socket,
+        nodes=read_fleet(file, catalog),
+        catalog=catalog,
+        host=settings.host,
+        stop=told.stop,
+    )
+
+
+async def run_rehearsed_engines(home: Home, told: Leave) -> None:
+    """Be their engines until told to leave."""
+    leaving = asyncio.Event()
+    serving = asyncio.create_task(run_engines(home.engines_socket, leaving))
+    await told.stop.wait()
+    leaving.set()
+    await serving

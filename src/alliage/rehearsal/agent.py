@@ -1,0 +1,284 @@
+"""The agent of all rehearsed nodes: to control each node is one agent on a line of its own; behind them stands one process.
+
+It fetches no weights and starts no process: a replica is opened in the process of rehearsed engines, which goes on
+when this one dies, and is adopted by the next.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, assert_never
+
+import msgspec
+import structlog
+
+from alliage.catalog.records import Catalog
+from alliage.control.actions import StartReplica
+from alliage.control.observed import EngineState, ReplicaReport
+from alliage.errors import LinkError
+from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.link.line import DialledLine, Line, dial
+from alliage.link.messages import (
+    PROTOCOL,
+    AgentHello,
+    AgentReport,
+    FromControl,
+    LeaveLog,
+    LogPiece,
+    NewTable,
+    ReadLog,
+    Refused,
+    Start,
+    Stop,
+)
+from alliage.rehearsal.fleet_file import RehearsedNode
+from alliage.rehearsal.messages import FromEngines, Lag, Open, Shut, ToEngines, Told
+from alliage.rehearsal.pacing import Unpaced, pace_of_replica
+from alliage.rehearsal.replica import LAG_S_MAX
+
+REDIAL_S: Final = 1.0
+REPORT_EVERY_S: Final = 1.0
+REPORT_GAP_S: Final = 0.05
+STOPPED_TOLD_S: Final = 3.0
+_OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
+_log = structlog.get_logger(__name__)
+EnginesLine = Line[FromEngines, ToEngines]
+
+
+async def run_rehearsal(
+    *, control: Path, engines: Path, nodes: Sequence[RehearsedNode], catalog: Catalog, host: str, stop: asyncio.Event
+) -> None:
+    """Be the agents of `nodes` until `stop`; `control` and `engines` are the Unix sockets of the two processes behind."""
+    hall = _Hall(engines, nodes, catalog, host)
+    tasks = [asyncio.create_task(hall.talk_to_engines())]
+    tasks += [asyncio.create_task(hall.talk_to_control(name, control)) for name in hall.nodes]
+    waiting = asyncio.ensure_future(_wait(stop))
+    try:
+        await asyncio.wait((*tasks, waiting), return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()  # a bug: they never end by themselves
+    finally:
+        for task in (*tasks, waiting):
+            task.cancel()
+        await asyncio.wait((*tasks, waiting))
+
+
+async def _wait(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+@dataclass(slots=True, eq=False)
+class _Agent:
+    """One node as control knows it."""
+
+    rehearsed: RehearsedNode
+    changed: asyncio.Event
+    reports: dict[ReplicaId, ReplicaReport]
+    ready_since_s: dict[ReplicaId, float]
+    stopped_since_s: dict[ReplicaId, float]
+
+    def put(self, report: ReplicaReport) -> None:
+        """A replica is so now."""
+        was = self.reports.get(report.replica)
+        if report.state is not EngineState.READY:
+            self.ready_since_s.pop(report.replica, None)
+        elif was is None or was.state is not EngineState.READY:
+            self.ready_since_s[report.replica] = time.monotonic()
+        if report.state is EngineState.STOPPED:
+            self.stopped_since_s.setdefault(report.replica, time.monotonic())
+        self.reports[report.replica] = report
+        self.changed.set()
+
+    def whole(self) -> AgentReport:
+        """All that there is to tell; what was told to be stopped for a while is forgotten."""
+        now_s = time.monotonic()
+        for key, since_s in tuple(self.stopped_since_s.items()):
+            if self.reports[key].state is not EngineState.STOPPED:
+                del self.stopped_since_s[key]
+            elif now_s - since_s > STOPPED_TOLD_S:
+                del self.stopped_since_s[key], self.reports[key]
+        node = self.rehearsed.node
+        return AgentReport(
+            node=node,
+            free_bytes={},
+            replicas={
+                key: replace(report, ready_for_s=now_s - self.ready_since_s.get(key, now_s))
+                for key, report in self.reports.items()
+            },
+        )
+
+
+class _Hall:
+    """The rehearsed nodes, and the line to their engines."""
+
+    def __init__(self, engines: Path, nodes: Sequence[RehearsedNode], catalog: Catalog, host: str) -> None:
+        self.nodes: Mapping[NodeId, _Agent] = {
+            each.node.id: _Agent(each, asyncio.Event(), {}, {}, {}) for each in nodes
+        }
+        self._engines_path = engines
+        self._catalog = catalog
+        self._host = host
+        self._engines: EnginesLine | None = None
+        self._node_of: dict[ReplicaId, NodeId] = {}
+        self._unclaimed: dict[ReplicaId, Told] = {}
+        """What runs from before this agent, until control says which node it belongs to."""
+        self._adopted = asyncio.Event()
+
+    async def talk_to_engines(self) -> None:
+        """Dial the engines again and again; when they are gone, so are all replicas. Never returns."""
+        while True:
+            with contextlib.suppress(OSError, LinkError):
+                reader, writer = await asyncio.open_unix_connection(str(self._engines_path))
+                line: EnginesLine = Line(reader, writer, msgspec.json.Decoder(FromEngines))
+                self._engines = line
+                try:
+                    while (message := await line.receive()) is not None:
+                        self._hear(message)
+                finally:
+                    line.close()
+                    self._engines = None
+                    self._lose_all()
+            await asyncio.sleep(REDIAL_S / 2)
+
+    async def talk_to_control(self, name: NodeId, control: Path) -> None:
+        """Dial control again and again as one node, and speak with it; never returns."""
+        await self._adopted.wait()
+        while True:
+            with contextlib.suppress(LinkError):
+                await self._converse(self.nodes[name], await dial(control))
+            await asyncio.sleep(REDIAL_S)
+
+    async def _converse(self, agent: _Agent, line: DialledLine) -> None:
+        line.send(AgentHello(protocol=PROTOCOL, node=agent.rehearsed.node))
+        reporting = asyncio.create_task(self._report(agent, line))
+        reporting.add_done_callback(lambda _: line.close())
+        try:
+            while (message := await line.receive()) is not None:
+                self._obey(agent, message, line)
+        finally:
+            reporting.cancel()
+            line.close()
+
+    @staticmethod
+    async def _report(agent: _Agent, line: DialledLine) -> None:
+        with contextlib.suppress(LinkError):
+            while True:
+                agent.changed.clear()
+                line.send(agent.whole())
+                await asyncio.sleep(REPORT_GAP_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(agent.changed.wait(), REPORT_EVERY_S)
+
+    def _obey(self, agent: _Agent, message: FromControl, line: DialledLine) -> None:
+        match message:
+            case Start(order=order):
+                self._start(agent, order)
+            case Stop(order=order):
+                self._stop(agent, order.replica)
+            case ReadLog(request=request):
+                line.send(
+                    LogPiece(request=request, text="a rehearsed engine: it keeps time and logs nothing\n", end=True)
+                )
+            case LeaveLog() | NewTable():
+                return
+            case Refused(why=why):
+                _log.error("control refused a rehearsed node", node=agent.rehearsed.node.id, why=why)
+            case _:
+                assert_never(message)
+
+    def _start(self, agent: _Agent, order: StartReplica) -> None:
+        key, told = order.replica.id, agent.reports.get(order.replica.id)
+        if told is not None and (told.attempt >= order.attempt or told.state not in _OVER):
+            return
+        self._node_of[key] = agent.rehearsed.node.id
+        if (runs := self._unclaimed.pop(key, None)) is not None and runs.attempt >= order.attempt:
+            self._hear(runs)
+            return
+        paced = pace_of_replica(order, self._catalog)
+        if isinstance(paced, Unpaced):
+            agent.put(_report_of(key, order.attempt, EngineState.ENDED, why=paced.why))
+            return
+        speed = agent.rehearsed.speeds.get(order.replica.recipe.chip, 1.0)
+        opening = Open(
+            replica=key,
+            attempt=order.attempt,
+            host=self._host,
+            key=secrets.token_urlsafe(32),
+            model=order.replica.service,
+            context_tokens=order.replica.recipe.context_tokens,
+            pace=paced,
+            slow=1 / speed,
+        )
+        agent.put(_report_of(key, order.attempt, EngineState.STARTING))
+        if not self._send(opening):
+            agent.put(_report_of(key, order.attempt, EngineState.ENDED, why="the process of rehearsed engines is away"))
+
+    def _stop(self, agent: _Agent, key: ReplicaId) -> None:
+        self._node_of[key] = agent.rehearsed.node.id
+        self._unclaimed.pop(key, None)
+        self._send(Shut(replica=key))
+        attempt = agent.reports[key].attempt if key in agent.reports else 0
+        agent.put(_report_of(key, attempt, EngineState.STOPPED))
+
+    def _hear(self, message: FromEngines) -> None:
+        match message:
+            case Lag(late_s=late_s):
+                self._adopted.set()
+                if late_s > LAG_S_MAX:
+                    _log.warning("rehearsed engines are late: what is seen now is not their pace", late_s=late_s)
+            case Told(replica=key):
+                node = self._node_of.get(key)
+                if node is None:
+                    self._unclaimed[key] = message
+                    return
+                agent = self.nodes[node]
+                was = agent.reports.get(key)
+                if was is None or was.state is not EngineState.STOPPED or message.attempt > was.attempt:
+                    agent.put(_of_told(message))
+            case _:
+                assert_never(message)
+
+    def _lose_all(self) -> None:
+        """The process of the engines is gone, and with it all of them."""
+        self._unclaimed.clear()
+        for agent in self.nodes.values():
+            for report in tuple(agent.reports.values()):
+                if report.state not in _OVER:
+                    why = "the process of rehearsed engines died"
+                    agent.put(_report_of(report.replica, report.attempt, EngineState.ENDED, why=why))
+
+    def _send(self, message: ToEngines) -> bool:
+        if self._engines is None:
+            return False
+        try:
+            self._engines.send(message)
+        except LinkError:
+            return False
+        return True
+
+
+def _of_told(told: Told) -> ReplicaReport:
+    report = _report_of(told.replica, told.attempt, told.state, why=told.why)
+    return report if told.state in _OVER else replace(report, host=told.host, port=told.port, key=told.key)
+
+
+def _report_of(key: ReplicaId, attempt: int, state: EngineState, *, why: str = "") -> ReplicaReport:
+    return ReplicaReport(
+        replica=key,
+        attempt=attempt,
+        state=state,
+        host="",
+        port=0,
+        key="",
+        fetched_bytes=0,
+        total_bytes=0,
+        ready_for_s=0.0,
+        ended_why=why,
+        pid=0,
+        resident_bytes=0,
+    )

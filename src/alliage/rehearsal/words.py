@@ -1,0 +1,79 @@
+"""What a rehearsed engine says: numbered words, the same for the same prompt, so that a lost or doubled piece shows."""
+
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+WORDS: Final = (
+    "amber", "basalt", "cedar", "delta", "ember", "fjord", "grove", "harbor", "island", "juniper", "kelp", "lagoon",
+    "meadow", "nectar", "opal", "pebble", "quartz", "reef", "sierra", "tundra", "umber", "valley", "willow", "zephyr",
+)  # fmt: skip
+TOKEN_LETTERS: Final = 4
+"""Letters of a prompt that count as one token: about what tokenisers of English text do."""
+NATURAL_TOKENS: Final = (64, 256)
+"""An answer without a limit has at least the first and less than the second many tokens."""
+
+
+def seed_of(text: str) -> int:
+    """What an answer depends on."""
+    return zlib.crc32(text.encode())
+
+
+def natural_tokens(seed: int) -> int:
+    """How long an answer is when nobody limits it."""
+    least, most = NATURAL_TOKENS
+    return least + seed % (most - least)
+
+
+def pieces(seed: int, before: str = "") -> Iterator[str]:
+    """The tokens of an answer, `0:amber `, `1:reef ` and so on, for ever; what was said `before` is gone on from, to the letter.
+
+    What was said before and is not the beginning of this answer counts as a beginning of its own: it starts at 0.
+    """
+    number, place = 0, 0
+    while place < len(before):
+        piece = _piece(seed, number)
+        rest = before[place : place + len(piece)]
+        if not piece.startswith(rest):
+            number = 0
+            break
+        number, place = number + 1, place + len(piece)
+        if len(rest) < len(piece):
+            yield piece[len(rest) :]
+    while True:
+        yield _piece(seed, number)
+        number += 1
+
+
+def tokens_of(text: str) -> int:
+    """How many tokens a prompt has, at least one."""
+    return max(1, -(-len(text) // TOKEN_LETTERS))
+
+
+def blocks_of(text: str, block_tokens: int) -> tuple[int, ...]:
+    """A name for each full block of a prompt: that of all text up to its end."""
+    letters, name = block_tokens * TOKEN_LETTERS, 0
+    names = []
+    for start in range(0, len(text) - letters + 1, letters):
+        name = zlib.crc32(text[start : start + letters].encode(), name)
+        names.append(name)
+    return tuple(names)
+
+
+def cut_at_stop(answer: Sequence[str], stops: Sequence[str], before: str = "") -> tuple[list[str], bool]:
+    """The tokens before the first stop string (which is not said), and whether there was one. It may have begun `before`."""
+    text = before + "".join(answer)
+    found = [at for stop in stops if stop and (at := text.find(stop, max(0, len(before) - len(stop) + 1))) >= 0]
+    if not found:
+        return list(answer), False
+    left, kept = max(0, min(found) - len(before)), []
+    for piece in answer:
+        if left <= 0:
+            break
+        kept.append(piece[:left])
+        left -= len(piece)
+    return kept, True
+
+
+def _piece(seed: int, number: int) -> str:
+    return f"{number}:{WORDS[zlib.crc32(number.to_bytes(8, 'little'), seed) % len(WORDS)]} "
