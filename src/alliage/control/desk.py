@@ -212,7 +212,13 @@ class Desk:
         if replica is None:
             known = ", ".join(each.id for each in mine) or "none"
             raise NotFound(f"{name!r} has no replica {order.replica!r}", remedy=f"replicas of {name}: {known}")
-        made = measured_by(order, replica, view.node(replica.node), now_s=now_s)
+        node = view.node(replica.node)
+        if node is not None and node.is_rehearsed:
+            raise BadInput(
+                f"{replica.id} runs on the rehearsed node {node.id}: it only keeps the time that was predicted",
+                remedy="measure on a machine that has the chip",
+            )
+        made = measured_by(order, replica, node, now_s=now_s)
         self._store.record_measured((made,))
         what = f"measured {made.throughput_tps:.3g} tokens/s at {made.concurrency} at once on {replica.id}"
         self._store.append((Observation(at_s=now_s, subject=name, what=what),))

@@ -10,6 +10,8 @@ from alliage.fleet.keys import Role
 
 REPLICA_HEADER: Final = "X-Alliage-Replica"
 """Names the one replica that may answer a request, so that what is measured can be told of it. For admins."""
+REHEARSAL_HEADER: Final = "X-Alliage-Rehearsal"
+"""`true` in each answer of an engine that only keeps time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,8 @@ class Upstream:
     port: int
     key: str
     concurrency: int
+    is_rehearsed: bool = False
+    """It only keeps time, and each answer says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -235,7 +235,8 @@ class Exchange:
             self._try_another("it refused the gateway's own key")
             return None
         keep = request.keep and not self._door.draining
-        self._passing = passing = Passing(connection, request, self._endpoint, ask, keep=keep)
+        rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
+        self._passing = passing = Passing(connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed)
         request.body = b""  # it is not asked again
         if request.kept_bytes:
             self._door.room.give_back(request)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.gateway import problems, wire
 from alliage.gateway.body import USAGE_BYTES_MAX, Ask, find_usage, read_usage
 from alliage.gateway.request import Endpoint, Request
@@ -9,6 +10,7 @@ from alliage.gateway.sse import UsageTap
 from alliage.gateway.upstream import UpstreamConnection
 from alliage.units import MIB
 
+_REHEARSED: Final = f"{REHEARSAL_HEADER}: true\r\n".encode()
 _EVENT_STREAM: Final = b"text/event-stream"
 _USAGE_BODY_BYTES_MAX: Final = MIB
 """A larger JSON answer is not kept to read its usage: that is looked for as it passes."""
@@ -20,7 +22,14 @@ class Passing:
     __slots__ = ("_chunked", "_end", "_kept_bytes", "_model", "_pieces", "_tap", "_told", "head", "keep", "status")
 
     def __init__(
-        self, connection: UpstreamConnection, request: Request, endpoint: Endpoint, ask: Ask, *, keep: bool
+        self,
+        connection: UpstreamConnection,
+        request: Request,
+        endpoint: Endpoint,
+        ask: Ask,
+        *,
+        keep: bool,
+        rehearsed: bool = False,
     ) -> None:
         self._model = ask.model
         self._tap: UsageTap | None = None
@@ -50,9 +59,9 @@ class Passing:
         else:
             framing = b"Transfer-Encoding: chunked\r\n"
             self._chunked = True
-        self.head = b"%bContent-Type: %b\r\n%bX-Request-Id: %b\r\n%b%b\r\n" % (
+        self.head = b"%bContent-Type: %b\r\n%bX-Request-Id: %b\r\n%b%b%b\r\n" % (
             wire.status_line(status), kind, framing, request.id, wire.connection_header(keep=self.keep, old=request.old),
-            b"" if encoding is None else b"Content-Encoding: %b\r\n" % encoding,
+            b"" if encoding is None else b"Content-Encoding: %b\r\n" % encoding, _REHEARSED if rehearsed else b"",
         )  # fmt: skip
 
     @property

@@ -35,6 +35,7 @@ from alliage.link.messages import (
     Start,
     Stop,
 )
+from alliage.rehearsal.engines import EnginesLine
 from alliage.rehearsal.fleet_file import RehearsedNode
 from alliage.rehearsal.messages import FromEngines, Lag, Open, Shut, ToEngines, Told
 from alliage.rehearsal.pacing import Unpaced, pace_of_replica
@@ -46,7 +47,6 @@ REPORT_GAP_S: Final = 0.05
 STOPPED_TOLD_S: Final = 3.0
 _OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
 _log = structlog.get_logger(__name__)
-EnginesLine = Line[FromEngines, ToEngines]
 
 
 async def run_rehearsal(

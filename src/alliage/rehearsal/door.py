@@ -10,11 +10,12 @@ from typing import Final
 import httptools
 
 from alliage.errors import BadInput
+from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.rehearsal.openai import Wanted, Writing, read_request
 from alliage.rehearsal.replica import Rehearsed, Stream
 
 BODY_BYTES_MAX: Final = 32 * 1024 * 1024
-LABEL: Final = b"X-Alliage-Rehearsal: true\r\n"
+LABEL: Final = f"{REHEARSAL_HEADER}: true\r\n".encode()
 _CHAT, _TEXT = b"/v1/chat/completions", b"/v1/completions"
 _numbers = itertools.count(1)
 

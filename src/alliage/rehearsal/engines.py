@@ -24,6 +24,8 @@ CLAIM_S: Final = 60.0
 LAG_EVERY_S: Final = 1.0
 _log = structlog.get_logger(__name__)
 AgentLine = Line[ToEngines, FromEngines]
+EnginesLine = Line[FromEngines, ToEngines]
+"""The same line as the agent has it."""
 
 
 class Engines:
@@ -32,6 +34,8 @@ class Engines:
     def __init__(self) -> None:
         self._replicas: dict[ReplicaId, Rehearsed] = {}
         self._agent: AgentLine | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._late_s = 0.0
         self._alone_since_s = asyncio.get_running_loop().time()
 
@@ -41,6 +45,7 @@ class Engines:
         if self._agent is not None:
             self._agent.close()
         self._agent = line
+        self._idle.clear()
         for replica in self._replicas.values():
             self._tell(replica.told())
         try:
@@ -52,6 +57,7 @@ class Engines:
             line.close()
             if self._agent is line:
                 self._agent, self._alone_since_s = None, asyncio.get_running_loop().time()
+                self._idle.set()
 
     async def tend(self) -> None:
         """Tell how late steps end, and end all when nobody has claimed them for long; never returns."""
@@ -67,6 +73,13 @@ class Engines:
         for replica in self._replicas.values():
             replica.end(why, EngineState.STOPPED)
         self._replicas.clear()
+
+    async def leave(self) -> None:
+        """End all, and the line to the agent."""
+        self.end("this process was told to leave")
+        if self._agent is not None:
+            self._agent.close()
+            await self._idle.wait()
 
     async def _obey(self, message: ToEngines) -> None:
         match message:
@@ -114,4 +127,4 @@ async def run_engines(path: Path, stop: asyncio.Event) -> None:
     finally:
         tending.cancel()
         server.close()
-        engines.end("this process was told to leave")
+        await engines.leave()

@@ -51,12 +51,13 @@ class EngineAnswer(Answer):
 
 
 class NodeAnswer(Answer):
-    """A machine. `connected`: its agent is on the line now."""
+    """A machine. `connected`: its agent is on the line now; `rehearsed`: its engines only keep time, nobody has its devices."""
 
     id: str
     site: str
     phase: str
     connected: bool
+    rehearsed: bool
     devices: tuple[DeviceAnswer, ...]
     engines: tuple[EngineAnswer, ...]
 

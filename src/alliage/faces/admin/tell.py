@@ -45,6 +45,7 @@ def tell_nodes(desk: Desk, view: FleetView) -> tuple[answers.NodeAnswer, ...]:
             site=node.site,
             phase=node.phase,
             connected=node.id in connected,
+            rehearsed=node.is_rehearsed,
             devices=tuple(_device(each, view, catalog) for each in node.devices),
             engines=tuple(
                 answers.EngineAnswer(engine=each.engine, version=each.version, program=each.program)

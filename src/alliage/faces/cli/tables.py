@@ -61,19 +61,43 @@ def fetching(replica: answers.ReplicaAnswer) -> str:
 
 
 def nodes_table(nodes: Iterable[answers.NodeAnswer]) -> Table:
-    """One row a device: what it is, what is bound of it, what is free."""
-    table = _table("NODE", "PHASE", "DEVICE", "CHIP", "MODEL", "CORES BOUND", "MEMORY BOUND", "FREE NOW", "ENGINES")
+    """One row a device, or for devices that are given whole and are alike one for all of them: what is bound, what is free."""
+    table = _table("NODE", "PHASE", "DEVICE", "CHIP", "MODEL", "BOUND", "MEMORY BOUND", "FREE NOW", "ENGINES")
     for node in nodes:
-        engines = ", ".join(f"{each.engine} {each.version}" for each in node.engines) or "none"
-        for device in node.devices:
-            cores = f"{len(device.cores_bound)}/{len(device.cores)}" if device.cores else "-"
-            memory = f"{format_bytes(device.bound_bytes)} of {format_bytes(device.memory_bytes)}"
-            free = format_bytes(device.free_bytes) if device.free_bytes is not None else "unknown"
-            model = device.facts.get("model", device.chip_name)
-            _row(table, node.id, _phase(node.phase), device.id, device.chip, model, cores, memory, free, engines)
+        engines = ", ".join(f"{each.engine} {each.version}".strip() for each in node.engines) or "none"
+        told = f"rehearsed: {engines}" if node.rehearsed else engines
+        for alike in _alike(node.devices):
+            first = alike[0]
+            name = first.id if len(alike) == 1 else f"{first.id} to {alike[-1].id.rpartition('/')[2]}"
+            bound = f"{sum(1 for each in alike if each.bound_bytes)}/{len(alike)}"
+            if first.cores:
+                bound = f"{len(first.cores_bound)}/{len(first.cores)} cores"
+            memory_bytes = sum(each.memory_bytes for each in alike)
+            memory = f"{format_bytes(sum(each.bound_bytes for each in alike))} of {format_bytes(memory_bytes)}"
+            known = [each.free_bytes for each in alike if each.free_bytes is not None]
+            free = format_bytes(sum(known)) if len(known) == len(alike) else "unknown"
+            model = first.facts.get("model", first.chip_name)
+            _row(table, node.id, _phase(node.phase), name, first.chip, model, bound, memory, free, told)
         if not node.devices:
-            _row(table, node.id, _phase(node.phase), "none", "", "", "", "", "", engines)
+            _row(table, node.id, _phase(node.phase), "none", "", "", "", "", "", told)
     return table
+
+
+def _alike(devices: Sequence[answers.DeviceAnswer]) -> list[list[answers.DeviceAnswer]]:
+    """Neighbours that are given whole, of one chip and size; a device that is shared by cores is alone."""
+    groups: list[list[answers.DeviceAnswer]] = []
+    for device in devices:
+        last = groups[-1][-1] if groups else None
+        is_like = (
+            last is not None
+            and not device.cores
+            and (last.chip, last.memory_bytes) == (device.chip, device.memory_bytes)
+        )
+        if is_like:
+            groups[-1].append(device)
+        else:
+            groups.append([device])
+    return groups
 
 
 def models_table(models: Iterable[answers.ModelAnswer]) -> Table:
