@@ -174,7 +174,7 @@ def _processes() -> Iterator[_Process]:
 
 
 def _kind(command: str) -> str:
-    for name in ("control", "gateway", "agent"):
+    for name in ("control", "gateway", "agent", "rehearsal", "rehearsed-engines"):
         if f"alliage.faces.process {name} " in command:
             return name
     for name in ("watcher.py", "llama_server", " up "):
