@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 from openai import OpenAI
 
-WAIT_S: Final = 45.0
+WAIT_S: Final = 90.0
 _Found = TypeVar("_Found")
 
 

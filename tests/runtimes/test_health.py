@@ -1,6 +1,7 @@
 """Health: what counts as ready, hung and busy, with real sockets and processes."""
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -83,14 +84,22 @@ def _spec(port: int) -> Spec:
     )
 
 
-def _told_while_silent(program: str, *, for_s: float) -> list[EngineState]:
-    """What is told of a silent engine whose process runs `program`."""
+def _told_while_silent(program: str, *, for_s: float, until: EngineState | None = None) -> list[EngineState]:
+    """What is told of a silent engine whose process runs `program`, in `for_s` seconds or `until` this is told."""
     told: list[EngineState] = []
 
     async def play(pid: int) -> None:
+        heard = asyncio.Event()
+
+        def tell(state: EngineState) -> None:
+            told.append(state)
+            if state is until:
+                heard.set()
+
         async with _server(b"") as port:
-            attending = asyncio.create_task(Physician(_spec(port), pid, QUICK, told.append).attend())
-            await asyncio.sleep(for_s)
+            attending = asyncio.create_task(Physician(_spec(port), pid, QUICK, tell).attend())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(heard.wait(), for_s)
             attending.cancel()
             await asyncio.wait((attending,))
 
@@ -105,7 +114,7 @@ def _told_while_silent(program: str, *, for_s: float) -> list[EngineState]:
 def test_a_silent_engine_that_works_is_busy_one_that_does_not_is_ill() -> None:
     """An overloaded engine keeps its replica; a hung one is told as ILL."""
     assert EngineState.ILL not in _told_while_silent("while True: pass", for_s=1.5)
-    assert _told_while_silent("import time; time.sleep(60)", for_s=1.5)[-1] is EngineState.ILL
+    assert _told_while_silent("import time; time.sleep(60)", for_s=30, until=EngineState.ILL)[-1] is EngineState.ILL
 
 
 def test_ready_is_told_once_it_answers_and_not_after_its_time() -> None:
