@@ -84,7 +84,7 @@ def test_every_fact_says_who_says_so() -> None:
         ("metax", "metax-c500", Precision.BF16, True, ""),
         ("metax", "metax-c500", Precision.FP8, False, "INT8 W8A8"),
         ("metax", "metax-c600", Precision.INT8, True, ""),
-        ("mthreads", "mthreads-s4000", Precision.BF16, True, ""),
+        ("mthreads", "mthreads-s5000", Precision.BF16, True, ""),
         ("mthreads", "mthreads-s5000", Precision.FP8, True, ""),
         ("kunlun", "kunlun-p800", Precision.BF16, True, ""),
         ("kunlun", "kunlun-p800", Precision.FP8, False, "INT8 W8A8"),
@@ -113,7 +113,7 @@ def test_a_chip_is_asked_before_its_stack(
     ("stack", "chip", "precision"),
     [
         ("metax", "metax-c600", Precision.FP8),
-        ("mthreads", "mthreads-s4000", Precision.FP8),
+        ("mthreads", "mthreads-s4000", Precision.BF16),
         ("cambricon", "cambricon-mlu370-x8", Precision.BF16),
         ("biren", "biren-br106", Precision.BF16),
         ("enflame", "enflame-l300", Precision.BF16),
