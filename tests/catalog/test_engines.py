@@ -23,6 +23,13 @@ stack = "nvidia"
 {line}
 sources = ["a page"]
 """
+REFUSED_INSTEAD_OF_ITSELF = """
+[[on.precisions]]
+precision = "bf16"
+served = { value = false, confidence = "vendor", source = "a page" }
+instead = "BF16"
+[[on]]
+"""
 
 
 def load(folder: Path, line: str) -> None:
@@ -47,6 +54,9 @@ def test_vllm_is_on_nearly_every_make() -> None:
         "biren",
         "thead",
         "gaudi",
+        "hygon",
+        "enflame",
+        "iluvatar",
     } <= set(CATALOG.engines["vllm"].stacks)
 
 
@@ -69,6 +79,23 @@ def test_every_fact_says_who_says_so() -> None:
         ("nvidia", "nvidia-t4", Precision.BF16, False, "FP16"),
         ("nvidia", "nvidia-h20", Precision.BF16, True, ""),
         ("nvidia", "nvidia-b200", Precision.INT8, False, "FP8"),
+        ("ascend", "huawei-910b", Precision.FP16, True, ""),
+        ("ascend", "huawei-310p", Precision.INT8, True, ""),
+        ("metax", "metax-c500", Precision.BF16, True, ""),
+        ("metax", "metax-c500", Precision.FP8, False, "INT8 W8A8"),
+        ("metax", "metax-c600", Precision.INT8, True, ""),
+        ("mthreads", "mthreads-s5000", Precision.BF16, True, ""),
+        ("mthreads", "mthreads-s5000", Precision.FP8, True, ""),
+        ("kunlun", "kunlun-p800", Precision.BF16, True, ""),
+        ("kunlun", "kunlun-p800", Precision.FP8, False, "INT8 W8A8"),
+        ("kunlun", "kunlun-r200", Precision.FP16, False, ""),
+        ("cambricon", "cambricon-mlu590", Precision.BF16, True, ""),
+        ("cambricon", "cambricon-mlu370-x8", Precision.INT8, True, ""),
+        ("biren", "biren-br166", Precision.BF16, True, ""),
+        ("hygon", "hygon-k100-ai", Precision.FP8, False, "INT8 W8A8"),
+        ("enflame", "enflame-s60", Precision.BF16, True, ""),
+        ("iluvatar", "iluvatar-mr-v100", Precision.INT8, True, ""),
+        ("gaudi", "intel-gaudi3", Precision.FP16, False, "BF16"),
     ],
 )
 def test_a_chip_is_asked_before_its_stack(
@@ -82,12 +109,50 @@ def test_a_chip_is_asked_before_its_stack(
     assert (entry.served.value, entry.instead) == (served, instead)
 
 
-def test_what_nobody_states_is_unknown() -> None:
-    """Neither yes nor no."""
+@pytest.mark.parametrize(
+    ("stack", "chip", "precision"),
+    [
+        ("metax", "metax-c600", Precision.FP8),
+        ("mthreads", "mthreads-s4000", Precision.BF16),
+        ("cambricon", "cambricon-mlu370-x8", Precision.BF16),
+        ("biren", "biren-br106", Precision.BF16),
+        ("enflame", "enflame-l300", Precision.BF16),
+        ("gaudi", "intel-gaudi2", Precision.FP16),
+    ],
+)
+def test_what_nobody_states_is_unknown(stack: str, chip: str, precision: Precision) -> None:
+    """Neither yes nor no: where no source speaks, where sources of a maker contradict each other."""
+    on = CATALOG.engines["vllm"].on_stack(stack)
+    assert on is not None
+    assert on.serving(precision, chip) is None
+
+
+def test_an_image_that_nobody_names_is_unknown() -> None:
+    """Its user must name one."""
     on = CATALOG.engines["vllm"].on_stack("metax")
     assert on is not None
-    assert on.serving(Precision.FP8, "metax-c500") is None
     assert on.image.value is None
+
+
+def test_what_is_said_of_a_chip_is_said_of_one_of_the_stack() -> None:
+    """A chip's name that is wrong would leave its precision unknown without a word; and said twice, one would not count."""
+    for engine in CATALOG.engines.values():
+        for on in engine.on:
+            said = [(entry.precision, chip) for entry in on.precisions for chip in entry.chips or ("",)]
+            assert len(said) == len(set(said)), (engine.id, on.stack)
+            for _, chip in said:
+                assert not chip or CATALOG.chips[chip].stack == on.stack
+
+
+def test_what_to_use_instead_is_served_or_not_known() -> None:
+    """Nobody is sent from one refusal to the next."""
+    for engine in CATALOG.engines.values():
+        for on in engine.on:
+            for chip in (each.id for each in CATALOG.chips.values() if each.stack == on.stack):
+                known = [said for each in Precision if (said := on.serving(each, chip)) is not None and said.instead]
+                for said in known:
+                    other = on.serving(Precision(said.instead.split()[0].lower()), chip)
+                    assert other is None or other.served.value, (engine.id, chip, said.precision)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +167,7 @@ def test_what_nobody_states_is_unknown() -> None:
             '[[on.precisions]]\nprecision = "fp8"\nserved = { confidence = "unknown" }\ninstead = "INT8"\n[[on]]',
             "instead",
         ),
+        (REFUSED_INSTEAD_OF_ITSELF, "not bf16 itself"),
         ('[[on]]\nstack = "nvidia"', "sources"),
     ],
 )

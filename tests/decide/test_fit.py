@@ -6,15 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliage.catalog.records import Sharing
+from alliage.catalog.records import Confidence, Fact, Precision, Serving, Sharing
 from alliage.decide.fit import Fit, FitAsk, fit
 from alliage.decide.places import DEGREES
-from alliage.decide.reasons import ReasonCode
+from alliage.decide.reasons import Reason, ReasonCode
+from alliage.fleet.replicas import Recipe
 from alliage.footprint.weight_bytes import weight_bytes
 from alliage.speed.predict import Missing, Speed, Unknown
 from alliage.units import GIB
 from tests.builders import CATALOG
 
+UNKNOWN, UNSERVED = ReasonCode.PRECISION_UNKNOWN, ReasonCode.PRECISION_UNSERVED
 ASK = FitAsk(
     context_tokens=8192,
     concurrency=16,
@@ -37,6 +39,77 @@ def test_fp8_is_refused_on_910b_with_what_to_use_instead() -> None:
     refused = [each.reason for each in found.rejected if each.reason.code is ReasonCode.PRECISION_UNSERVED]
     assert any(reason.facts["precision"] == "FP8" and "INT8" in str(reason.facts["instead"]) for reason in refused)
     assert {(row.way.recipe.engine, row.way.recipe.precision) for row in found.rows} >= {("vllm", "INT8")}
+
+
+def test_bf16_model_can_be_planned_on_a_metax_c500() -> None:
+    """Its maker's plugin serves BF16: there is a way, and no reason speaks of that precision."""
+    found = fitted("qwen3-8b", chips=frozenset({"metax-c500"}))
+    assert {(row.way.recipe.engine, row.way.recipe.precision) for row in found.rows} >= {("vllm", "BF16")}
+    assert not [each for each in found.rejected if each.option.endswith("in BF16")]
+
+
+def served(precision: Precision, *, value: bool | None, instead: str = "") -> Serving:
+    """What is said of a precision on all chips of a stack."""
+    confidence = Confidence.UNKNOWN if value is None else Confidence.VENDOR
+    fact = Fact(value=value, confidence=confidence, source="" if value is None else "a page")
+    return Serving(precision=precision, chips=(), served=fact, instead=instead)
+
+
+def refusal(precision: str, *said: Serving) -> Reason | None:
+    """Why vLLM does not serve a model in the precision on a BR106 when only `said` is known; None when it does."""
+    engine = CATALOG.engines["vllm"]
+    on = engine.on_stack("biren")
+    assert on is not None
+    engine = replace(engine, on=(replace(on, precisions=said),))
+    catalog = replace(CATALOG, engines={engine.id: engine})
+    model = replace(CATALOG.models["qwen3-8b"], precision=precision)
+    found = fit(model, replace(ASK, chips=frozenset({"biren-br106"})), catalog)
+    mine = [each.reason for each in found.rejected if each.option.endswith(f" in {precision}")]
+    return next((reason for reason in mine if reason.code in {UNKNOWN, UNSERVED}), None)
+
+
+BF16_SERVED = served(Precision.BF16, value=True)
+BF16_UNKNOWN = served(Precision.BF16, value=None)
+BF16_REFUSED = served(Precision.BF16, value=False, instead="FP16")
+FP16_SERVED = served(Precision.FP16, value=True)
+FP16_REFUSED = served(Precision.FP16, value=False, instead="BF16")
+FP8_REFUSED = served(Precision.FP8, value=False, instead="INT8 W8A8")
+
+
+@pytest.mark.parametrize(
+    ("precision", "said", "code", "instead"),
+    [
+        ("BF16", (), UNKNOWN, None),
+        ("BF16", (FP16_REFUSED,), UNKNOWN, None),
+        ("BF16", (FP16_REFUSED, BF16_UNKNOWN), UNKNOWN, None),
+        ("BF16", (FP16_REFUSED, BF16_SERVED), None, None),
+        ("BF16", (BF16_REFUSED,), UNSERVED, "FP16"),
+        ("BF16", (BF16_REFUSED, FP16_SERVED), None, None),
+        ("BF16", (BF16_REFUSED, FP16_REFUSED), UNSERVED, ""),
+        ("FP16", (FP16_REFUSED,), UNSERVED, "BF16"),
+        ("FP16", (BF16_REFUSED,), UNKNOWN, None),
+        ("F16", (BF16_REFUSED, FP16_REFUSED), UNSERVED, ""),
+        ("FP8", (FP16_REFUSED, FP8_REFUSED), UNSERVED, "INT8 W8A8"),
+        ("FP8", (BF16_SERVED,), UNKNOWN, None),
+        ("a name not known", (BF16_SERVED, FP8_REFUSED), UNKNOWN, None),
+    ],
+)
+def test_precision_is_unknown_where_only_its_sibling_is_refused(
+    precision: str, said: tuple[Serving, ...], code: ReasonCode | None, instead: str | None
+) -> None:
+    """Weights in 16 bits are served as either format; what refuses one says nothing of the other."""
+    reason = refusal(precision, *said)
+    assert (reason and reason.code) == code
+    assert (reason and reason.facts.get("instead")) == instead
+
+
+@pytest.mark.parametrize("precision", ["BF16", "FP16"])
+def test_what_to_use_instead_is_never_the_precision_itself(precision: str) -> None:
+    """On no chip of the catalogue, in any engine; nor for what 16 bits are packed to."""
+    found = fit(replace(CATALOG.models["qwen3-8b"], precision=precision), ASK, CATALOG)
+    refused = [each.reason.facts for each in found.rejected if each.reason.code is UNSERVED]
+    assert {facts["precision"] for facts in refused} >= {"FP8", "INT8"}
+    assert not [facts for facts in refused if facts["instead"] == facts["precision"]]
 
 
 def test_large_model_takes_several_devices_and_weights_fit_in_them() -> None:
@@ -80,11 +153,9 @@ def test_looser_objective_never_carries_fewer_users(tpot_ms: int, looser: int) -
     """Monotonic in what is promised, for every way of running it."""
     chips = frozenset({"nvidia-h20", "huawei-910b", "amd-mi300x"})
 
-    def users(milliseconds: int) -> dict[tuple[str, str, str], int]:
+    def users(milliseconds: int) -> dict[Recipe, int]:
         found = fitted("qwen3-32b", chips=chips, tpot_s=milliseconds / 1000)
-        return {
-            (row.way.recipe.chip, row.way.recipe.engine, row.way.recipe.precision): row.users or 0 for row in found.rows
-        }
+        return {row.way.recipe: row.users or 0 for row in found.rows}
 
     tight, loose = users(tpot_ms), users(tpot_ms + looser)
     assert tight.keys() == loose.keys()

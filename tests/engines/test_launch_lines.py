@@ -1,5 +1,6 @@
 """Launch specs of every (engine, stack) of the catalogue, as snapshots: a change of one should be read by a person."""
 
+import json
 from dataclasses import asdict, replace
 from typing import Final
 
@@ -26,7 +27,9 @@ WITH_IMAGE: Final = [
 ]
 
 
-def replica_on(engine: str, stack: str, *, chip: str = "", devices: tuple[int, ...] = (2, 5)) -> Replica:
+def replica_on(
+    engine: str, stack: str, *, chip: str = "", precision: str = "BF16", devices: tuple[int, ...] = (2, 5)
+) -> Replica:
     """A replica over two devices whose numbers have a gap, or on three cores of a CPU."""
     chip = chip or next(each.id for each in CATALOG.chips.values() if each.stack == stack)
     plain = a_replica(recipe=a_recipe(cores=3), cores=(1, 2, 3))
@@ -35,7 +38,7 @@ def replica_on(engine: str, stack: str, *, chip: str = "", devices: tuple[int, .
         model="m",
         chip=chip,
         engine=engine,
-        precision="BF16",
+        precision=precision,
         tensor_parallel=1 if on_cpu else len(devices),
         pipeline_parallel=1,
         context_tokens=4096,
@@ -54,6 +57,7 @@ def launched(
     launch: Launch = Launch.PROCESS,
     *,
     chip: str = "",
+    precision: str = "BF16",
     host: str = "127.0.0.1",
     embed: bool = False,
 ) -> LaunchSpec:
@@ -61,7 +65,7 @@ def launched(
     facts = CATALOG.engines[engine].on_stack(stack)
     assert facts is not None
     return LAUNCHERS[CATALOG.engines[engine].launcher](
-        replica_on(engine, stack, chip=chip),
+        replica_on(engine, stack, chip=chip, precision=precision),
         model_path="/models/m",
         alias="m",
         program=f"/opt/{engine}/bin/python",
@@ -143,6 +147,30 @@ def test_a_chip_may_need_an_image_of_its_own() -> None:
     spec = launched("vllm", "ascend", Launch.CONTAINER, chip="huawei-910c")
     assert spec.container is not None
     assert spec.container.image.endswith("-a3")
+
+
+@pytest.mark.parametrize(
+    ("engine", "stack", "chip", "precision", "computed"),
+    [
+        ("vllm", "nvidia", "nvidia-h20", "BF16", "bfloat16"),
+        ("vllm", "nvidia", "nvidia-h20", "F16", "float16"),
+        ("vllm", "nvidia", "nvidia-t4", "BF16", "float16"),
+        ("vllm", "ascend", "huawei-310p", "BF16", "float16"),
+        ("vllm", "gaudi", "intel-gaudi3", "FP16", "bfloat16"),
+        ("vllm", "biren", "biren-br166", "FP16", "bfloat16"),
+        ("vllm", "biren", "biren-br106", "BF16", "bfloat16"),
+        ("vllm", "nvidia", "nvidia-h20", "FP8", "auto"),
+        ("sglang", "amd", "amd-mi300x", "FP16", "bfloat16"),
+        ("sglang", "nvidia", "nvidia-h20", "FP16", "float16"),
+    ],
+)
+def test_16_bits_are_computed_in_the_format_that_is_served(
+    engine: str, stack: str, chip: str, precision: str, computed: str
+) -> None:
+    """A plan of a BF16 model on a T4 rests on its FP16; vLLM would end where it is asked for BF16."""
+    spec = launched(engine, stack, chip=chip, precision=precision)
+    words = spec.argv if engine == "vllm" else json.loads(spec.config)
+    assert (words[words.index("--dtype") + 1] if isinstance(words, tuple) else words["dtype"]) == computed
 
 
 def test_models_that_embed_are_asked_to() -> None:

@@ -34,6 +34,8 @@ class ServingTable(Entry):
     def _instead_of_a_no(self) -> Self:
         if self.instead and self.served.value is not False:
             raise ValueError("`instead` says what to use where a precision is not served: set `served` to false")
+        if self.instead.lower() == self.precision:
+            raise ValueError(f"`instead` names what to use in place of {self.precision}: not {self.precision} itself")
         return self
 
     def to_record(self) -> Serving:

@@ -202,27 +202,32 @@ def _way(  # noqa: PLR0917 - see above
 def _precision_refused(model: ModelCard, chip: Chip, on: OnStack, engine: Engine, precision: str) -> Reason | None:
     """Why weights in this precision are not served there: said so, or nothing is known; None when they are.
 
-    GGUF's own formats are read by every engine that reads GGUF.
+    16 bits may be served as either of both formats, so a source that serves one of them is enough; of what is refused,
+    only what is said of the precision itself is told. GGUF's own formats are read by every engine that reads GGUF.
     """
     if model.weights.format is WeightsFormat.GGUF:
         return None
-    form = number_format(precision)
-    kinds = () if form is None else _kinds(precision, form.computes[0])
-    known = [serving for kind in kinds if (serving := on.serving(kind, chip.id)) is not None]
-    facts: Facts = {"engine": engine.id, "chip": chip.id, "precision": precision}
-    if any(serving.served.value for serving in known):
+    kinds = _kinds(precision)
+    known = {kind: serving for kind in kinds if (serving := on.serving(kind, chip.id)) is not None}
+    if any(serving.served.value for serving in known.values()):
         return None
-    if not known:
+    facts: Facts = {"engine": engine.id, "chip": chip.id, "precision": precision}
+    itself = known.get(kinds[0]) if kinds else None
+    if itself is None or itself.served.value is None:
         return Reason(code=ReasonCode.PRECISION_UNKNOWN, facts=facts)
-    instead = next((serving.instead for serving in known if serving.instead), "")
+    refused = {kind.value for kind, serving in known.items() if serving.served.value is False}
+    instead = itself.instead if itself.instead.lower() not in refused else ""
     return Reason(code=ReasonCode.PRECISION_UNSERVED, facts={**facts, "instead": instead})
 
 
-def _kinds(precision: str, computed: Precision) -> tuple[Precision, ...]:
-    """The precisions of the engines' tables that a format stands for; 16 bits may be either of both."""
+def _kinds(precision: str) -> tuple[Precision, ...]:
+    """The precisions of the engines' tables that a format stands for, its own first; 16 bits may be either of both."""
+    form = number_format(precision)
+    if form is None:
+        return ()
     if precision.upper() in {"BF16", "FP16", "F16"}:
-        return (Precision.BF16, Precision.FP16)
-    return (computed,)
+        return form.computes[:2]
+    return form.computes[:1]
 
 
 def _too_large(  # noqa: PLR0917 - see above

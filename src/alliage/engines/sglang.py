@@ -46,7 +46,7 @@ def launch_spec(
         "port": port,
         "api-key": key,
         **_sizes(replica),
-        "dtype": torch_type(replica.recipe.precision),
+        "dtype": torch_type(replica.recipe.precision, facts, replica.recipe.chip),
         **({"is-embedding": True} if embed else {}),
     }
     config_path = f"{surroundings.folder}/{CONFIG_NAME}"

@@ -51,7 +51,7 @@ def launch_spec(
             *("python3" if container else program, "-m", "vllm.entrypoints.openai.api_server"),
             *("--model", model_path, "--served-model-name", alias, "--host", host, "--port", str(port)),
             *_sizes(replica),
-            *("--dtype", torch_type(recipe.precision), "--disable-uvicorn-access-log"),
+            *("--dtype", torch_type(recipe.precision, facts, recipe.chip), "--disable-uvicorn-access-log"),
             *(("--runner", "pooling") if embed else ()),
             *arguments,
             *facts.arguments,
