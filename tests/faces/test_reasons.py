@@ -49,6 +49,12 @@ FACTS: dict[str, str | int | float] = {
     "retry_after_s": 4.0,
     "last_words": "bad magic",
     "error": "the disk is full",
+    "ttft_s": 1.0,
+    "tpot_s": 0.04,
+    "users": 6,
+    "devices": 4,
+    "than_users": 12,
+    "than_devices": 2,
     "service": "one",
 }
 

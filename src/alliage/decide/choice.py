@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alliage.catalog.records import Catalog, ModelCard
+from alliage.decide.carrying import Promise, promise
 from alliage.decide.places import place_of_node
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
 from alliage.decide.recipes import Way, ways
@@ -23,6 +24,8 @@ class Choice:
 
     recipe: Recipe | None
     taken: tuple[Room, ...]
+    promise: Promise | None
+    """What the recipe is predicted to keep; None where no objective was asked or no speed is known."""
     rejected: tuple[Rejected, ...]
     would_change: tuple[Reason, ...]
 
@@ -34,11 +37,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Option:
-    """A way at a spot, and what it lacks there (None: it fits)."""
+    """A way at a spot, what it lacks there (None: it fits), and what it promises (None: not asked, or not known)."""
 
     way: Way
     spot: Spot
     lacks: Reason | None
+    promise: Promise | None
 
     @property
     def label(self) -> str:
@@ -53,13 +57,19 @@ def label(recipe: Recipe, where: str) -> str:
 
 
 def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog) -> Choice:
-    """The first way that fits, at the spot with the most room; and why the others were not taken."""
+    """The first way that fits, at the spot with the most room; and why the others were not taken.
+
+    Where an objective is asked, what is known to miss it is not taken, and the way that keeps it for the most requests a
+    device comes first; those of unknown speed come last.
+    """
     options: list[_Option] = []
     rejected: list[Rejected] = []
     for spot in sorted(spots(left), key=lambda spot: (-spot.free_cores, -spot.free_bytes)):
-        found, refused = _at(service.model, spot, view, catalog)
+        found, refused = _at(service, spot, view, catalog)
         options.extend(found)
         rejected.extend(refused)
+    if service.objective.is_asked:
+        options.sort(key=lambda option: -option.promise.users / option.way.devices if option.promise else 0.0)
     taken = next((option for option in options if option.lacks is None), None)
     others = [option for option in options if option is not taken]
     for option in others:
@@ -74,6 +84,7 @@ def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog
     return Choice(
         recipe=taken.way.recipe if taken is not None else None,
         taken=taken.spot.free_for(taken.way.recipe) if taken is not None else (),
+        promise=taken.promise if taken is not None else None,
         rejected=tuple(rejected[:REJECTED_MAX]),
         would_change=tuple(_unique(changes)),
     )
@@ -89,7 +100,7 @@ def take(room: Room, recipe: Recipe, service: ServiceName) -> Room:
     )
 
 
-def _at(model: ModelCard, spot: Spot, view: FleetView, catalog: Catalog) -> tuple[list[_Option], tuple[Rejected, ...]]:
+def _at(service: Service, spot: Spot, view: FleetView, catalog: Catalog) -> tuple[list[_Option], tuple[Rejected, ...]]:
     """What could be done at one spot."""
     node, chip = view.node(spot.node), catalog.chips.get(spot.chip)
     if node is None:
@@ -97,8 +108,20 @@ def _at(model: ModelCard, spot: Spot, view: FleetView, catalog: Catalog) -> tupl
     if chip is None:
         unknown = Reason(code=ReasonCode.CHIP_UNKNOWN, facts={"chip": spot.chip, "node": node.id})
         return [], (Rejected(option=spot.rooms[0].id, reason=unknown),)
-    found = ways(model, place_of_node(chip, node, tuple(room.device for room in spot.rooms)), catalog)
-    return [_Option(way=way, spot=spot, lacks=_short_of(way, spot)) for way in found.ways], found.rejected
+    place = place_of_node(chip, node, tuple(room.device for room in spot.rooms))
+    found = ways(service.model, place, catalog)
+    options: list[_Option] = []
+    rejected = list(found.rejected)
+    for way in found.ways:
+        made = promise(service.model, way.recipe, place, service.objective)
+        if isinstance(made, Reason):
+            where = " + ".join(room.id for room in spot.rooms[: way.devices])
+            rejected.append(Rejected(option=label(way.recipe, where), reason=made))
+            continue
+        recipe = way.recipe if made is None else replace(way.recipe, concurrency=made.users)
+        kept = replace(way, recipe=recipe)
+        options.append(_Option(way=kept, spot=spot, lacks=_short_of(kept, spot), promise=made))
+    return options, tuple(rejected)
 
 
 def _short_of(way: Way, spot: Spot) -> Reason | None:
@@ -152,6 +175,8 @@ def _cores_facts(recipe: Recipe, room: Room) -> Facts:
 def _worse(option: _Option, taken: _Option) -> Reason:
     """What the option that was taken has before one that fits too."""
     mine, other = option.way.recipe, taken.way.recipe
+    if taken.promise is not None and (option.promise, option.way.devices) != (taken.promise, taken.way.devices):
+        return Reason(code=ReasonCode.CARRIES_LESS, facts=_carries_facts(option, taken.promise, taken.way))
     if option.spot is not taken.spot:
         facts: Facts = {
             "node": option.spot.node,
@@ -171,6 +196,17 @@ def _worse(option: _Option, taken: _Option) -> Reason:
         "than_context_tokens": other.context_tokens,
     }
     return Reason(code=ReasonCode.SMALLER_SIZE, facts=facts)
+
+
+def _carries_facts(option: _Option, promised: Promise, way: Way) -> Facts:
+    """0 users: its speed is not known."""
+    users = option.promise.users if option.promise is not None else 0
+    return {
+        "users": users,
+        "devices": option.way.devices,
+        "than_users": promised.users,
+        "than_devices": way.devices,
+    }
 
 
 def _turning_points(taken: _Option, others: list[_Option]) -> list[Reason]:

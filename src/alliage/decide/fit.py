@@ -5,23 +5,22 @@ A fit is about kinds, not cards: which chip, engine, precision and how many devi
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil, inf
+from math import ceil
 from typing import Final
 
 from alliage.catalog.records import Catalog, ModelCard, Precision, Sharing, WeightsFormat
+from alliage.decide.carrying import running_at, users_within
 from alliage.decide.places import Place, place_of_chip
 from alliage.decide.price.listed import Price, price_of_tokens
 from alliage.decide.reasons import Rejected
 from alliage.decide.recipes import Size, Way, ways
 from alliage.fleet.measured import Measured
-from alliage.speed.calibrate import Calibration
-from alliage.speed.figures import of_cores
-from alliage.speed.learned import Load, calibration_of, running_of
-from alliage.speed.predict import Running, Speed, Unknown, concurrency_within, predict
+from alliage.fleet.services import Objective
+from alliage.speed.learned import calibration_of
+from alliage.speed.predict import Speed, Unknown, predict
 
 QUANTISED: Final = (Precision.FP8, Precision.INT8)
 """What a model in 16 bits is also tried in: a copy of it in that precision has to be had or made."""
-USERS_MAX: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,14 +122,15 @@ def _rank(row: FitRow) -> tuple[bool, bool, float, float, float, int, str]:
 
 
 def _row(model: ModelCard, ask: FitAsk, place: Place, way: Way, measured: Sequence[Measured]) -> FitRow:
-    running = _running(model, way, place, ask)
+    tokens = {"input_tokens": ask.input_tokens, "output_tokens": ask.output_tokens}
+    running = running_at(model, way.recipe, place, **tokens)
     calibration = calibration_of(measured, running, cores=way.recipe.cores, node=place.node)
     speed, price = predict(running, calibration=calibration), ask.prices.get(place.chip.id)
     if isinstance(speed, Unknown):
         return FitRow(
             way=way, where=place, speed=speed, users=None, rate=None, replicas=None, price=price, price_micros=None
         )
-    users = _users(running, ask, calibration)
+    users = users_within(running, Objective(ttft_s=ask.ttft_s, tpot_s=ask.tpot_s), calibration)
     busy = predict(replace(running, concurrency=max(1, users)), calibration=calibration)
     tps = busy.throughput_tps if users and isinstance(busy, Speed) else None
     rate = None if tps is None else tps / ask.output_tokens
@@ -144,28 +144,3 @@ def _row(model: ModelCard, ask: FitAsk, place: Place, way: Way, measured: Sequen
         price=price,
         price_micros=None if price is None or tps is None else price_of_tokens(price, devices=way.devices, tps=tps),
     )
-
-
-def _running(model: ModelCard, way: Way, place: Place, ask: FitAsk) -> Running:
-    """One replica of the way at work, its size's number of requests in flight.
-
-    Pipeline stages keep the time of a step and add their memory; that they overlap is not counted, so that such a
-    replica is predicted slower than it may be. An engine on devices of its own may take more requests than were asked.
-    """
-    recipe = way.recipe
-    load = Load(concurrency=recipe.concurrency, input_tokens=ask.input_tokens, output_tokens=ask.output_tokens)
-    running = running_of(recipe, model, of_cores(place.figures, recipe.cores), load)
-    if place.cores:
-        return running
-    memory = (place.device_bytes or 0.0) * recipe.pipeline_parallel
-    return replace(running, devices=recipe.tensor_parallel, memory_bytes=memory, slots=None)
-
-
-def _users(running: Running, ask: FitAsk, calibration: Calibration) -> int:
-    most = concurrency_within(
-        running,
-        ttft_s=inf if ask.ttft_s is None else ask.ttft_s,
-        tpot_s=inf if ask.tpot_s is None else ask.tpot_s,
-        calibration=calibration,
-    )
-    return min(USERS_MAX, most)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alliage.catalog.records import Catalog
+from alliage.decide.carrying import Promise
 from alliage.decide.choice import Choice, choose, label, take
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.room import rooms
@@ -126,7 +127,7 @@ def _decision(service: Service, choice: Choice, now_s: float) -> Decision:
             "memory_bytes": choice.recipe.memory_bytes,
             "free_bytes": sum(room.memory_bytes for room in choice.taken),
         }
-        because = (Reason(code=ReasonCode.FITS, facts=facts), *_unchecked(service, choice.recipe))
+        because = (Reason(code=ReasonCode.FITS, facts=facts), *_promised(service, choice.recipe, choice.promise))
     return Decision(
         at_s=now_s,
         service=service.name,
@@ -139,11 +140,14 @@ def _decision(service: Service, choice: Choice, now_s: float) -> Decision:
     )
 
 
-def _unchecked(service: Service, recipe: Recipe) -> tuple[Reason, ...]:
-    """An objective that no known speed can be held against is said to be unchecked, never kept."""
-    if service.objective.ttft_s is None and service.objective.tpot_s is None:
+def _promised(service: Service, recipe: Recipe, made: Promise | None) -> tuple[Reason, ...]:
+    """How far the objective is predicted to be kept; without a known speed it is said to be unchecked, never kept."""
+    if not service.objective.is_asked:
         return ()
-    return (Reason(code=ReasonCode.SPEED_UNKNOWN, facts={"recipe": label(recipe, recipe.chip)}),)
+    if made is None:
+        return (Reason(code=ReasonCode.SPEED_UNKNOWN, facts={"recipe": label(recipe, recipe.chip)}),)
+    facts = {"users": made.users, "ttft_s": made.ttft_s, "tpot_s": made.tpot_s}
+    return (Reason(code=ReasonCode.KEEPS_OBJECTIVE, facts=facts),)
 
 
 def _nowhere(waiting: tuple[Service, ...], view: FleetView, now_s: float) -> Infeasible:

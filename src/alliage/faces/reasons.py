@@ -59,6 +59,10 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = f"the {_word(facts, 'what')} is not known"
         case ReasonCode.SPEED_UNKNOWN:
             text = f"its speed is not known yet ({_word(facts, 'recipe')}), so the latency goal could not be checked"
+        case ReasonCode.KEEPS_OBJECTIVE:
+            text = f"{_count(facts, 'users', 'request')} at once are predicted to get {_objective(facts)}"
+        case ReasonCode.CARRIES_LESS:
+            text = _carries_less(facts)
         case ReasonCode.OBJECTIVE_MISSED:
             text = f"it is too slow for {_objective(facts)}, even with one request at a time"
         case ReasonCode.ENGINE_ENDED:
@@ -170,6 +174,14 @@ def _objective(facts: Facts) -> str:
     if isinstance(each := facts.get("tpot_s"), int | float):
         asked.append(f"{format_seconds(each)} a token")
     return " and ".join(asked) or "the objective"
+
+
+def _carries_less(facts: Facts) -> str:
+    will_do = f"{_count(facts, 'than_devices', 'device')} keep the objective for {_word(facts, 'than_users')}"
+    if not facts.get("users"):
+        return f"it fits too, but its speed is not known, where {will_do}"
+    users, devices = _count(facts, "users", "request"), _count(facts, "devices", "device")
+    return f"it would keep the objective too, but for {users} at once on {devices}, where {will_do}"
 
 
 def _memory_short(facts: Facts) -> str:

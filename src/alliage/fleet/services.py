@@ -14,6 +14,11 @@ class Objective:
     ttft_s: float | None
     tpot_s: float | None
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether anything is promised at all."""
+        return self.ttft_s is not None or self.tpot_s is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
