@@ -34,10 +34,19 @@ def test_examples_can_be_rehearsed(file: Path) -> None:
 def test_mixed_makes_in_one_node(tmp_path: Path) -> None:
     """Two chips in one node, one of them slower than its data sheet."""
     path = tmp_path / "fleet.toml"
-    path.write_text(nodes('devices = [{ chip = "nvidia-h20", count = 2 }, { chip = "metax-c500", speed = 0.5 }]'))
+    path.write_text(
+        nodes(
+            'devices = [{ chip = "nvidia-h20", count = 2 }, { chip = "metax-c500", speed = 0.5, like = "nvidia-h20" }]'
+        )
+    )
     (found,) = read_fleet(path, CATALOG)
     assert [device.id for device in found.node.devices] == ["n/nvidia0", "n/nvidia1", "n/metax2"]
     assert found.speeds == {"nvidia-h20": 1.0, "metax-c500": 0.5}
+    assert {chip: like.id for chip, like in found.likes.items()} == {
+        "nvidia-h20": "nvidia-h20",
+        "metax-c500": "nvidia-h20",
+    }
+    assert found.node.devices[2].facts["as fast as"] == "nvidia-h20"
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,10 @@ def fleet_of(home: Home, file: Path) -> tuple[RehearsedNode, ...]:
 
 async def run_rehearsal_agent(home: Home, settings: AgentSettings, file: Path, told: Leave) -> None:
     """Be the agents of the file's nodes until told to leave."""
-    catalog = load_catalog(*home.catalogs)
     await run_rehearsal(
         control=home.control_socket,
         engines=home.engines_socket,
-        nodes=read_fleet(file, catalog),
-        catalog=catalog,
+        nodes=fleet_of(home, file),
         host=settings.host,
         stop=told.stop,
     )

@@ -51,9 +51,9 @@ class _Option:
 
 
 def label(recipe: Recipe, where: str) -> str:
-    """`llama.cpp on cpu-x86 at laptop/cpu0, 4 x 4096 tokens`."""
+    """`llama.cpp on cpu-x86 at laptop/cpu0, 4 x 4096 tokens`; without a place where it matters nowhere."""
     size = f"{recipe.concurrency} x {recipe.context_tokens} tokens"
-    return f"{recipe.engine} on {recipe.chip} at {where}, {size}"
+    return f"{recipe.engine} on {recipe.chip}{f' at {where}' if where else ''}, {size}"
 
 
 def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog) -> Choice:

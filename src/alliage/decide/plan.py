@@ -145,7 +145,7 @@ def _promised(service: Service, recipe: Recipe, made: Promise | None) -> tuple[R
     if not service.objective.is_asked:
         return ()
     if made is None:
-        return (Reason(code=ReasonCode.SPEED_UNKNOWN, facts={"recipe": label(recipe, recipe.chip)}),)
+        return (Reason(code=ReasonCode.SPEED_UNKNOWN, facts={"recipe": label(recipe, "")}),)
     facts = {"users": made.users, "ttft_s": made.ttft_s, "tpot_s": made.tpot_s}
     return (Reason(code=ReasonCode.KEEPS_OBJECTIVE, facts=facts),)
 

@@ -130,7 +130,14 @@ def rejection(rejected: Rejected) -> str:
 
 
 def _rejections(rejected: Sequence[Rejected]) -> list[str]:
-    return [rejection(each) for each in rejected]
+    """A line each; those of one engine on one chip with the same reason are one line."""
+    alike: dict[tuple[str, str], list[Rejected]] = {}
+    for each in rejected:
+        alike.setdefault((each.option.partition(" at ")[0], sentence(each.reason)), []).append(each)
+    return [
+        rejection(group[0]) if len(group) == 1 else f"{kind} in {len(group)} ways: {reason}"
+        for (kind, reason), group in alike.items()
+    ]
 
 
 def _listed(title: str, sentences: Sequence[str]) -> list[str]:

@@ -16,7 +16,6 @@ from typing import Final, assert_never
 import msgspec
 import structlog
 
-from alliage.catalog.records import Catalog
 from alliage.control.actions import StartReplica
 from alliage.control.observed import EngineState, ReplicaReport
 from alliage.errors import LinkError
@@ -50,10 +49,10 @@ _log = structlog.get_logger(__name__)
 
 
 async def run_rehearsal(
-    *, control: Path, engines: Path, nodes: Sequence[RehearsedNode], catalog: Catalog, host: str, stop: asyncio.Event
+    *, control: Path, engines: Path, nodes: Sequence[RehearsedNode], host: str, stop: asyncio.Event
 ) -> None:
     """Be the agents of `nodes` until `stop`; `control` and `engines` are the Unix sockets of the two processes behind."""
-    hall = _Hall(engines, nodes, catalog, host)
+    hall = _Hall(engines, nodes, host)
     tasks = [asyncio.create_task(hall.talk_to_engines())]
     tasks += [asyncio.create_task(hall.talk_to_control(name, control)) for name in hall.nodes]
     waiting = asyncio.ensure_future(_wait(stop))
@@ -116,12 +115,11 @@ class _Agent:
 class _Hall:
     """The rehearsed nodes, and the line to their engines."""
 
-    def __init__(self, engines: Path, nodes: Sequence[RehearsedNode], catalog: Catalog, host: str) -> None:
+    def __init__(self, engines: Path, nodes: Sequence[RehearsedNode], host: str) -> None:
         self.nodes: Mapping[NodeId, _Agent] = {
             each.node.id: _Agent(each, asyncio.Event(), {}, {}, {}) for each in nodes
         }
         self._engines_path = engines
-        self._catalog = catalog
         self._host = host
         self._engines: EnginesLine | None = None
         self._node_of: dict[ReplicaId, NodeId] = {}
@@ -199,7 +197,8 @@ class _Hall:
         if (runs := self._unclaimed.pop(key, None)) is not None and runs.attempt >= order.attempt:
             self._hear(runs)
             return
-        paced = pace_of_replica(order, self._catalog)
+        like = agent.rehearsed.likes.get(order.replica.recipe.chip)
+        paced = Unpaced(why="this node has no such chip") if like is None else pace_of_replica(order, like)
         if isinstance(paced, Unpaced):
             agent.put(_report_of(key, order.attempt, EngineState.ENDED, why=paced.why))
             return

@@ -38,9 +38,10 @@ class SiteTable(_Table):
 
 
 class DevicesTable(_Table):
-    """`count` devices of a chip; they are `speed` times as fast as their data sheet says."""
+    """`count` devices of a chip; they are `speed` times as fast as their data sheet says, or that of the chip `like`."""
 
     chip: str
+    like: str | None = None
     count: Annotated[int, Field(ge=1, le=64, strict=True)] = 1
     speed: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)] = 1.0
 
@@ -63,10 +64,11 @@ class FleetTable(_Table):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RehearsedNode:
-    """A node, and by chip how fast its devices are beside their data sheet."""
+    """A node, and by chip how fast its devices are beside a data sheet, and which chip's that is."""
 
     node: Node
     speeds: Mapping[str, float]
+    likes: Mapping[str, Chip]
 
 
 def read_fleet(path: Path, catalog: Catalog) -> tuple[RehearsedNode, ...]:
@@ -115,6 +117,7 @@ def _read(path: Path) -> FleetTable:
 
 def _nodes(group: NodesTable, catalog: Catalog, path: Path) -> Iterator[RehearsedNode]:
     chips = {each.chip: _chip(each.chip, catalog, path) for each in group.devices}
+    likes = {each.chip: _chip(each.like or each.chip, catalog, path) for each in group.devices}
     stacks = {chip.stack for chip in chips.values()}
     engines = tuple(
         EngineFound(engine=engine.id, version="", program=REHEARSAL)
@@ -125,7 +128,11 @@ def _nodes(group: NodesTable, catalog: Catalog, path: Path) -> Iterator[Rehearse
         name = NodeId(group.name if group.count == 1 else f"{group.name}-{number}")
         devices = tuple(_devices(name, group.devices, chips, path))
         node = Node(id=name, site=group.site, phase=NodePhase.READY, devices=devices, engines=engines)
-        yield RehearsedNode(node=node, speeds={each.chip: each.speed for each in group.devices})
+        yield RehearsedNode(
+            node=node,
+            speeds={each.chip: each.speed for each in group.devices},
+            likes={each.chip: likes[each.chip] for each in group.devices},
+        )
 
 
 def _devices(node: NodeId, tables: tuple[DevicesTable, ...], chips: Mapping[str, Chip], path: Path) -> Iterator[Device]:
@@ -138,6 +145,8 @@ def _devices(node: NodeId, tables: tuple[DevicesTable, ...], chips: Mapping[str,
             raise BadInput(message, remedy="add a file of this chip, with its memory, to chips/ in the home folder")
         for _ in range(table.count):
             facts = {"model": chip.name, "memory": format_bytes(int(memory_bytes)), "rehearsed": "yes"}
+            if table.like is not None:
+                facts["as fast as"] = table.like
             yield Device(
                 id=DeviceId(f"{node}/{chip.maker}{number}"),
                 chip=chip.id,

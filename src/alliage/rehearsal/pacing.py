@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from alliage.catalog.records import Catalog
+from alliage.catalog.records import Chip
 from alliage.control.actions import StartReplica
 from alliage.decide.carrying import running_at, usual_lengths
 from alliage.decide.places import place_of_chip
@@ -17,13 +17,10 @@ class Unpaced:
     why: str
 
 
-def pace_of_replica(order: StartReplica, catalog: Catalog) -> Pace | Unpaced:
-    """How fast a replica is, by the data sheet of its chip and the engine that its recipe names."""
+def pace_of_replica(order: StartReplica, like: Chip) -> Pace | Unpaced:
+    """How fast a replica is by the data sheet of a chip, its own or one `like` it, and the engine that its recipe names."""
     recipe = order.replica.recipe
-    chip = catalog.chips.get(recipe.chip)
-    if chip is None:
-        return Unpaced(why=f"the chip {recipe.chip} is not in the catalogue")
-    place = place_of_chip(chip)
+    place = place_of_chip(like)
     input_tokens, output_tokens = usual_lengths(recipe)
     running = running_at(order.model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
     found = pace_of(replace(running, concurrency=1, slots=recipe.concurrency))
