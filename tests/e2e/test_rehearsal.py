@@ -109,6 +109,24 @@ def test_engines_that_die_are_started_again(rehearsed: Cloud) -> None:
     assert answer.choices[0].message.content
 
 
+def test_faults_on_command(rehearsed: Cloud) -> None:
+    """A replica that is made to die comes back; a device that is lost is gone from its node; wrong names are told."""
+    replica = _ready(rehearsed)[0]
+    assert "die" in rehearsed.run("rehearse", "die", replica).stderr
+    eventually(lambda: rehearsed.ask("replicas")["replicas"][0]["failures"] > 0, what="its end is told")
+    eventually(lambda: _ready(rehearsed) == [replica], what="the replica is back")
+    rehearsed.run("rehearse", "lose", "h20-2/nvidia1")
+    eventually(lambda: len(_nodes(rehearsed)["h20-2"]["devices"]) == 1, what="the device is gone")
+    rehearsed.run("rehearse", "die", "h20-2")
+    eventually(lambda: not _nodes(rehearsed)["h20-2"]["connected"], what="the node is gone")
+    rehearsed.run("rehearse", "revive", "h20-2")
+    eventually(lambda: len(_nodes(rehearsed)["h20-2"]["devices"]) == 2, what="the node is back, whole")
+    for wrong, said in ((("die", "nobody"), "nothing rehearsed is called 'nobody'"), (("lose", "h20-1"), "is a node")):
+        done = rehearsed.run("rehearse", *wrong, check=False)
+        assert done.returncode != 0
+        assert said in done.stderr
+
+
 def test_a_wrong_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
     """With the file, the value and the way out."""
     file = tmp_path / "fleet.toml"

@@ -68,6 +68,11 @@ class Home:
         return self.root / "run"
 
     @property
+    def faults_socket(self) -> Path:
+        """Where a rehearsal is told what is to go wrong."""
+        return self.run / "rehearsal.sock"
+
+    @property
     def engines_socket(self) -> Path:
         """Where the process of rehearsed engines listens."""
         return self.run / "rehearsed-engines.sock"

@@ -8,6 +8,7 @@ from alliage.app.leave import Leave
 from alliage.catalog.loader import load_catalog
 from alliage.rehearsal.agent import run_rehearsal
 from alliage.rehearsal.engines import run_engines
+from alliage.rehearsal.faults import Ask, Calamity, ask_for_fault
 from alliage.rehearsal.fleet_file import RehearsedNode, read_fleet
 from alliage.runtimes.settings import AgentSettings
 
@@ -17,11 +18,17 @@ def fleet_of(home: Home, file: Path) -> tuple[RehearsedNode, ...]:
     return read_fleet(file, load_catalog(*home.catalogs))
 
 
+def make_happen(home: Home, kind: str, target: str, factor: float) -> str:
+    """Let something happen to a replica, node or device of the rehearsal that runs; what was done. Raises AlliageError."""
+    return asyncio.run(ask_for_fault(home.faults_socket, Ask(kind=Calamity(kind), target=target, factor=factor)))
+
+
 async def run_rehearsal_agent(home: Home, settings: AgentSettings, file: Path, told: Leave) -> None:
     """Be the agents of the file's nodes until told to leave."""
     await run_rehearsal(
         control=home.control_socket,
         engines=home.engines_socket,
+        faults=home.faults_socket,
         nodes=fleet_of(home, file),
         host=settings.host,
         stop=told.stop,

@@ -9,7 +9,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -18,8 +18,9 @@ import structlog
 
 from alliage.control.actions import StartReplica
 from alliage.control.observed import EngineState, ReplicaReport
-from alliage.errors import LinkError
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.errors import BadInput, LinkError, NotFound
+from alliage.fleet.ids import DeviceId, NodeId, ReplicaId
+from alliage.fleet.nodes import Node
 from alliage.link.line import DialledLine, Line, dial
 from alliage.link.messages import (
     PROTOCOL,
@@ -35,8 +36,9 @@ from alliage.link.messages import (
     Stop,
 )
 from alliage.rehearsal.engines import EnginesLine
+from alliage.rehearsal.faults import Ask, Calamity, listen_for_faults
 from alliage.rehearsal.fleet_file import RehearsedNode
-from alliage.rehearsal.messages import FromEngines, Lag, Open, Shut, ToEngines, Told
+from alliage.rehearsal.messages import Fault, FaultKind, FromEngines, Lag, Open, Shut, ToEngines, Told
 from alliage.rehearsal.pacing import Unpaced, pace_of_replica
 from alliage.rehearsal.replica import LAG_S_MAX
 
@@ -44,15 +46,21 @@ REDIAL_S: Final = 1.0
 REPORT_EVERY_S: Final = 1.0
 REPORT_GAP_S: Final = 0.05
 STOPPED_TOLD_S: Final = 3.0
+FACTOR_MAX: Final = 1000.0
+NAMED_MAX: Final = 10
 _OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
 _log = structlog.get_logger(__name__)
 
 
 async def run_rehearsal(
-    *, control: Path, engines: Path, nodes: Sequence[RehearsedNode], host: str, stop: asyncio.Event
+    *, control: Path, engines: Path, faults: Path, nodes: Sequence[RehearsedNode], host: str, stop: asyncio.Event
 ) -> None:
-    """Be the agents of `nodes` until `stop`; `control` and `engines` are the Unix sockets of the two processes behind."""
+    """Be the agents of `nodes` until `stop`.
+
+    `control` and `engines` are the Unix sockets of the two processes behind, `faults` is our own for calamities.
+    """
     hall = _Hall(engines, nodes, host)
+    server = await listen_for_faults(faults, hall.suffer)
     tasks = [asyncio.create_task(hall.talk_to_engines())]
     tasks += [asyncio.create_task(hall.talk_to_control(name, control)) for name in hall.nodes]
     waiting = asyncio.ensure_future(_wait(stop))
@@ -62,6 +70,7 @@ async def run_rehearsal(
             if task.done():
                 task.result()  # a bug: they never end by themselves
     finally:
+        server.close()
         for task in (*tasks, waiting):
             task.cancel()
         await asyncio.wait((*tasks, waiting))
@@ -80,6 +89,29 @@ class _Agent:
     reports: dict[ReplicaId, ReplicaReport]
     ready_since_s: dict[ReplicaId, float]
     stopped_since_s: dict[ReplicaId, float]
+    devices_of: dict[ReplicaId, frozenset[DeviceId]] = field(default_factory=dict)
+    lost: set[DeviceId] = field(default_factory=set)
+    line: DialledLine | None = None
+    is_dead: bool = False
+    is_silent: bool = False
+    refuses: bool = False
+    slow: float = 1.0
+
+    @property
+    def node(self) -> Node:
+        """As it is now, without the devices that it lost."""
+        node = self.rehearsed.node
+        return replace(node, devices=tuple(each for each in node.devices if each.id not in self.lost))
+
+    def revive(self) -> None:
+        """As it was at first, with nothing that ran there."""
+        self.reports.clear()
+        self.ready_since_s.clear()
+        self.stopped_since_s.clear()
+        self.lost.clear()
+        self.is_dead = self.is_silent = self.refuses = False
+        self.slow = 1.0
+        self.changed.set()
 
     def put(self, report: ReplicaReport) -> None:
         """A replica is so now."""
@@ -101,9 +133,8 @@ class _Agent:
                 del self.stopped_since_s[key]
             elif now_s - since_s > STOPPED_TOLD_S:
                 del self.stopped_since_s[key], self.reports[key]
-        node = self.rehearsed.node
         return AgentReport(
-            node=node,
+            node=self.node,
             free_bytes={},
             replicas={
                 key: replace(report, ready_for_s=now_s - self.ready_since_s.get(key, now_s))
@@ -146,13 +177,16 @@ class _Hall:
     async def talk_to_control(self, name: NodeId, control: Path) -> None:
         """Dial control again and again as one node, and speak with it; never returns."""
         await self._adopted.wait()
+        agent = self.nodes[name]
         while True:
-            with contextlib.suppress(LinkError):
-                await self._converse(self.nodes[name], await dial(control))
+            if not agent.is_dead:
+                with contextlib.suppress(LinkError):
+                    await self._converse(agent, await dial(control))
             await asyncio.sleep(REDIAL_S)
 
     async def _converse(self, agent: _Agent, line: DialledLine) -> None:
-        line.send(AgentHello(protocol=PROTOCOL, node=agent.rehearsed.node))
+        agent.line = line
+        line.send(AgentHello(protocol=PROTOCOL, node=agent.node))
         reporting = asyncio.create_task(self._report(agent, line))
         reporting.add_done_callback(lambda _: line.close())
         try:
@@ -160,6 +194,7 @@ class _Hall:
                 self._obey(agent, message, line)
         finally:
             reporting.cancel()
+            agent.line = None
             line.close()
 
     @staticmethod
@@ -167,10 +202,85 @@ class _Hall:
         with contextlib.suppress(LinkError):
             while True:
                 agent.changed.clear()
-                line.send(agent.whole())
+                if not agent.is_silent:
+                    line.send(agent.whole())
                 await asyncio.sleep(REPORT_GAP_S)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(agent.changed.wait(), REPORT_EVERY_S)
+
+    def suffer(self, ask: Ask) -> str:
+        """Let something happen; what was done. Raises NotFound or BadInput."""
+        if not 0 < ask.factor <= FACTOR_MAX:
+            raise BadInput(f"a factor of {ask.factor:g} makes no sense", remedy=f"above 0, at most {FACTOR_MAX:g}")
+        if (node := self.nodes.get(NodeId(ask.target))) is not None:
+            return self._suffer_node(node, ask)
+        if (name := self._node_of.get(ReplicaId(ask.target))) is not None:
+            return self._suffer_replica(self.nodes[name], ask)
+        for node in self.nodes.values():
+            if any(device.id == ask.target for device in node.rehearsed.node.devices):
+                return self._lose(node, DeviceId(ask.target), ask.kind)
+        known = ", ".join(list(self.nodes)[:NAMED_MAX])
+        raise NotFound(
+            f"nothing rehearsed is called {ask.target!r}", remedy=f"nodes: {known}; or a replica or device of one"
+        )
+
+    def _suffer_node(self, node: _Agent, ask: Ask) -> str:
+        name = node.rehearsed.node.id
+        match ask.kind:
+            case Calamity.DIE:
+                node.is_dead = True
+                self._cut_all(node)
+                if node.line is not None:
+                    node.line.close()
+                return f"node {name} died with {len(node.reports)} replicas"
+            case Calamity.HANG:
+                node.is_silent = True
+                self._fault_all(node, FaultKind.HANG, 1.0)
+                return f"node {name} hangs with {len(node.reports)} replicas"
+            case Calamity.SLOW:
+                node.slow = ask.factor
+                self._fault_all(node, FaultKind.SLOW, ask.factor)
+                return f"all on node {name} takes {ask.factor:g} times as long"
+            case Calamity.REFUSE:
+                node.refuses = True
+                return f"nothing starts on node {name} any more"
+            case Calamity.REVIVE:
+                self._cut_all(node)
+                node.revive()
+                return f"node {name} is back, empty"
+            case Calamity.LOSE:
+                raise BadInput(
+                    f"{name} is a node, and only devices are lost", remedy="name a device, or let the node die"
+                )
+
+    def _suffer_replica(self, node: _Agent, ask: Ask) -> str:
+        kinds = {Calamity.DIE: FaultKind.DIE, Calamity.HANG: FaultKind.HANG, Calamity.SLOW: FaultKind.SLOW}
+        kind, report = kinds.get(ask.kind), node.reports.get(ReplicaId(ask.target))
+        if kind is None:
+            raise BadInput(f"{ask.target} is a replica: it can {', '.join(kinds)}", remedy="or name its node")
+        if report is None or report.state in _OVER:
+            raise BadInput(f"{ask.target} does not run", remedy="`alliage replicas` says which do")
+        self._send(Fault(replica=report.replica, kind=kind, factor=ask.factor))
+        return f"{ask.target} on node {node.rehearsed.node.id}: {ask.kind}"
+
+    def _lose(self, node: _Agent, device: DeviceId, kind: Calamity) -> str:
+        if kind is not Calamity.LOSE:
+            raise BadInput(f"{device} is a device: it can be lost", remedy=f"alliage rehearse lose {device}")
+        node.lost.add(device)
+        gone = [key for key, devices in node.devices_of.items() if device in devices and key in node.reports]
+        for key in gone:
+            self._send(Fault(replica=key, kind=FaultKind.DIE))
+        node.changed.set()
+        return f"{device} is gone, and with it {len(gone)} replicas"
+
+    def _cut_all(self, node: _Agent) -> None:
+        for key in node.reports:
+            self._send(Shut(replica=key))
+
+    def _fault_all(self, node: _Agent, kind: FaultKind, factor: float) -> None:
+        for key, report in node.reports.items():
+            if report.state not in _OVER:
+                self._send(Fault(replica=key, kind=kind, factor=factor))
 
     def _obey(self, agent: _Agent, message: FromControl, line: DialledLine) -> None:
         match message:
@@ -194,6 +304,11 @@ class _Hall:
         if told is not None and (told.attempt >= order.attempt or told.state not in _OVER):
             return
         self._node_of[key] = agent.rehearsed.node.id
+        agent.devices_of[key] = frozenset(binding.device for binding in order.replica.bindings)
+        if agent.refuses:
+            why = "it refused to start (rehearsed fault)"
+            agent.put(_report_of(key, order.attempt, EngineState.ENDED, why=why))
+            return
         if (runs := self._unclaimed.pop(key, None)) is not None and runs.attempt >= order.attempt:
             self._hear(runs)
             return
@@ -211,7 +326,7 @@ class _Hall:
             model=order.replica.service,
             context_tokens=order.replica.recipe.context_tokens,
             pace=paced,
-            slow=1 / speed,
+            slow=agent.slow / speed,
         )
         agent.put(_report_of(key, order.attempt, EngineState.STARTING))
         if not self._send(opening):
@@ -236,6 +351,8 @@ class _Hall:
                     self._unclaimed[key] = message
                     return
                 agent = self.nodes[node]
+                if agent.is_dead:
+                    return
                 was = agent.reports.get(key)
                 if was is None or was.state is not EngineState.STOPPED or message.attempt > was.attempt:
                     agent.put(_of_told(message))

@@ -17,6 +17,7 @@ from alliage.faces.cli import facts
 from alliage.faces.cli.options import CLOUD, FLEET, SERVICES, HomeAgain, HomeOption, JsonOption, ServiceArgument
 from alliage.faces.cli.plan_command import plan
 from alliage.faces.cli.probe_command import probe
+from alliage.faces.cli.rehearse_command import rehearse
 from alliage.faces.cli.replaying import replay_app
 from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
@@ -205,6 +206,10 @@ def explain(
 
 
 app.command(rich_help_panel=SERVICES, epilog="Example: alliage probe smollm2-135m    or: alliage probe --list")(probe)
+app.command(
+    rich_help_panel=FLEET,
+    epilog="Example: alliage rehearse die h20-1    or: alliage rehearse slow h20-2 --factor 4",
+)(rehearse)
 app.command(
     rich_help_panel=FLEET,
     epilog="Example: alliage plan --fleet examples/plan/fleet.toml --work examples/plan/work.toml --explain",
