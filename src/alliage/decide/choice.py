@@ -60,11 +60,15 @@ def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog
     """The first way that fits, at the spot with the most room; and why the others were not taken.
 
     Where an objective is asked, what is known to miss it is not taken, and the way that keeps it for the most requests a
-    device comes first; those of unknown speed come last.
+    device comes first; those of unknown speed come last. Of spots that are alike in all that matters one is looked at.
     """
     options: list[_Option] = []
     rejected: list[Rejected] = []
+    seen: set[object] = set()
     for spot in sorted(spots(left), key=lambda spot: (-spot.free_cores, -spot.free_bytes)):
+        if (state := _state(spot, view)) in seen:
+            continue
+        seen.add(state)
         found, refused = _at(service, spot, view, catalog)
         options.extend(found)
         rejected.extend(refused)
@@ -88,6 +92,17 @@ def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog
         rejected=tuple(rejected[:REJECTED_MAX]),
         would_change=tuple(_unique(changes)),
     )
+
+
+def _state(spot: Spot, view: FleetView) -> object:
+    """All of a spot that a choice depends on, but its name."""
+    node = view.node(spot.node)
+    engines = frozenset(found.engine for found in node.engines) if node is not None else None
+    devices = tuple(
+        (room.device.memory_bytes, len(room.device.cores), tuple(room.device.figures.items())) for room in spot.rooms
+    )
+    free = tuple((room.memory_bytes, len(room.cores), room.holders) for room in spot.rooms)
+    return spot.site, spot.chip, engines, devices, free
 
 
 def take(room: Room, recipe: Recipe, service: ServiceName) -> Room:

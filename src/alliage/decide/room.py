@@ -1,12 +1,12 @@
 """What is left on each device once the bindings of a view are taken off. Shared by plan and bind."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.nodes import Device, Node
-from alliage.fleet.replicas import Recipe, Replica
+from alliage.fleet.replicas import Binding, Recipe, Replica
 from alliage.fleet.view import FleetView
 
 _NOT_YET_RESIDENT = frozenset({ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.BACKOFF})
@@ -82,34 +82,33 @@ def spots(rooms: Iterable[Room]) -> tuple[Spot, ...]:
 
 def rooms(view: FleetView) -> tuple[Room, ...]:
     """The room on every device of every ready node."""
+    held: dict[DeviceId, list[tuple[Replica, Binding]]] = {}
+    for replica in view.replicas:
+        for binding in replica.bindings:
+            held.setdefault(binding.device, []).append((replica, binding))
     return tuple(
-        _room(node, device, view) for node in view.nodes if node.phase is NodePhase.READY for device in node.devices
+        _room(node, device, held.get(device.id, ()), view.free_bytes.get(device.id))
+        for node in view.nodes
+        if node.phase is NodePhase.READY
+        for device in node.devices
     )
 
 
-def _room(node: Node, device: Device, view: FleetView) -> Room:
-    held = [
-        (replica, binding) for replica in view.replicas for binding in replica.bindings if binding.device == device.id
-    ]
+def _room(node: Node, device: Device, held: Sequence[tuple[Replica, Binding]], free_bytes: int | None) -> Room:
     taken = {core for _, binding in held for core in binding.cores}
     return Room(
         node=node.id,
         site=node.site,
         device=device,
         cores=tuple(core for core in device.cores if core not in taken),
-        memory_bytes=_memory_left(device, view, (replica for replica, _ in held)),
+        memory_bytes=_memory_left(device, held, free_bytes),
         holders=tuple(dict.fromkeys(replica.service for replica, _ in held)),
     )
 
 
-def _memory_left(device: Device, view: FleetView, holders: Iterable[Replica]) -> int:
+def _memory_left(device: Device, held: Sequence[tuple[Replica, Binding]], free_bytes: int | None) -> int:
     """The lesser of what is not bound and what is free now, less what bound engines have yet to take."""
-    bound = coming = 0
-    for replica in holders:
-        count = sum(binding.memory_bytes for binding in replica.bindings if binding.device == device.id)
-        bound += count
-        if replica.phase in _NOT_YET_RESIDENT:
-            coming += count
+    bound = sum(binding.memory_bytes for _, binding in held)
+    coming = sum(binding.memory_bytes for replica, binding in held if replica.phase in _NOT_YET_RESIDENT)
     left = device.memory_bytes - bound
-    free = view.free_bytes.get(device.id)
-    return max(0, left if free is None else min(left, free - coming))
+    return max(0, left if free_bytes is None else min(left, free_bytes - coming))
