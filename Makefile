@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test test-vllm check fmt bench bench-decide bench-gateway bench-speed docs pin clean help
+.PHONY: up down test test-vllm check fmt bench bench-decide bench-gateway bench-rehearsal bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -56,6 +56,9 @@ bench-gateway: $(VENV)/.dev ## the gateway against nginx (bench/README.md)
 
 bench-decide: $(VENV)/.dev ## the decisions against published rivals (bench/README.md); ALLIAGE_TEST_DATA names the folder of traces
 	@$(BIN)/python -m bench.decide $(ARGS)
+
+bench-rehearsal: $(VENV)/.dev ## rehearsed engines against the pace they were asked for (bench/README.md)
+	$(BIN)/python -m bench.rehearsal.run $(ARGS)
 
 docs: $(VENV)/.run ## write the generated pages of docs/ from the catalogue
 	$(BIN)/python scripts/catalog_pages.py

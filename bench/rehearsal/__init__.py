@@ -1,0 +1,1 @@
+"""The rehearsal against its own pace."""
