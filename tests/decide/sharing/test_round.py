@@ -120,7 +120,7 @@ def test_the_order_of_jobs_does_not_matter(seed: int, count: int, kinds: int, da
 def test_value_is_near_the_best_and_never_above_the_bound(seed: int, count: int, kinds: int) -> None:
     """Against every assignment of five jobs: the round is worth at least 85 % of the best, and none beats the bound."""
     jobs, devices = drawn_jobs(seed, count, kinds), [5] * kinds
-    values = value_jobs(jobs, (Tenant(),), Rule(), compiled=False)
+    values = value_jobs(jobs, np.array(devices), (Tenant(),), Rule(), compiled=False)
     best = 0.0
     for places in product(range(-1, kinds), repeat=count):
         at = np.array(places)
