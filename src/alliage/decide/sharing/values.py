@@ -31,10 +31,10 @@ class Rule:
     """A job's rate starts at `rate_first` and is its own after about this long."""
     rate_first: float = 0.1
     work_settle_s: float = 3600.0
-    lag_max: float = 1.33
+    lag_max: float = 1.35
     """The guard: past this ratio of what a private share would have done to what was done, worth grows steeply."""
-    lag_power: float = 16.0
-    lag_settle_s: float = 600.0
+    lag_power: float = 32.0
+    lag_settle_s: float = 300.0
     hold_s: float = 0.0
     """A job that started is not displaced before this long, not even for a guarantee."""
     swaps: int = 3
