@@ -48,6 +48,20 @@ def test_a_running_job_stays_unless_another_place_is_clearly_better() -> None:
     assert shared(jobs, 1, rule=Rule(stay=0.0)).kinds.tolist() == [0, -1]
 
 
+def test_the_fuller_it_is_the_longer_a_job_stays() -> None:
+    """One device, its job at twice the waiting one's rate: that one gets it, but not where eight more wait that had most.
+
+    Eight gangs that fit nowhere are no crowd.
+    """
+    rates, had_most = [3e4, 6e4], [9.5e4] * 8
+    for gang, expected in ((1, 1), (100, 0)):
+        crowd = some_jobs(
+            [[1.0]] * 10, gangs=[1, 1] + [gang] * 8, steps=rates + had_most, age_s=[1e5] * 10, kinds=[-1, 0] + [-1] * 8
+        )
+        assert shared(crowd, 1).kinds.tolist().index(0) == expected
+    assert shared(some_jobs([[1.0]] * 2, steps=rates, age_s=[1e5] * 2, kinds=[-1, 0]), 1).kinds.tolist() == [0, -1]
+
+
 def test_a_gang_takes_the_place_of_singles_that_are_worth_less() -> None:
     """Four devices: three singles fill first by worth a device, then the gang of four that is worth more swaps in."""
     values = np.array([[3.0], [3.0], [3.0], [11.0]])
