@@ -48,6 +48,20 @@ def test_a_running_job_stays_unless_another_place_is_clearly_better() -> None:
     assert shared(jobs, 1, rule=Rule(stay=0.0)).kinds.tolist() == [0, -1]
 
 
+def test_the_fuller_it_is_the_longer_a_job_stays() -> None:
+    """One device, its job at twice the waiting one's rate: that one gets it, but not where eight more wait that had most.
+
+    Eight gangs that fit nowhere are no crowd.
+    """
+    rates, had_most = [3e4, 6e4], [9.5e4] * 8
+    for gang, expected in ((1, 1), (100, 0)):
+        crowd = some_jobs(
+            [[1.0]] * 10, gangs=[1, 1] + [gang] * 8, steps=rates + had_most, age_s=[1e5] * 10, kinds=[-1, 0] + [-1] * 8
+        )
+        assert shared(crowd, 1).kinds.tolist().index(0) == expected
+    assert shared(some_jobs([[1.0]] * 2, steps=rates, age_s=[1e5] * 2, kinds=[-1, 0]), 1).kinds.tolist() == [0, -1]
+
+
 def test_a_gang_takes_the_place_of_singles_that_are_worth_less() -> None:
     """Four devices: three singles fill first by worth a device, then the gang of four that is worth more swaps in."""
     values = np.array([[3.0], [3.0], [3.0], [11.0]])
@@ -120,7 +134,7 @@ def test_the_order_of_jobs_does_not_matter(seed: int, count: int, kinds: int, da
 def test_value_is_near_the_best_and_never_above_the_bound(seed: int, count: int, kinds: int) -> None:
     """Against every assignment of five jobs: the round is worth at least 85 % of the best, and none beats the bound."""
     jobs, devices = drawn_jobs(seed, count, kinds), [5] * kinds
-    values = value_jobs(jobs, (Tenant(),), Rule(), compiled=False)
+    values = value_jobs(jobs, np.array(devices), (Tenant(),), Rule(), compiled=False)
     best = 0.0
     for places in product(range(-1, kinds), repeat=count):
         at = np.array(places)

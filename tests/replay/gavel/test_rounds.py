@@ -100,6 +100,13 @@ def test_the_same_seed_gives_the_same_bytes(policy: str, tmp_path: Path) -> None
     assert (twice[0].outcome.completion_h > 0.0).all()
 
 
+def test_jobs_move_at_most_five_times_though_far_more_come_than_can_run() -> None:
+    """Single jobs, 2 and 8 an hour where the devices can do about one: on average at most 5 moves a job."""
+    for rate_per_h in (2.0, 8.0):
+        setting = Setting(rate_per_h=rate_per_h, multi=False, jobs=160, watched=range(20, 120), devices_a_kind=8)
+        assert play("alliage", seed=0, setting=setting, table=a_table()).outcome.moves.mean() <= 5.0
+
+
 def test_the_plot_is_drawn(tmp_path: Path) -> None:
     """A picture file, the same bytes for the same runs."""
     pytest.importorskip("matplotlib")

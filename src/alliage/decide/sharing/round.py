@@ -28,7 +28,7 @@ def share(
     below a guarantee comes before whoever borrows there. Ties go to the job, then the kind, that stands first.
     """
     check(jobs, devices, tenants, compiled=compiled)
-    values = value_jobs(jobs, tenants, rule, compiled=compiled) if values is None else values
+    values = value_jobs(jobs, devices, tenants, rule, compiled=compiled) if values is None else values
     prices = find_prices(values=values, gangs=jobs.gangs, devices=devices, start=start, compiled=compiled)
     held = _hold(jobs, devices, rule)
     kinds = serve_claims(jobs, devices, tenants, held, values, prices.by_kind)

@@ -25,6 +25,7 @@ def value_rows(
     kinds: NDArray[np.int64],
     weights: NDArray[np.float64],
     settings: NDArray[np.float64],
+    crowd: float,
 ) -> NDArray[np.float64]:
     """Jobs x kinds: what running there is worth; `settings` as `values.py` lays them out."""
     gang_power, speed_power, rate_power, work_power, stay, stay_gang_power = settings[:6]
@@ -43,7 +44,7 @@ def value_rows(
             if speeds[job, kind] > 0.0:
                 values[job, kind] = worth * (speeds[job, kind] / best) ** speed_power
         if kinds[job] >= 0:
-            values[job, kinds[job]] *= 1.0 + stay * float(gangs[job]) ** stay_gang_power
+            values[job, kinds[job]] *= 1.0 + stay * crowd * float(gangs[job]) ** stay_gang_power
     return values
 
 
