@@ -18,13 +18,19 @@ def fill(
     kinds: NDArray[np.int64],
     free: NDArray[np.int64],
 ) -> None:
-    """Give waiting jobs what is free, highest value over price a device first, until no waiting gang fits anywhere."""
+    """Give waiting jobs what is free, highest value over price a device first, until no waiting gang fits anywhere.
+
+    A value that vanishes beside a price (beyond 1e16 times as large) still counts: then the higher value is first.
+    """
     count = len(prices)
-    order = np.empty(values.size)
+    cost, shortfall = np.empty(values.size), np.empty(values.size)
     for job in range(len(gangs)):
         for kind in range(count):
-            order[job * count + kind] = prices[kind] - values[job, kind] / gangs[job]
-    for pair in np.argsort(order, kind="mergesort"):
+            cost[job * count + kind] = -values[job, kind] / gangs[job]
+            shortfall[job * count + kind] = prices[kind] - values[job, kind] / gangs[job]
+    by_value = np.argsort(cost, kind="mergesort")
+    for place in np.argsort(shortfall[by_value], kind="mergesort"):
+        pair = by_value[place]
         job, kind = pair // count, pair % count
         if kinds[job] < 0 and values[job, kind] > 0.0 and free[kind] >= gangs[job]:
             kinds[job] = kind
