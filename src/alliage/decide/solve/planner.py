@@ -19,7 +19,6 @@ from alliage.decide.solve.answer import (
     Warm,
 )
 from alliage.decide.solve.checks import check
-from alliage.decide.solve.combine import mend
 from alliage.decide.solve.contradictions import contradiction
 from alliage.decide.solve.counts import by_option, cost_of, holds, now_running, rounded, served_of
 from alliage.decide.solve.gangs import Gang, pack
@@ -34,6 +33,7 @@ from alliage.decide.solve.prices import prices_of
 from alliage.decide.solve.problem import Problem, ServiceAsk, Spread
 from alliage.decide.solve.standing import Standing, standing
 from alliage.decide.solve.warm import fingerprint, replan
+from alliage.decide.solve.whole import mend
 
 LARGE: Final = 2000
 """Columns from which on prices come first instead of the whole programme at once."""

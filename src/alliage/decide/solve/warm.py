@@ -7,13 +7,14 @@ from typing import Final
 import numpy as np
 
 from alliage.decide.solve.answer import Plan, Warm
-from alliage.decide.solve.bundles import Bundle, Linked, link, price
-from alliage.decide.solve.combine import AIM, fix, gap_of
+from alliage.decide.solve.bundles import Bundle, price
 from alliage.decide.solve.counts import cost_of, holds, rounded
 from alliage.decide.solve.highs import Meter, Setting, search
+from alliage.decide.solve.linking import Linked, link
 from alliage.decide.solve.model import Floats, Model
 from alliage.decide.solve.money import Money, money_setting
 from alliage.decide.solve.problem import Problem
+from alliage.decide.solve.whole import AIM, fix, gap_of
 
 TURNS: Final = 3
 AGAIN: Final = 1.5
@@ -78,7 +79,7 @@ def _bound(model: Model, setting: Setting, linked: Linked, duals: Floats, warm: 
     if len(listed):
         cost[: model.choices] = (listed + starts)[model.option_of]
     there = replace(setting, cost=cost)
-    return price(model, there, linked, duals, with_bound=True, with_bundles=False).bound - passed
+    return price(model, there, linked, duals).bound - passed
 
 
 def _untouched(model: Model, last: Plan) -> dict[int, Bundle]:
