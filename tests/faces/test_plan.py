@@ -45,6 +45,9 @@ FACTS: dict[str, str | int | float] = {
     "replicas": 1,
     "instead": "1 x h20 in paris-1/h20",
     "missing": 2.0,
+    "lost": 2,
+    "starts": 3,
+    "gap": 0.0123,
 }
 
 

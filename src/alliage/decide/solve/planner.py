@@ -16,6 +16,7 @@ from alliage.decide.solve.answer import (
     Stage,
     StageResult,
     Status,
+    Unkept,
     Warm,
 )
 from alliage.decide.solve.checks import check
@@ -67,20 +68,36 @@ def plan(problem: Problem, budget: Budget | None = None, last: Plan | None = Non
         return wrong
     model = build(problem)
     meter = Meter(budget)
-    if last is not None and last.warm is not None and last.warm.fingerprint == fingerprint(problem):
-        again = replan(model, meter, last, last.warm)
-        if again is not None:
-            settled = Settled(
-                money=again,
-                results=_carried(last, again, model),
-                guaranteed={share.tenant: share.guaranteed for share in last.shares},
-                levels={share.tenant: share.level for share in last.shares},
-                floors=last.warm.floors,
-            )
-            return _answer(model, Solver(model, meter), settled, meter, last=last)
+    again = _planned_again(model, meter, last)
+    if again is not None:
+        return again
     solver = Solver(model, meter)
     settled = _settle(model, solver, meter)
-    return _answer(model, solver, settled, meter, last=None)
+    place = _standing(model, settled.money.x)
+    _, unkept = examine(place, by_work(model.parts))
+    return _answer(model, solver, settled, meter, place, unkept, last=None)
+
+
+def _planned_again(model: Model, meter: Meter, last: Plan | None) -> Plan | None:
+    """From the last plan; None where that proves too little, or would leave a guarantee broken."""
+    if last is None or last.warm is None or last.warm.fingerprint != fingerprint(model.problem):
+        return None
+    again = replan(model, meter, last, last.warm)
+    if again is None:
+        return None
+    place = _standing(model, again.money.x)
+    breaches, unkept = examine(place, by_work(model.parts))
+    if breaches:
+        return None
+    settled = Settled(
+        money=again.money,
+        results=_carried(last, again.money, model),
+        guaranteed={share.tenant: share.guaranteed for share in last.shares},
+        levels={share.tenant: share.level for share in last.shares},
+        floors=last.warm.floors,
+    )
+    answer = _answer(model, Solver(model, meter), settled, meter, place, unkept, last=last)
+    return replace(answer, more_starts=again.more_starts)
 
 
 def _carried(last: Plan, money: Money, model: Model) -> tuple[StageResult, ...]:
@@ -265,11 +282,17 @@ def _standing(model: Model, x: Floats | None) -> Standing:
     return standing(model.problem, model.options, counts)
 
 
-def _answer(model: Model, solver: Solver, settled: Settled, meter: Meter, *, last: Plan | None) -> Plan:
+def _answer(  # noqa: PLR0917 - what was settled, and what was seen of it
+    model: Model,
+    solver: Solver,
+    settled: Settled,
+    meter: Meter,
+    place: Standing,
+    unkept: tuple[Unkept, ...],
+    *,
+    last: Plan | None,
+) -> Plan:
     x = settled.money.x if settled.money.x is not None else rounded(model, model.lower)
-    place = _standing(model, x)
-    parts = by_work(model.parts)
-    _, unkept = examine(place, parts)
     gap = gap_of(settled.money.value, settled.money.bound)
     served = served_of(model, x)
     prices = prices_of(solver, with_intervals=last is None)
@@ -281,7 +304,7 @@ def _answer(model: Model, solver: Solver, settled: Settled, meter: Meter, *, las
         jobs=_assigned(model, place, jobs=True),
         moves=moves_of(model.problem, place),
         prices=prices,
-        unmet=unmet_of(place, parts),
+        unmet=unmet_of(place, by_work(model.parts)),
         shares=tuple(
             Share(
                 tenant=name,
