@@ -84,18 +84,18 @@ def _items_of(model: Model, linked: Linked, reduced: Floats, works: Sequence[int
 
 
 def _items(model: Model, linked: Linked, reduced: Floats, work: int) -> list[tuple[int, int]]:
-    """(column, how many), without columns that one which may be had often enough beats."""
+    """(column, how many), without columns for which as many as are of use are had of others that beat it."""
     columns = np.arange(linked.first[work], linked.first[work + 1])
     steps, most = linked.steps[columns], model.upper[columns]
     costs = np.maximum(reduced[columns], 0.0)
     items: list[tuple[int, int]] = []
-    best = -1.0
+    kept: list[tuple[float, float]] = []
     for place in np.lexsort((-steps, costs)).tolist():
-        if steps[place] <= best or most[place] < 1:
+        step = float(steps[place])
+        enough = max(_least(model, work), int(np.ceil(1.0 / max(step, 1e-9))))
+        if most[place] < 1 or sum(count for each, count in kept if each >= step) >= enough:
             continue
-        enough = max(_least(model, work), int(np.ceil(1.0 / max(steps[place], 1e-9))))
-        if most[place] >= enough:
-            best = float(steps[place])
+        kept.append((step, float(most[place])))
         left, times = int(min(most[place], enough)), 1
         while left:
             items.append((int(columns[place]), min(times, left)))

@@ -19,7 +19,7 @@ from alliage.decide.solve.answer import (
     Unkept,
     Warm,
 )
-from alliage.decide.solve.checks import check
+from alliage.decide.solve.checks import check, check_budget
 from alliage.decide.solve.contradictions import contradiction
 from alliage.decide.solve.counts import by_option, cost_of, holds, now_running, rounded, served_of
 from alliage.decide.solve.gangs import Gang, pack
@@ -62,6 +62,7 @@ def plan(problem: Problem, budget: Budget | None = None, last: Plan | None = Non
     again, as long as that is within the gap asked for.
     """
     budget = budget or Budget()
+    check_budget(budget)
     check(problem)
     wrong = contradiction(problem)
     if wrong is not None:

@@ -15,9 +15,9 @@ from alliage.decide.solve.model import INF, Floats, Model
 from alliage.decide.solve.money import Money, money_setting
 from alliage.decide.solve.problem import Problem
 from alliage.decide.solve.reasons import Why, WhyCode
-from alliage.decide.solve.whole import AIM, fix, gap_of
+from alliage.decide.solve.whole import AIM, SEARCH_SHARE, fix, gap_of
 
-TURNS: Final = 3
+TURNS: Final = 2
 AGAIN: Final = 1.5
 """Where the gap asked for is not to be had, planning again may prove so many times as much and say that it was cut short:
 the plan that runs has paid its cold starts, so that what it was short of the best counts for more of what is left. A
@@ -76,7 +76,7 @@ def replan(model: Model, meter: Meter, last: Plan, warm: Warm) -> Replanned | No
 def _closest(
     what: tuple[Model, Setting], linked: Linked, fixed: dict[int, Bundle], bound: float, meter: Meter
 ) -> _Found | None:
-    """Whole counts with these works as they are; with a tenth of them open, then two, where that proves too little."""
+    """Whole counts with these works as they are; with a tenth of them open where that proves too little."""
     model, setting = what
     columns: list[list[int]] = [[] for _ in model.options]
     for column, option in enumerate(model.option_of.tolist()):
@@ -85,7 +85,7 @@ def _closest(
     best: _Found | None = None
     for turn in range(TURNS):
         limited = fix(model, setting, linked, fixed, columns)
-        found = search(model, limited, meter, gap=meter.budget.gap / 8, target=target, share=0.2)
+        found = search(model, limited, meter, gap=meter.budget.gap / 8, target=target, share=SEARCH_SHARE)
         whole = None if found.x is None else rounded(model, found.x)
         if whole is not None and holds(model, whole, setting):
             value = cost_of(whole, setting)
