@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from alliage.decide.solve.answer import Budget, Plan, Status
 from alliage.decide.solve.bundles import is_allowed, price
 from alliage.decide.solve.counts import holds
-from alliage.decide.solve.highs import Meter, Solver
+from alliage.decide.solve.highs import Solver
 from alliage.decide.solve.linking import link
+from alliage.decide.solve.meter import Meter
 from alliage.decide.solve.model import build
 from alliage.decide.solve.money import money_setting, settle_money
 from alliage.decide.solve.planner import LARGE, plan

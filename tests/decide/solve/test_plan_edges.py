@@ -177,7 +177,7 @@ ABSURD = (-1, -1.0, math.nan, math.inf, -math.inf, 1e30)
 @pytest.mark.parametrize("name", ["work", "wall_s", "gap", "seed"])
 def test_absurd_budgets_are_refused_by_name(name: str, value: float) -> None:
     """A solve is never begun with a budget that could not end it."""
-    budget = replace(Budget(), **{name: value})
+    budget = with_figure(Budget(), name, value)
     with pytest.raises(BadInput, match=re.escape(f"{name} of the budget is {value!r}")):
         plan(a_problem(a_service()), budget)
 
@@ -195,22 +195,22 @@ def test_absurd_figures_of_every_kind_are_refused_by_name(value: float) -> None:
         return a_problem(*works, **given)
 
     cases = [
-        *(problem(pools=(replace(pool, **{name: value}),)) for name in ("node_devices", "nodes", "price_micros")),
-        *(problem(tenants=(replace(tenant, **{name: value}),)) for name in ("tier", "weight", "budget_micros")),
-        problem(tenants=(replace(tenant, guarantees=(replace(right, devices=value),)),)),
+        *(problem(pools=(with_figure(pool, name, value),)) for name in ("node_devices", "nodes", "price_micros")),
+        *(problem(tenants=(with_figure(tenant, name, value),)) for name in ("tier", "weight", "budget_micros")),
+        problem(tenants=(replace(tenant, guarantees=(with_figure(right, "devices", value),)),)),
         *(
-            problem(works=(replace(service, **{name: value}), job))
+            problem(works=(with_figure(service, name, value), job))
             for name in ("demand_rps", "min_replicas", "max_replicas", "value_micros", "start_micros")
         ),
         *(
-            problem(works=(service, replace(job, **{name: value})))
+            problem(works=(service, with_figure(job, name, value)))
             for name in ("count", "remaining", "deadline_s", "value_micros", "start_micros")
         ),
         *(
-            problem(works=(replace(service, ways=(replace(a_way(), **{name: value}),)), job))
+            problem(works=(replace(service, ways=(with_figure(a_way(), name, value),)), job))
             for name in ("devices", "rate")
         ),
-        *(problem(running=(replace(run, **{name: value}),)) for name in ("count", "held")),
+        *(problem(running=(with_figure(run, name, value),)) for name in ("count", "held")),
         problem(horizon_s=value),
     ]
     for case in cases:
@@ -298,6 +298,11 @@ def test_ten_thousand_nodes_in_as_many_pools(budget: Budget) -> None:
     assert isinstance(answer, Plan)
     assert sum(each.count for each in answer.replicas) <= 80
     assert answer.status is Status.CUT_SHORT or not answer.unmet
+
+
+def with_figure(thing: Any, name: str, value: float) -> Any:
+    """The same with one figure that no type would let through."""
+    return replace(thing, **{name: value})
 
 
 def _small(name: str) -> ServiceAsk:

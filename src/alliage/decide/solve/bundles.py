@@ -10,13 +10,14 @@ from typing import Final
 
 import numpy as np
 
-from alliage.decide.solve.highs import Setting
 from alliage.decide.solve.knapsacks import cover, extra, read, tables
 from alliage.decide.solve.limited import cover_limited
 from alliage.decide.solve.linking import Linked, limits, reduced_by, signed
-from alliage.decide.solve.model import Floats, Model
+from alliage.decide.solve.model import Model
 from alliage.decide.solve.options import Option
 from alliage.decide.solve.problem import JobAsk, ServiceAsk, Spread
+from alliage.decide.solve.rows import Floats
+from alliage.decide.solve.setting import Setting
 
 HALVINGS: Final = 6
 TOGETHER: Final = 32

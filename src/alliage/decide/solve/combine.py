@@ -11,10 +11,13 @@ from typing import Final
 import numpy as np
 
 from alliage.decide.solve.bundles import extras, price
-from alliage.decide.solve.highs import Meter, Relaxed, Setting
+from alliage.decide.solve.highs import Relaxed
 from alliage.decide.solve.linking import Linked, link
 from alliage.decide.solve.master import Master, rounded_up
-from alliage.decide.solve.model import INF, Floats, Model
+from alliage.decide.solve.meter import Meter
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.rows import INF, Floats
+from alliage.decide.solve.setting import Setting
 from alliage.decide.solve.whole import Best, Proof, Search, gap_of, improved, settled
 
 ROUNDS_MAX: Final = 8

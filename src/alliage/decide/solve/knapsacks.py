@@ -5,21 +5,25 @@ of one grid are solved together, a block of the grid at a time. A replica's part
 down, what comes out really serves as much as it says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import numpy as np
 
 from alliage.decide.solve.linking import Linked
-from alliage.decide.solve.model import Floats, Ints, Model
+from alliage.decide.solve.model import Model
 from alliage.decide.solve.problem import ServiceAsk
+from alliage.decide.solve.rows import Floats, Ints
 
 PARTS_LEAST: Final = 64
 """Parts that the smallest replica counts for, as far as the grids go."""
 GRIDS: Final = (256, 512, 1024, 2048, 4096, 8192)
 BLOCK: Final = 16
 """No replica counts for fewer parts: a smaller one is reckoned as large for a bound, and left out where it must serve."""
+TOGETHER: Final = 128
+"""Services of one table at most."""
 ENTRIES: Final = 2**18
 """Sums that are formed at once; more would leave the cache."""
 
@@ -82,7 +86,18 @@ def tables(
         parts = BLOCK if is_whole else PARTS_LEAST
         fine = next((each for each in GRIDS if each * least >= parts), GRIDS[-1])
         grouped.setdefault(fine, {})[work] = row
-    return [_table(model, linked, reduced, costs, fine, rows) for fine, rows in sorted(grouped.items())]
+    return [
+        _table(model, linked, reduced, costs, fine, dict(rows))
+        for fine, every in sorted(grouped.items())
+        for rows in _batched(every.items())
+    ]
+
+
+def _batched(rows: Iterable[tuple[int, list[int]]]) -> Iterator[list[tuple[int, list[int]]]]:
+    """A few services at a time: their tables are in memory together."""
+    left = iter(rows)
+    while some := list(islice(left, TOGETHER)):
+        yield some
 
 
 def _unbeaten(costs: Floats, linked: Linked, work: int) -> list[int]:

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alliage.decide.solve.linking import Linked
-from alliage.decide.solve.model import Floats, Ints, Model
+from alliage.decide.solve.model import Model
 from alliage.decide.solve.problem import ServiceAsk
+from alliage.decide.solve.rows import Floats, Ints
 
 GRID: Final = 2048
 

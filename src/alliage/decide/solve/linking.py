@@ -6,10 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from alliage.decide.solve.highs import Setting
-from alliage.decide.solve.model import Floats, Ints, Model
+from alliage.decide.solve.model import Model
 from alliage.decide.solve.parts import PartKind
 from alliage.decide.solve.problem import JobAsk, Spread
+from alliage.decide.solve.rows import Floats, Ints
+from alliage.decide.solve.setting import Setting
 
 LEAST_MAX: Final = 3
 """The knapsack counts least numbers of replicas up to this; services that want more are left to the programme."""

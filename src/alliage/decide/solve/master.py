@@ -7,9 +7,12 @@ from typing import Final
 import numpy as np
 
 from alliage.decide.solve.bundles import Bundle, columns_of, is_allowed
-from alliage.decide.solve.highs import Linear, Meter, Relaxed, Setting, relax
+from alliage.decide.solve.highs import Linear, Relaxed, relax
 from alliage.decide.solve.linking import Linked
-from alliage.decide.solve.model import INF, Floats, Ints, Model
+from alliage.decide.solve.meter import Meter
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.rows import INF, Floats, Ints
+from alliage.decide.solve.setting import Setting
 
 MIXED: Final = 1e-6
 SHORT: Final = 10.0

@@ -9,12 +9,15 @@ import numpy as np
 from alliage.decide.solve.answer import Plan, Warm
 from alliage.decide.solve.bundles import Bundle, price
 from alliage.decide.solve.counts import by_option, cost_of, holds, rounded
-from alliage.decide.solve.highs import Meter, Setting, search
+from alliage.decide.solve.highs import search
 from alliage.decide.solve.linking import Linked, link
-from alliage.decide.solve.model import INF, Floats, Model
+from alliage.decide.solve.meter import Meter
+from alliage.decide.solve.model import Model
 from alliage.decide.solve.money import Money, money_setting
 from alliage.decide.solve.problem import Problem
 from alliage.decide.solve.reasons import Why, WhyCode
+from alliage.decide.solve.rows import INF, Floats
+from alliage.decide.solve.setting import Setting
 from alliage.decide.solve.whole import AIM, SEARCH_SHARE, fix, gap_of
 
 TURNS: Final = 2

@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from alliage.decide.solve.bundles import Bundle, columns_of
 from alliage.decide.solve.counts import holds, rounded
-from alliage.decide.solve.highs import Meter, Setting, search
+from alliage.decide.solve.highs import search
 from alliage.decide.solve.linking import Linked, regrets
-from alliage.decide.solve.model import INF, Floats, Model
+from alliage.decide.solve.meter import Meter
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.rows import INF, Floats
+from alliage.decide.solve.setting import Setting
 
 REPAIRS: Final = 8
 OPENED: Final = 40
