@@ -54,7 +54,7 @@ def replan(model: Model, meter: Meter, last: Plan, warm: Warm) -> Replanned | No
     """The cheapest plan that leaves alone whatever runs as it was planned; None where it proves too little.
 
     It starts no more than was lost, unless the gap asked for is not to be had so. Where it is not to be had at all, a
-    plan with so few starts may prove less.
+    plan with so few starts may prove less. The bound that is quick to have is tried first.
     """
     setting = money_setting(model, warm.floors)
     linked = link(model)
@@ -64,12 +64,19 @@ def replan(model: Model, meter: Meter, last: Plan, warm: Warm) -> Replanned | No
     known = np.zeros(len(names))
     known[linked.rows] = duals
     lost = _lost(model, last)
-    few = _closest(with_few_starts(model, setting, lost), linked, _untouched(model, last), bound, meter)
+    limited, untouched, gap = with_few_starts(model, setting, lost), _untouched(model, last), meter.budget.gap
+    few = _closest(limited, linked, untouched, bound, meter, turns=1)
+    if few is None or few.gap > gap:
+        bound = max(bound, price(model, setting, linked, duals).bound)
+        if few is None or gap_of(few.value, bound) > gap:
+            few = _closest(limited, linked, untouched, bound, meter, turns=TURNS)
+        else:
+            few = replace(few, gap=gap_of(few.value, bound))
     found: _Found | None = few
     why: tuple[Why, ...] = ()
-    if few is None or few.gap > meter.budget.gap or few.starts > lost:
-        free = _closest((model, setting), linked, _untouched(model, last), bound, meter)
-        if free is not None and free.gap <= meter.budget.gap:
+    if few is None or few.gap > gap or few.starts > lost:
+        free = _closest((model, setting), linked, untouched, bound, meter, turns=TURNS)
+        if free is not None and free.gap <= gap:
             found, why = free, _why(few, free, lost)
     if found is None or found.gap > AGAIN * meter.budget.gap:
         return None
@@ -77,7 +84,7 @@ def replan(model: Model, meter: Meter, last: Plan, warm: Warm) -> Replanned | No
 
 
 def _closest(
-    what: tuple[Model, Setting], linked: Linked, fixed: dict[int, Bundle], bound: float, meter: Meter
+    what: tuple[Model, Setting], linked: Linked, fixed: dict[int, Bundle], bound: float, meter: Meter, *, turns: int
 ) -> _Found | None:
     """Whole counts with these works as they are; with a tenth of them open where that proves too little."""
     model, setting = what
@@ -86,7 +93,7 @@ def _closest(
         columns[option].append(column)
     target = bound / (1.0 - AIM * meter.budget.gap) if bound > 0 else None
     best: _Found | None = None
-    for turn in range(TURNS):
+    for turn in range(turns):
         limited = fix(model, setting, linked, fixed, columns)
         found = search(model, limited, meter, gap=meter.budget.gap / 8, target=target, share=SEARCH_SHARE)
         whole = None if found.x is None else rounded(model, found.x)
