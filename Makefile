@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test test-vllm check fmt bench bench-decide bench-gateway bench-rehearsal bench-speed docs pin clean help
+.PHONY: up down test fuzz test-vllm check fmt bench bench-decide bench-gateway bench-rehearsal bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -41,6 +41,9 @@ test: $(VENV)/.dev ## all tests; those that need a real PostgreSQL install one f
 	$(BIN)/coverage erase
 	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --sort=cover | tail -40
+
+fuzz: $(VENV)/.dev ## the property tests of the decisions with twenty times as many examples (make fuzz TIMES=100)
+	ALLIAGE_FUZZ=$(or $(TIMES),20) $(BIN)/python -m pytest --timeout 3600 $(or $(ARGS),tests/decide)
 
 test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)
 	@PYTHON=$(PYTHON) scripts/test-vllm $(ARGS)

@@ -49,6 +49,9 @@ FACTS: dict[str, str | int | float] = {
     "than": "8 x ppu",
     "than_pool": "paris-1/ppu",
     "missing": 2.0,
+    "lost": 2,
+    "starts": 3,
+    "gap": 0.0123,
 }
 
 

@@ -86,6 +86,8 @@ def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, a
             text = f"{_word(facts, 'max_replicas')} replicas at most would {_effect(facts)}"
         case WhyCode.LOSE_NODES:
             text = _lost(facts)
+        case WhyCode.MORE_STARTS:
+            text = _more_starts(facts)
         case _:
             assert_never(why.code)
     return text
@@ -101,6 +103,15 @@ def _effect(facts: Facts) -> str:
     if left > 0:
         return f"serve {serves:g}{unit} more of {name} ({left:g} would still be missing)"
     return f"serve the missing {serves:g}{unit} of {name}"
+
+
+def _more_starts(facts: Facts) -> str:
+    """What as many starts as were lost would come to."""
+    started = f"{_count(facts, 'starts', 'start')} for {_word(facts, 'lost')} lost"
+    gap = facts.get("gap")
+    if gap is None:
+        return f"{started}: with fewer, some tenant would fall below its share"
+    return f"{started}: with no more than were lost, the plan would be within {float(gap):.2%} of the best only"
 
 
 def _lost(facts: Facts) -> str:

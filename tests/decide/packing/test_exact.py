@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliage.decide.packing.packing import Packing
 from alliage.decide.packing.plain import PlainPacking
 from alliage.decide.packing.shapes import Host, Placed, Shape, Typical
 from alliage.decide.packing.weights import Weights
+from tests.conftest import examples
 from tests.decide.packing.builders import hosts, mixes, shapes
 
 WEIGHTS = Weights(streams=4, stream_shapes=12, stay=0.5)
@@ -52,9 +53,16 @@ CASES = {
     "asked": st.lists(st.integers(0, 100), min_size=1, max_size=25),
     "leaving": st.lists(st.integers(0, 100), min_size=25, max_size=25),
 }
+SMALL = {
+    **CASES,
+    "fleet": st.lists(hosts(), min_size=1, max_size=3),
+    "wanted": st.lists(shapes(), min_size=1, max_size=3),
+    "asked": st.lists(st.integers(0, 100), min_size=1, max_size=6),
+}
+"""For kernels that are not compiled, which are a thousand times slower, and more where every branch is watched."""
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50))
 @given(**CASES)
 def test_choices_are_those_of_scoring_every_host(
     fleet: list[Host], wanted: list[Shape], typical: tuple[Typical, ...], asked: list[int], leaving: list[int]
@@ -64,8 +72,8 @@ def test_choices_are_those_of_scoring_every_host(
     replay(packing, PlainPacking(fleet, wanted, typical, WEIGHTS), asked, leaving, len(wanted))
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
-@given(**CASES)
+@settings(max_examples=examples(3))
+@given(**SMALL)
 def test_uncompiled_kernels_answer_the_same(
     fleet: list[Host], wanted: list[Shape], typical: tuple[Typical, ...], asked: list[int], leaving: list[int]
 ) -> None:
@@ -83,7 +91,7 @@ def test_uncompiled_kernels_answer_the_same(
     assert answers[0] == answers[1]
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(10))
 @given(**CASES)
 def test_scores_are_the_costs_of_the_best_two(
     fleet: list[Host], wanted: list[Shape], typical: tuple[Typical, ...], asked: list[int], leaving: list[int]

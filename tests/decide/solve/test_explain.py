@@ -1,7 +1,7 @@
 """Explanations are true: what they name is what happens."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from alliage.decide.solve.answer import Budget, Plan
 from alliage.decide.solve.changes import AddNodes, apply
@@ -10,6 +10,7 @@ from alliage.decide.solve.planner import plan
 from alliage.decide.solve.problem import JobAsk, Problem, Tenant
 from alliage.decide.solve.reasons import WhyCode
 from alliage.errors import NotFound
+from tests.conftest import examples
 from tests.decide.solve.builders import UNIT, a_pool, a_problem, a_service, a_way, problems
 
 EXACT = Budget(gap=1e-6)
@@ -35,7 +36,7 @@ def served(problem: Problem, answer: Plan, name: str) -> float:
     return min(work.demand_rps, total)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(15))
 @given(problems(works_max=3))
 def test_named_changes_do_what_they_say(problem: Problem) -> None:
     """Apply the change, plan again: so much more of the work is served as was said, and so much is still missing."""

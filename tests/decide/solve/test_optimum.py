@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Iterator
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alliage.decide.solve.answer import Budget, Plan, Stage
 from alliage.decide.solve.planner import plan
 from alliage.decide.solve.problem import JobAsk, Problem, ServiceAsk
+from tests.conftest import examples
 from tests.decide.solve.builders import UNIT, a_job, a_pool, a_problem, a_service, a_way
 
 SIZES = (1, 2, 4)
@@ -84,7 +85,7 @@ def money(problem: Problem, counts: tuple[int, ...]) -> float:
     return cost
 
 
-@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100))
 @given(tiny())
 def test_stages_are_the_best_of_all_plans(problem: Problem) -> None:
     """The common part of the levels is the largest of any plan, and no plan with these floors is cheaper."""
@@ -108,7 +109,7 @@ def test_stages_are_the_best_of_all_plans(problem: Problem) -> None:
     assert result.bound <= cheapest * (1 + 1e-6) + 1.0
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50))
 @given(tiny())
 def test_one_tenants_level_is_what_divisible_work_reaches(problem: Problem) -> None:
     """With one tenant the level is no less than what whole replicas reach, and its price interval holds the dual."""

@@ -10,6 +10,7 @@ from alliage.decide.solve.answer import Infeasible, Plan, Status
 from alliage.decide.solve.planner import plan
 from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.errors import BadInput
+from tests.conftest import examples
 
 SITES = (Site(name="paris", tags=frozenset({"eu"})), Site(name="dubai"))
 
@@ -151,7 +152,7 @@ def problems(draw: st.DrawFn) -> Problem:
     return Problem(sites=SITES, pools=pools, tenants=tenants, services=services, jobs=jobs)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(25))
 @given(problem=problems())
 def test_safety_gangs_fit_residency_holds_and_the_same_problem_gives_the_same_plan(problem: Problem) -> None:
     """Safety 1, 2, 4 and 10 on generated fleets, against a checker that packs gang by gang."""
@@ -177,7 +178,7 @@ def test_safety_gangs_fit_residency_holds_and_the_same_problem_gives_the_same_pl
     assert plan(problem) == answer
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25))
 @given(problem=problems())
 def test_planning_again_from_a_plan_moves_nothing(problem: Problem) -> None:
     """Safety 6: with the plan running there is nothing to move."""

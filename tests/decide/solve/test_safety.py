@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliage.decide.solve.answer import Budget, Infeasible, Plan, Status
 from alliage.decide.solve.planner import plan
 from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, Running, Site, Tenant, Way
+from tests.conftest import examples
 from tests.decide.solve.builders import problems
 from tests.decide.solve.checker import faults, takeable
 
-MANY = settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=examples(50))
+SOME = settings(max_examples=examples(25))
 EXACT = Budget(gap=1e-6)
 
 
@@ -90,7 +92,7 @@ def test_work_that_is_worth_nothing_has_that_as_its_obstacle() -> None:
     assert named == {"j0": {"rate_unknown"}, "j3": {"not_worth"}}
 
 
-@MANY
+@SOME
 @given(problems())
 def test_whatever_is_missing_has_its_reason(problem: Problem) -> None:
     """No work is left short without a word."""
@@ -98,7 +100,7 @@ def test_whatever_is_missing_has_its_reason(problem: Problem) -> None:
         assert lack.because or not any(pool.nodes for pool in problem.pools)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@SOME
 @given(problems(), st.integers(0, 3))
 def test_same_problem_same_answer(problem: Problem, seed: int) -> None:
     """Property 10: the same seed gives the same plan, whatever was solved before."""
@@ -106,7 +108,7 @@ def test_same_problem_same_answer(problem: Problem, seed: int) -> None:
     assert repr(plan(problem, budget)) == repr(plan(problem, budget))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@SOME
 @given(problems(), st.integers(0, 40))
 def test_an_answer_cut_short_is_safe_and_says_so(problem: Problem, work: int) -> None:
     """With next to no budget the plan keeps every rule, and never claims to be the best without proof."""
@@ -136,7 +138,7 @@ def test_what_is_held_stays(problem: Problem, fewer: int) -> None:
             assert stands.get((run.work, run.way, run.pool), 0) >= run.count
 
 
-@settings(deadline=None, max_examples=600, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60))
 @given(problems())
 def test_no_guaranteed_work_waits_for_borrowed_devices(problem: Problem) -> None:
     """Fairness: taking what others borrowed and may be taken from them would serve no guaranteed work that is missing."""

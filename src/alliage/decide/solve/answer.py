@@ -149,6 +149,8 @@ class Plan:
     unkept: tuple[Unkept, ...]
     work_used: int
     """Simplex iterations of the solver, all stages together."""
+    more_starts: tuple[Why, ...] = ()
+    """Of a plan made from the last one: why it starts more replicas and jobs than were lost of that."""
     warm: Warm | None = field(default=None, compare=False, repr=False)
 
     @property

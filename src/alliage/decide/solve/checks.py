@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Protocol
 
+from alliage.decide.solve.answer import Budget
 from alliage.decide.solve.problem import (
     MAGNITUDE_MAX,
     Guarantee,
@@ -42,6 +43,15 @@ def check(problem: Problem) -> None:
         _work(work)
     _running(problem)
     _number("the plan", "horizon_s", problem.horizon_s, least=1.0)
+
+
+def check_budget(budget: Budget) -> None:
+    """Raise BadInput naming the field and the value, where a budget cannot be."""
+    _count("the budget", "work", budget.work)
+    _count("the budget", "seed", budget.seed)
+    _number("the budget", "gap", budget.gap)
+    if budget.wall_s is not None:
+        _number("the budget", "wall_s", budget.wall_s)
 
 
 def _pool(pool: Pool, sites: set[str]) -> None:
@@ -145,5 +155,5 @@ def _number(where: str, name: str, value: float, *, least: float = 0.0) -> None:
 
 
 def _count(where: str, name: str, value: int, *, least: int = 0) -> None:
-    if not least <= value <= COUNT_MAX or value != int(value):
+    if not (math.isfinite(value) and least <= value <= COUNT_MAX) or value != int(value):
         raise BadInput(f"{name} of {where} is {value!r}", remedy=f"write a whole number from {least} to {COUNT_MAX}")

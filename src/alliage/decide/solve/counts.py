@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from alliage.decide.solve.highs import Setting
-from alliage.decide.solve.model import Floats, Model
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.rows import Floats
+from alliage.decide.solve.setting import Setting
 
 SLACK = 1e-6
 """A row may be exceeded by so much of its size: a solver's own tolerance, far below one device or one replica."""

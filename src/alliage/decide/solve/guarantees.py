@@ -6,10 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from alliage.decide.solve.breaches import examine
 from alliage.decide.solve.counts import activity
-from alliage.decide.solve.model import Floats, Model
-from alliage.decide.solve.obstacles import examine
+from alliage.decide.solve.model import Model
 from alliage.decide.solve.parts import by_work
+from alliage.decide.solve.rows import Floats
 from alliage.decide.solve.standing import Standing
 
 MOVED: Final = 24

@@ -4,14 +4,16 @@ highspy is loaded when the first solver is made. Work is counted in simplex iter
 to its budget by nodes and by how often it asks whether to go on, both of which are the same in every run.
 """
 
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from alliage.decide.solve.answer import Budget
-from alliage.decide.solve.model import Floats, Ints, Model
+from alliage.decide.solve.fixing import Small, values_of, without_fixed
+from alliage.decide.solve.meter import Meter
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.rows import Floats, Ints
+from alliage.decide.solve.setting import Setting, neutral
 
 if TYPE_CHECKING:
     import highspy
@@ -22,19 +24,6 @@ TICKS_LEAST: Final = 100
 NODES_LEAST: Final = 1
 FEASIBLE: Final = 2
 """How the solver says that it has a solution."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """What changes from one solve of a model to the next. `theta` is the entry of `theta` in each floor row."""
-
-    cost: Floats
-    offset: float
-    lower: Floats
-    upper: Floats
-    row_lower: Floats
-    row_upper: Floats
-    theta: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,30 +46,6 @@ class Found:
     is_infeasible: bool
 
 
-class Meter:
-    """What is left of a budget. The clock is read only where wall time is limited."""
-
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
-        self.used = 0
-        self._until = None if budget.wall_s is None else time.monotonic() + budget.wall_s
-
-    @property
-    def left(self) -> int:
-        """Simplex iterations."""
-        return max(0, self.budget.work - self.used)
-
-    @property
-    def left_s(self) -> float:
-        """Seconds, infinite where only work is counted."""
-        return float("inf") if self._until is None else max(0.0, self._until - time.monotonic())
-
-    @property
-    def is_spent(self) -> bool:
-        """Whether nothing more may be solved."""
-        return self.left == 0 or self.left_s <= 0
-
-
 class Solver:
     """One model in the solver's memory: a linear solve begins where the last one ended."""
 
@@ -89,7 +54,7 @@ class Solver:
         self._meter = meter
         self._highs = _new(meter.budget.seed)
         self._now = neutral(model)
-        _pass(self._highs, model.starts, model.rows_at, _values(model, self._now), self._now, whole=0)
+        _pass(self._highs, model.starts, model.rows_at, values_of(model, self._now), self._now, whole=0)
 
     def relax(self, setting: Setting) -> Relaxed | None:
         """The linear optimum; None where there is none or the budget ended."""
@@ -129,7 +94,7 @@ def search(
     """Look for whole numbers: until `gap` is proven, `target` is reached or `share` of what is left is used up."""
     if meter.is_spent:
         return Found(value=float("inf"), x=None, bound=float("-inf"), is_done=False, is_infeasible=False)
-    small = _without_fixed(model, setting)
+    small = without_fixed(model, setting)
     if not len(small.columns):
         value = small.setting.offset
         return Found(value=value, x=setting.lower.copy(), bound=value, is_done=True, is_infeasible=False)
@@ -150,43 +115,6 @@ def search(
         highs.setSolution(len(begin), np.arange(len(begin), dtype=np.int32), begin)
     highs.run()
     return _found(highs, meter, small, setting)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Small:
-    """A model without the columns that a setting fixes; `columns` are those that are left."""
-
-    columns: Ints
-    starts: Ints
-    rows_at: Ints
-    values: Floats
-    setting: Setting
-
-
-def _without_fixed(model: Model, setting: Setting) -> _Small:
-    """Fixed columns go to the right-hand side, rows without entries are dropped (they hold, or the caller is wrong)."""
-    values, column_of = _values(model, setting), model.column_of
-    free = setting.upper > setting.lower
-    fixed = np.where(free, 0.0, setting.lower)
-    rows = len(setting.row_lower)
-    taken = np.bincount(model.rows_at, weights=values * fixed[column_of], minlength=rows)
-    kept = free[column_of] & (values != 0.0)
-    at, column, value = model.rows_at[kept], column_of[kept], values[kept]
-    used = np.bincount(at, minlength=rows) > 0
-    columns = np.flatnonzero(free).astype(np.int32)
-    new_row = np.cumsum(used) - 1
-    counts = np.bincount(column, minlength=len(free))[columns]
-    small = Setting(
-        cost=setting.cost[columns],
-        offset=setting.offset + float(setting.cost @ fixed),
-        lower=setting.lower[columns],
-        upper=setting.upper[columns],
-        row_lower=(setting.row_lower - taken)[used],
-        row_upper=(setting.row_upper - taken)[used],
-        theta=setting.theta,
-    )
-    starts = np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
-    return _Small(columns=columns, starts=starts, rows_at=new_row[at].astype(np.int32), values=value, setting=small)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +163,7 @@ def _relaxed(highs: "highspy.Highs", meter: Meter) -> Relaxed | None:
     )
 
 
-def _found(highs: "highspy.Highs", meter: Meter, small: _Small, setting: Setting) -> Found:
+def _found(highs: "highspy.Highs", meter: Meter, small: Small, setting: Setting) -> Found:
     info = highs.getInfo()
     meter.used += max(WORK_PER_NODE, int(info.simplex_iteration_count), int(info.mip_node_count))
     status = highs.modelStatusToString(highs.getModelStatus())
@@ -261,14 +189,6 @@ def _new(seed: int) -> "highspy.Highs":
     highs.setOptionValue("parallel", "off")
     highs.setOptionValue("random_seed", seed)
     return highs
-
-
-def _values(model: Model, setting: Setting) -> Floats:
-    """The matrix's entries with those of `theta`: the last ones, in the order of the floor rows."""
-    values = model.values.copy()
-    if model.rows.floors:
-        values[-len(model.rows.floors) :] = setting.theta
-    return values
 
 
 def _pass(highs: "highspy.Highs", starts: Ints, rows_at: Ints, values: Floats, setting: Setting, *, whole: int) -> None:
@@ -300,25 +220,3 @@ def _interrupt_after(highs: "highspy.Highs", times: int) -> None:
 
     highs.setCallback(ask, None)
     highs.startCallback(highspy.cb.HighsCallbackType.kCallbackMipInterrupt)
-
-
-def neutral(model: Model) -> Setting:
-    """The bare model: nothing to gain, no floors, no limits from guarantees."""
-    return Setting(
-        cost=np.zeros(len(model.lower)),
-        offset=0.0,
-        lower=model.lower,
-        upper=model.upper,
-        row_lower=model.rows.lower,
-        row_upper=model.rows.upper,
-        theta=np.zeros(len(model.rows.floors)),
-    )
-
-
-def with_floors(setting: Setting, model: Model, floors: dict[str, float]) -> Setting:
-    """The setting in which each tenant named has at least so much of its work served."""
-    lower = setting.row_lower.copy()
-    for tenant, row in model.rows.floors:
-        if floors.get(tenant, 0.0) > 0:
-            lower[row] = floors[tenant]
-    return replace(setting, row_lower=lower)

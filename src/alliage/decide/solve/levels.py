@@ -11,8 +11,11 @@ import numpy as np
 
 from alliage.decide.solve.answer import Stage, StageResult
 from alliage.decide.solve.counts import rounded, served_of
-from alliage.decide.solve.highs import Found, Meter, Setting, Solver, neutral, search, with_floors
-from alliage.decide.solve.model import Floats, Model, covering
+from alliage.decide.solve.highs import Found, Solver, search
+from alliage.decide.solve.meter import Meter
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.rows import Floats, covering
+from alliage.decide.solve.setting import Setting, neutral, with_floors
 
 GUARANTEE_TOLERANCE: Final = 1e-6
 SHARE_TOLERANCE: Final = 0.01

@@ -6,10 +6,14 @@ from typing import Final
 
 import numpy as np
 
-from alliage.decide.solve.combine import combine, gap_of
+from alliage.decide.solve.combine import combine
 from alliage.decide.solve.counts import cost_of, holds, now_running, rounded
-from alliage.decide.solve.highs import Meter, Setting, Solver, neutral, search, with_floors
-from alliage.decide.solve.model import Floats, Model
+from alliage.decide.solve.highs import Solver, search
+from alliage.decide.solve.meter import Meter
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.rows import Floats
+from alliage.decide.solve.setting import Setting, neutral, with_floors
+from alliage.decide.solve.whole import gap_of
 
 KEEP: Final = 1e-6
 """What runs stays unless another plan is better by more than this part."""

@@ -1,30 +1,17 @@
-"""Why work is missing, and whether a guarantee is kept: what could be taken back for it, or what stands in the way."""
+"""Why work is missing: what keeps it from one more replica or job, way by way and pool by pool."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from alliage.decide.solve.answer import Unkept, Unmet
+from alliage.decide.solve.answer import Unmet
 from alliage.decide.solve.gangs import gang_in
-from alliage.decide.solve.options import Option, full_rate, refusal, step_of
+from alliage.decide.solve.options import full_rate, refusal, step_of
 from alliage.decide.solve.parts import Part, PartKind
-from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, ServiceAsk, Spread, Tenant, Way
+from alliage.decide.solve.problem import JobAsk, Pool, Problem, ServiceAsk, Spread, Way
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.decide.solve.standing import Missing, Standing, devices_in, missing_of, room_for
 
 REASONS_MAX = 12
 """Reasons that one work is told; on a large fleet the rest are alike."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Breach:
-    """Work of a tenant that its guarantee covers and that would have room if borrowed devices were taken back."""
-
-    tenant: str
-    guarantee: int
-    work: str
-    way: str
-    pool: str
-    devices: int
 
 
 def unmet_of(place: Standing, parts: Mapping[int, list[Part]]) -> tuple[Unmet, ...]:
@@ -51,9 +38,9 @@ def binding_of(place: Standing, work: int, missing: Missing, parts: list[Part]) 
     ask = problem.works[work]
     if not ask.ways:
         return (Why(code=WhyCode.NO_WAY, facts={"work": ask.name}),)
-    most = _most(place, work)
-    if most is not None:
-        return (most,)
+    full = most(place, work)
+    if full is not None:
+        return (full,)
     reasons: list[Why] = []
     chips = {pool.chip for pool in problem.pools if pool.nodes}
     for way in ask.ways:
@@ -65,7 +52,7 @@ def binding_of(place: Standing, work: int, missing: Missing, parts: list[Part]) 
                 reasons.append(
                     why
                     if why is not None
-                    else _not_worth(problem, work, way, pool, _worth(problem, work, way, missing, parts))
+                    else not_worth(problem, work, way, pool, worth(problem, work, way, missing, parts))
                 )
     unique = list({(why.code, tuple(sorted(why.facts.items()))): why for why in reasons}.values())
     return tuple(sorted(unique, key=lambda why: _RANK.get(why.code, 9))[:REASONS_MAX])
@@ -87,7 +74,7 @@ _RANK = {
 }
 
 
-def _most(place: Standing, work: int) -> Why | None:
+def most(place: Standing, work: int) -> Why | None:
     """A service that has as many replicas as it may have; a shape all of whose jobs run, some by a slower way."""
     ask = place.problem.works[work]
     count = sum(count for _, count in place.of_work(work))
@@ -163,24 +150,25 @@ def _over_budget(place: Standing, name: str, more: int) -> Why | None:
     return Why(code=WhyCode.BUDGET, facts=facts)
 
 
-def _not_worth(problem: Problem, work: int, way: Way, pool: Pool, worth: float) -> Why:
+def not_worth(problem: Problem, work: int, way: Way, pool: Pool, gain: float) -> Why:
+    """That one more serves less (`gain`, micros an hour) than it costs."""
     ask = problem.works[work]
     facts: dict[str, str | int | float] = {
         "work": ask.name,
         "way": way.name,
         "pool": pool.name,
-        "value_micros": round(worth),
-        "cost_micros": round(_cost(problem, ask, way, pool)),
+        "value_micros": round(gain),
+        "cost_micros": round(cost(problem, ask, way, pool)),
     }
     return Why(code=WhyCode.NOT_WORTH, facts=facts)
 
 
-def _cost(problem: Problem, ask: ServiceAsk | JobAsk, way: Way, pool: Pool) -> float:
+def cost(problem: Problem, ask: ServiceAsk | JobAsk, way: Way, pool: Pool) -> float:
     """Micros an hour of one more: its devices and its cold start."""
     return way.devices * pool.price_micros + ask.start_micros / (problem.horizon_s / 3600.0)
 
 
-def _worth(problem: Problem, work: int, way: Way, missing: Missing, parts: Sequence[Part]) -> float:
+def worth(problem: Problem, work: int, way: Way, missing: Missing, parts: Sequence[Part]) -> float:
     """Micros an hour that one more by this way would serve of what is missing."""
     ask = problem.works[work]
     full = full_rate(ask)
@@ -192,129 +180,3 @@ def _worth(problem: Problem, work: int, way: Way, missing: Missing, parts: Seque
             whole = ask.count if isinstance(ask, JobAsk) else ask.demand_rps
             worth += part.value * min(step_of(ask, way, full), missing.amount / whole)
     return worth
-
-
-def examine(place: Standing, parts: Mapping[int, list[Part]]) -> tuple[list[Breach], tuple[Unkept, ...]]:
-    """Guarantees that are not used up while their tenant lacks work: breaches, and those with a real obstacle."""
-    breaches: list[Breach] = []
-    unkept: list[Unkept] = []
-    for tenant in place.problem.tenants:
-        for index, guarantee in enumerate(tenant.guarantees):
-            used = used_of(place, tenant, guarantee)
-            if used >= guarantee.devices:
-                continue
-            freed = {
-                number: place.without(borrowed(place, tenant.name, number))
-                for number, pool in enumerate(place.problem.pools)
-                if pool.nodes and guarantee.covers(pool)
-            }
-            for work, ask in enumerate(place.problem.works):
-                if ask.tenant != tenant.name:
-                    continue
-                missing = missing_of(place, work)
-                if missing.is_nothing or _most(place, work) is not None:
-                    continue
-                found = list(_against(freed, tenant, index, used, work, missing, parts.get(work, [])))
-                breaches.extend(each for each in found if isinstance(each, Breach))
-                obstacles = tuple(each for each in found if isinstance(each, Why))
-                if obstacles and len(obstacles) == len(found):
-                    unkept.append(
-                        Unkept(
-                            tenant=tenant.name,
-                            chips=guarantee.chips,
-                            site=guarantee.site,
-                            devices=guarantee.devices,
-                            used=used,
-                            work=ask.name,
-                            because=obstacles[:REASONS_MAX],
-                        )
-                    )
-    return breaches, tuple(unkept)
-
-
-def used_of(place: Standing, tenant: Tenant, guarantee: Guarantee) -> int:
-    """Devices that a tenant has of what a guarantee of its covers."""
-    problem = place.problem
-    return sum(
-        option.gang.devices * count
-        for number, pool in enumerate(problem.pools)
-        if guarantee.covers(pool)
-        for option, count in place.in_pool(number)
-        if problem.works[option.work].tenant == tenant.name
-    )
-
-
-def _against(  # noqa: PLR0917 - whose work, by which right
-    freed: Mapping[int, Standing],
-    tenant: Tenant,
-    index: int,
-    used: int,
-    work: int,
-    missing: Missing,
-    parts: Sequence[Part],
-) -> Iterator[Breach | Why]:
-    """For every covered way of the work: a breach if taking back would make room, else what is in the way.
-
-    `freed` is what is left in each covered pool when that is taken back.
-    """
-    for number, place in freed.items():
-        problem = place.problem
-        guarantee, ask, pool = tenant.guarantees[index], problem.works[work], problem.pools[number]
-        for way in ask.ways:
-            if pool.chip != way.chip:
-                continue
-            why = hindrance(place, work, way, number, missing)
-            if why is None and way.devices > guarantee.devices - used:
-                left = guarantee.devices - used
-                why = Why(code=WhyCode.GUARANTEE_SMALL, facts={"way": way.name, "devices": way.devices, "left": left})
-            worth = _worth(problem, work, way, missing, parts)
-            if why is None and (worth < _cost(problem, ask, way, pool) or ask.value_micros == 0):
-                why = _not_worth(problem, work, way, pool, worth)
-            if why is not None and why.code in {WhyCode.DEVICES_FULL, WhyCode.NO_GANG_FREE}:
-                why = _holders(place, tenant.name, number) or why
-            if why is None:
-                yield Breach(
-                    tenant=tenant.name,
-                    guarantee=index,
-                    work=ask.name,
-                    way=way.name,
-                    pool=pool.name,
-                    devices=way.devices,
-                )
-            else:
-                yield why
-
-
-def _holders(place: Standing, tenant: str, number: int) -> Why | None:
-    """Work of others that is held in a pool."""
-    problem = place.problem
-    names = sorted(
-        problem.works[option.work].name
-        for option, _ in place.in_pool(number)
-        if option.held and problem.works[option.work].tenant != tenant
-    )
-    if not names:
-        return None
-    return Why(code=WhyCode.HELD, facts={"pool": problem.pools[number].name, "holders": ", ".join(names)})
-
-
-def borrowed(place: Standing, tenant: str, number: int) -> dict[Option, int]:
-    """What others have in a pool beyond their guarantees and may be taken from them now."""
-    problem = place.problem
-    tenants = {each.name: each for each in problem.tenants}
-    pool = problem.pools[number]
-    found: dict[Option, int] = {}
-    beyond: dict[str, int] = {}
-    for option, count in sorted(place.in_pool(number), key=lambda each: (each[0].work, each[0].way.name)):
-        owner = problem.works[option.work].tenant
-        if owner == tenant:
-            continue
-        if owner not in beyond:
-            covering = [each for each in tenants[owner].guarantees if each.covers(pool)]
-            over = [used_of(place, tenants[owner], each) - each.devices for each in covering]
-            beyond[owner] = max(0, min(over)) if over else pool.devices
-        taken = min(count - option.held, beyond[owner] // option.gang.devices)
-        if taken > 0:
-            found[option] = taken
-            beyond[owner] -= taken * option.gang.devices
-    return found

@@ -1,57 +1,41 @@
 """plan: the problem in, the answer out. Stages in turn, then what nobody may break is checked, then the reasons."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
 from alliage.decide.solve.answer import (
-    Assigned,
     Budget,
     Infeasible,
-    Move,
     Plan,
-    Share,
     Stage,
     StageResult,
-    Status,
-    Warm,
 )
-from alliage.decide.solve.checks import check
-from alliage.decide.solve.combine import mend
+from alliage.decide.solve.answering import Settled, answer_of, money_result, standing_at
+from alliage.decide.solve.breaches import examine
+from alliage.decide.solve.checks import check, check_budget
 from alliage.decide.solve.contradictions import contradiction
-from alliage.decide.solve.counts import by_option, cost_of, holds, now_running, rounded, served_of
+from alliage.decide.solve.counts import cost_of, holds, now_running, rounded
 from alliage.decide.solve.gangs import Gang, pack
 from alliage.decide.solve.guarantees import Kept, keep_guarantees, kept_rows
-from alliage.decide.solve.highs import Meter, Solver
+from alliage.decide.solve.highs import Solver
 from alliage.decide.solve.levels import Guaranteed, common_part, fair_levels, floors_at, settle_guarantees
-from alliage.decide.solve.model import Floats, Model, build
-from alliage.decide.solve.money import Money, gap_of, money_setting, settle_money
-from alliage.decide.solve.obstacles import examine, unmet_of
+from alliage.decide.solve.meter import Meter
+from alliage.decide.solve.model import Model, build
+from alliage.decide.solve.money import Money, money_setting, settle_money
 from alliage.decide.solve.parts import by_work
-from alliage.decide.solve.prices import prices_of
 from alliage.decide.solve.problem import Problem, ServiceAsk, Spread
-from alliage.decide.solve.standing import Standing, standing
+from alliage.decide.solve.rows import Floats
 from alliage.decide.solve.warm import fingerprint, replan
+from alliage.decide.solve.whole import mend
 
 LARGE: Final = 2000
 """Columns from which on prices come first instead of the whole programme at once."""
 PARTS_TRIED: Final = (1.0, 0.97, 0.9, 0.75, 0.5, 0.25, 0.0)
 """Of a large problem the common part of the levels is not searched for but tried, largest first."""
 PACKINGS: Final = 3
-OPTIMAL_GAP: Final = 1e-6
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
-    """What the stages came to."""
-
-    money: Money
-    results: tuple[StageResult, ...]
-    guaranteed: Mapping[str, float]
-    levels: Mapping[str, float]
-    floors: Mapping[str, float]
 
 
 def plan(problem: Problem, budget: Budget | None = None, last: Plan | None = None) -> Plan | Infeasible:
@@ -61,31 +45,48 @@ def plan(problem: Problem, budget: Budget | None = None, last: Plan | None = Non
     again, as long as that is within the gap asked for.
     """
     budget = budget or Budget()
+    check_budget(budget)
     check(problem)
     wrong = contradiction(problem)
     if wrong is not None:
         return wrong
     model = build(problem)
     meter = Meter(budget)
-    if last is not None and last.warm is not None and last.warm.fingerprint == fingerprint(problem):
-        again = replan(model, meter, last, last.warm)
-        if again is not None:
-            settled = Settled(
-                money=again,
-                results=_carried(last, again, model),
-                guaranteed={share.tenant: share.guaranteed for share in last.shares},
-                levels={share.tenant: share.level for share in last.shares},
-                floors=last.warm.floors,
-            )
-            return _answer(model, Solver(model, meter), settled, meter, last=last)
+    again = _planned_again(model, meter, last)
+    if again is not None:
+        return again
     solver = Solver(model, meter)
     settled = _settle(model, solver, meter)
-    return _answer(model, solver, settled, meter, last=None)
+    place = standing_at(model, settled.money.x)
+    _, unkept = examine(place, by_work(model.parts))
+    return answer_of(model, solver, settled, meter, place, unkept, last=None)
+
+
+def _planned_again(model: Model, meter: Meter, last: Plan | None) -> Plan | None:
+    """From the last plan; None where that proves too little, or would leave a guarantee broken."""
+    if last is None or last.warm is None or last.warm.fingerprint != fingerprint(model.problem):
+        return None
+    again = replan(model, meter, last, last.warm)
+    if again is None:
+        return None
+    place = standing_at(model, again.money.x)
+    breaches, unkept = examine(place, by_work(model.parts))
+    if breaches:
+        return None
+    settled = Settled(
+        money=again.money,
+        results=_carried(last, again.money, model),
+        guaranteed={share.tenant: share.guaranteed for share in last.shares},
+        levels={share.tenant: share.level for share in last.shares},
+        floors=last.warm.floors,
+    )
+    answer = answer_of(model, Solver(model, meter), settled, meter, place, unkept, last=last)
+    return replace(answer, more_starts=again.more_starts)
 
 
 def _carried(last: Plan, money: Money, model: Model) -> tuple[StageResult, ...]:
     kept = tuple(result for result in last.stages if result.stage is not Stage.MONEY)
-    return (*kept, _money_result(model, money))
+    return (*kept, money_result(model, money))
 
 
 def _settle(model: Model, solver: Solver, meter: Meter) -> Settled:
@@ -96,7 +97,7 @@ def _settle(model: Model, solver: Solver, meter: Meter) -> Settled:
     kept = Kept(rows={})
     settled = _share_and_money(model, solver, meter, guaranteed, levels)
     for _ in range(4):
-        more = keep_guarantees(model, guaranteed.x, _standing(model, settled.money.x), kept)
+        more = keep_guarantees(model, guaranteed.x, standing_at(model, settled.money.x), kept)
         if more is None or meter.is_spent:
             break
         kept = more
@@ -131,7 +132,7 @@ def _mended(model: Model, meter: Meter, settled: Settled, kept: Kept) -> Settled
     if x is None:
         return None
     money = replace(money, x=x, value=cost_of(x, setting))
-    return replace(settled, money=money, results=(*settled.results[:-1], _money_result(model, money)))
+    return replace(settled, money=money, results=(*settled.results[:-1], money_result(model, money)))
 
 
 def _share_and_money(
@@ -182,7 +183,7 @@ def _settled(  # noqa: PLR0917 - the parts of the answer
         money = replace(money, x=x, value=cost_of(x, money_setting(model, {})))
     return Settled(
         money=money,
-        results=(*results, _money_result(model, money)),
+        results=(*results, money_result(model, money)),
         guaranteed=guaranteed.served,
         levels=levels,
         floors=floors,
@@ -195,17 +196,6 @@ def _fallback(model: Model, guaranteed: Guaranteed) -> Floats:
     setting = money_setting(model, {})
     fits = cost_of(running, setting) < cost_of(guaranteed.x, setting)
     return running if fits and holds(model, running, setting) else guaranteed.x
-
-
-def _money_result(model: Model, money: Money) -> StageResult:
-    return StageResult(
-        stage=Stage.MONEY,
-        tier=0,
-        value=money.value * model.scale,
-        bound=money.bound * model.scale,
-        tolerance=0.0,
-        is_cut_short=False,
-    )
 
 
 def _packed(model: Model, solver: Solver, meter: Meter, settled: Settled) -> Settled:
@@ -226,7 +216,7 @@ def _packed(model: Model, solver: Solver, meter: Meter, settled: Settled) -> Set
             x = rounded(model, x)
             money = replace(settled.money, x=x, value=cost_of(x, money_setting(model, {})))
         money = replace(money, bound=min(settled.money.bound, money.value))
-        results = (*settled.results[:-1], _money_result(model, money))
+        results = (*settled.results[:-1], money_result(model, money))
         settled = replace(settled, money=money, results=results)
     return settled
 
@@ -258,93 +248,3 @@ def _unpacked(model: Model, x: Floats | None) -> dict[int, float]:
                 caps[column] = x[column] - taken
                 left -= taken
     return caps
-
-
-def _standing(model: Model, x: Floats | None) -> Standing:
-    counts = by_option(model, model.lower if x is None else x)
-    return standing(model.problem, model.options, counts)
-
-
-def _answer(model: Model, solver: Solver, settled: Settled, meter: Meter, *, last: Plan | None) -> Plan:
-    x = settled.money.x if settled.money.x is not None else rounded(model, model.lower)
-    place = _standing(model, x)
-    parts = by_work(model.parts)
-    _, unkept = examine(place, parts)
-    gap = gap_of(settled.money.value, settled.money.bound)
-    served = served_of(model, x)
-    prices = prices_of(solver, with_intervals=last is None)
-    return Plan(
-        status=_status(gap, meter),
-        gap=gap,
-        stages=settled.results,
-        replicas=_assigned(model, place, jobs=False),
-        jobs=_assigned(model, place, jobs=True),
-        moves=moves_of(model.problem, place),
-        prices=prices,
-        unmet=unmet_of(place, parts),
-        shares=tuple(
-            Share(
-                tenant=name,
-                guaranteed=settled.guaranteed.get(name, 0.0),
-                level=settled.levels.get(name, 0.0),
-                served=served[name],
-            )
-            for name, _ in model.rows.floors
-        ),
-        unkept=unkept,
-        work_used=meter.used,
-        warm=_warm(model, settled, last),
-    )
-
-
-def _status(gap: float, meter: Meter) -> Status:
-    if gap <= OPTIMAL_GAP:
-        return Status.OPTIMAL
-    return Status.GAP if gap <= meter.budget.gap else Status.CUT_SHORT
-
-
-def _warm(model: Model, settled: Settled, last: Plan | None) -> Warm | None:
-    if last is not None and last.warm is not None:
-        return last.warm
-    duals = settled.money.duals
-    if duals is None:
-        return None
-    origin = {(each.work, each.way, each.pool): each.count for each in model.problem.running}
-    named = {name: float(duals[row]) for row, name in enumerate(model.rows.names) if duals[row]}
-    return Warm(
-        duals=named,
-        scale=model.scale,
-        floors=dict(settled.floors),
-        fingerprint=fingerprint(model.problem),
-        origin=origin,
-    )
-
-
-def _assigned(model: Model, place: Standing, *, jobs: bool) -> tuple[Assigned, ...]:
-    services = len(model.problem.services)
-    return tuple(
-        Assigned(
-            work=model.problem.works[option.work].name,
-            way=option.way.name,
-            pool=model.problem.pools[option.pool].name,
-            count=count,
-            devices=option.gang.devices,
-        )
-        for option, count in place.counts.items()
-        if (option.work >= services) is jobs
-    )
-
-
-def moves_of(problem: Problem, place: Standing) -> tuple[Move, ...]:
-    """The difference between what is to stand and what runs."""
-    wanted = {
-        (problem.works[option.work].name, option.way.name, problem.pools[option.pool].name): count
-        for option, count in place.counts.items()
-    }
-    runs = {(each.work, each.way, each.pool): each.count for each in problem.running}
-    keys = sorted(wanted.keys() | runs.keys())
-    return tuple(
-        Move(work=work, way=way, pool=pool, change=change)
-        for work, way, pool in keys
-        if (change := wanted.get((work, way, pool), 0) - runs.get((work, way, pool), 0))
-    )

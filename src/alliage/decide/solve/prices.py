@@ -7,8 +7,10 @@ import numpy as np
 
 from alliage.decide.solve.answer import PoolPrice
 from alliage.decide.solve.gangs import levels_of
-from alliage.decide.solve.highs import Setting, Solver, neutral
-from alliage.decide.solve.model import Floats, Model
+from alliage.decide.solve.highs import Solver
+from alliage.decide.solve.model import Model
+from alliage.decide.solve.rows import Floats
+from alliage.decide.solve.setting import Setting, neutral
 
 POOLS_MAX: Final = 48
 """Intervals take two solves a pool: above so many pools only the duals are given."""

@@ -63,6 +63,8 @@ class WhyCode(StrEnum):
     """work, max_replicas (the new one), kind, serves, left, replicas"""
     LOSE_NODES = "lose_nodes"
     """pool, site, chip, nodes, work, instead (ways and pools, may be empty), missing: what would come of it without them"""
+    MORE_STARTS = "more_starts"
+    """lost, starts, gap (what as many starts as were lost would prove; not there: they would not keep every share)"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What stands where when a plan is carried out: what each pool has left for a gang, what each tenant spends."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from alliage.decide.solve.gangs import Gang, levels_of, takes
 from alliage.decide.solve.options import Option, full_rate, step_of
@@ -16,6 +16,8 @@ class Standing:
     counts: Mapping[Option, int]
     pools: Mapping[int, tuple[tuple[Option, int], ...]]
     works: Mapping[int, tuple[tuple[Option, int], ...]]
+    rooms: dict[tuple[int, Gang], bool] = field(default_factory=dict, repr=False, compare=False)
+    """What `room_for` found already: it is asked the same for every work."""
 
     def in_pool(self, pool: int) -> tuple[tuple[Option, int], ...]:
         """What stands in one pool."""
@@ -69,8 +71,10 @@ def has_room(gangs: Sequence[tuple[Gang, int]], pool: Pool, gang: Gang) -> bool:
 
 def room_for(place: Standing, pool: int, gang: Gang) -> bool:
     """Whether one more gang finds a place in a pool beside what stands there."""
-    gangs = [(option.gang, count) for option, count in place.in_pool(pool)]
-    return has_room(gangs, place.problem.pools[pool], gang)
+    if (pool, gang) not in place.rooms:
+        gangs = [(option.gang, count) for option, count in place.in_pool(pool)]
+        place.rooms[pool, gang] = has_room(gangs, place.problem.pools[pool], gang)
+    return place.rooms[pool, gang]
 
 
 def devices_in(place: Standing, pool: int) -> int:

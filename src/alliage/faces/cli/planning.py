@@ -90,7 +90,7 @@ def _print(asked: WhatIf, answer: Plan, told: Sequence[Explanation]) -> None:
             f"{unkept.tenant} has {unkept.used} of {unkept.devices} guaranteed devices ({group}) although {unkept.work} "
             f"lacks some: {_joined([words(why) for why in unkept.because])}.",
         )
-    show("", status_line(answer))
+    show("", "\n".join([*(f"{words(why)}." for why in answer.more_starts), status_line(answer)]))
 
 
 def plan_table(problem: Problem, answer: Plan) -> Table:
