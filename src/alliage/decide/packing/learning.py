@@ -1,4 +1,4 @@
-"""Arrivals against what was told to be typical. Pure counting: the same arrivals teach the same."""
+"""Arrivals against what was told to be typical, and whether requests leave. Pure counting: the same teach the same."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from alliage.decide.packing.shapes import Shape, Typical
 FIRST_LOOK, LOOK_EVERY = 128, 1024
 DOUBT = 0.15
 COVERED = 0.95
+CHURNS_FROM = 1 / 16
 _Sort = tuple[int, int, int, frozenset[str]]
 
 
@@ -20,16 +21,27 @@ class Heard:
         self._shapes = shapes
         self._counts = [0] * len(shapes)
         self._arrived = 0
+        self._lately = self._left = 0
         self._next = FIRST_LOOK
 
     def hear(self, shape: int) -> bool:
         """Counts one arrival; True when it is time to look (after 128, 256, 512, then every 1,024)."""
         self._counts[shape] += 1
         self._arrived += 1
+        self._lately += 1
         if self._arrived < self._next:
             return False
         self._next += min(self._arrived, LOOK_EVERY)
         return True
+
+    def hear_leaving(self) -> None:
+        """Counts one that left."""
+        self._left += 1
+
+    @property
+    def churns(self) -> bool:
+        """Whether one request leaves for sixteen that arrive, or more."""
+        return self._left > CHURNS_FROM * self._lately
 
     def contradict(self, typical: Sequence[Typical]) -> tuple[Typical, ...] | None:
         """What is typical of the arrivals, where it differs by more than chance from what was told; else None.
@@ -47,6 +59,7 @@ class Heard:
         chance = sqrt(len(heard) / total) / 2
         if self._arrived > LOOK_EVERY:
             self._counts = [count // 2 for count in self._counts]
+            self._lately, self._left = self._lately // 2, self._left // 2
         return _typical(heard, total) if distance - chance > DOUBT else None
 
     def _sorts(self) -> Counter[_Sort]:
