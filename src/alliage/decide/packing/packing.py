@@ -41,9 +41,9 @@ class Packing:
         compiled: bool | None = None,
         learns: bool = True,
     ) -> None:
-        """`held` is what runs already. With `learns`, arrivals that contradict `typical` replace it in time, and requests that
-        leave are reckoned with.
+        """`held` is what runs already.
 
+        With `learns`, arrivals that contradict `typical` replace it in time, and requests that leave are reckoned with.
         Raises BadInput for numbers that make no sense, and where what is held does not fit.
         """
         check(hosts, shapes, typical)

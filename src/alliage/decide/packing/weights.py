@@ -3,16 +3,16 @@
 from dataclasses import dataclass, replace
 
 STREAM_SHAPES_MIN = 4
-STAY_OF_CHURN, OPENING_OF_CHURN = 0.6, 3.0
+STAY_OF_CHURN, OPENING_OF_CHURN = 0.6, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """Prices are in devices. More streams steady the fill value and cost time in proportion."""
 
-    kind: float = 0.7
-    slot: float = 0.02
-    opening: float = 2.0
+    kind: float = 0.8
+    slot: float = 0.025
+    opening: float = 3.0
     stay: float = 0.0
     """How likely one request is to be gone when an empty host is wanted; so a host that holds two is by its square."""
     unforeseen: float = 0.03
@@ -30,9 +30,9 @@ class Weights:
         return (*chances[:-1], 0)
 
     def for_reach(self, reach: float) -> "Weights":
-        """Where only the part `reach` of the devices can be filled, since cpu runs out first: room for devices is
+        """For cpu that runs out when only the part `reach` of the devices is filled.
 
-        worth less, and a host sees fewer of the requests to come, since the others find cpu no better elsewhere.
+        Room for devices is worth less then. And a host sees fewer of the requests to come: it is soon full.
         """
         shapes = max(min(STREAM_SHAPES_MIN, self.stream_shapes), round(self.stream_shapes * reach**2))
         return replace(self, slot=self.slot * reach**2, opening=self.opening * reach**2, stream_shapes=shapes)
