@@ -31,12 +31,12 @@ def test_few_gangs_contradict_by_the_devices_they_want() -> None:
 
 
 def test_looks_are_rarer_as_more_has_arrived() -> None:
-    """The first after 64 arrivals, at last one in 512."""
+    """The first after 64 arrivals, at last one in 1,024."""
     heard = Heard([part(300)])
     looks = [at for at in range(1, 20_001) if heard.hear(0)]
     assert looks[0] == LOOK_FROM
-    assert looks[-1] - looks[-2] == 512
-    assert len(looks) < 60
+    assert looks[-1] - looks[-2] == 1024
+    assert len(looks) < 40
 
 
 def test_requests_that_leave_are_heard() -> None:
