@@ -90,7 +90,7 @@ def fresh_books(tables: Tables, held: Held, weights: Weights, values: int) -> Bo
         spot_table=_unknown(1, 2 * values),
         cell=_unknown(len(tables.demand), 2 * groups * width),
         idle=held.idle,
-        worth=tables.worth.reshape(1, -1),
+        slot_worth=tables.slot_worth.reshape(1, -1),
         mask_worth=tables.mask_worth.reshape(1, -1),
         slot_price=np.zeros((kinds, classes)),
         demand_price=np.zeros((1, kinds)),

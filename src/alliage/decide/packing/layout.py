@@ -72,7 +72,7 @@ class Books(NamedTuple):
     spot_table: Ints  # 1 x hash size
     cell: Ints  # D x (R x G x 2): fill value and gap after each way to place a demand; -1 not known, -2 end
     idle: Ints  # H x G: idle milli of each device
-    worth: Reals  # 1 x M: share of the demand for devices
+    slot_worth: Reals  # 1 x M: share of the demand for devices that wants a slot as large at least
     mask_worth: Reals  # 1 x A
     slot_price: Reals  # J x C: grains a slot, whole numbers
     demand_price: Reals  # 1 x J: demand that may use a kind over the room open to it

@@ -17,6 +17,7 @@ from alliage.decide.packing.costs import Cost, Offer, Verdict
 from alliage.decide.packing.kernels.opening import open_books
 from alliage.decide.packing.layout import COUNT_GRAIN, FULL, Arenas, Books, Longs, lay_out
 from alliage.decide.packing.learning import Heard
+from alliage.decide.packing.scarcity import reach
 from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape, Typical
 from alliage.decide.packing.tables import build_tables
 from alliage.decide.packing.weights import Weights
@@ -40,8 +41,9 @@ class Packing:
         compiled: bool | None = None,
         learns: bool = True,
     ) -> None:
-        """`held` is what runs already. With `learns`, arrivals that contradict `typical` replace it in time.
+        """`held` is what runs already.
 
+        With `learns`, arrivals that contradict `typical` replace it in time, and requests that leave are reckoned with.
         Raises BadInput for numbers that make no sense, and where what is held does not fit.
         """
         check(hosts, shapes, typical)
@@ -49,7 +51,8 @@ class Packing:
         self._weights = weights or Weights()
         wanted = len(self._hosts) >= COMPILED_FROM if compiled is None else compiled
         self._kernels: Kernels = compiled_kernels() if wanted else plain_kernels()
-        self._tables = build_tables(self._hosts, self._shapes, self._typical, self._weights)
+        self._churns = False
+        self._build()
         self._heard = Heard(self._shapes) if learns else None
         self._devices = np.zeros(max(self._tables.width, 128), np.int64)
         self._arenas: Arenas
@@ -77,6 +80,8 @@ class Packing:
     def remove(self, placed: Placed) -> None:
         """Give back what one request held. Raises BadInput where the host does not hold as much."""
         self._change(placed, -1)
+        if self._heard is not None:
+            self._heard.hear_leaving()
 
     def hold(self, placed: Placed) -> None:
         """Take the room of a request that was placed elsewhere or earlier. Raises BadInput where it is not there."""
@@ -86,7 +91,7 @@ class Packing:
         """Replaces the typical shapes; what hosts hold stays, and answers are those of a packing built anew."""
         check((), (), typical)
         self._typical = tuple(typical)
-        self._tables = build_tables(self._hosts, self._shapes, self._typical, self._weights)
+        self._build()
         self._load(self._held(), values_for(self._tables))
 
     def score(self, shape: int) -> Verdict | None:
@@ -139,7 +144,7 @@ class Packing:
         return Held(books.host.copy(), books.idle.copy())
 
     def _load(self, held: Held, values: int) -> None:
-        self._arenas = lay_out(fresh_books(self._tables, held, self._weights, values))
+        self._arenas = lay_out(fresh_books(self._tables, held, self._weighed, values))
         self._kernels.load(*self._arenas)
 
     def _grow(self) -> None:
@@ -147,7 +152,13 @@ class Packing:
         values = len(self.books().value)
         self._load(self._held(), min(2 * values, values_most(self._tables)))
 
+    def _build(self) -> None:
+        weights = self._weights.for_reach(reach(self._hosts, self._typical))
+        self._weighed = weights.for_churn() if self._churns else weights
+        self._tables = build_tables(self._hosts, self._shapes, self._typical, self._weighed)
+
     def _reconsider(self, heard: Heard) -> None:
+        churns, self._churns = self._churns, heard.churns
         learnt = heard.contradict(self._typical)
-        if learnt is not None:
-            self.expect(learnt)
+        if learnt is not None or churns != self._churns:
+            self.expect(learnt or self._typical)

@@ -6,8 +6,9 @@ The kernels must give the same costs and so the same choices; a property test ho
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alliage.decide.packing.scarcity import bare_share, cell_of
+from alliage.decide.packing.scarcity import bare_share, cell_of, reach
 from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape, Typical
+from alliage.decide.packing.slots import slot_worths, unforeseen_gangs
 from alliage.decide.packing.streams import draw_streams
 from alliage.decide.packing.tables import demand_of, in_order
 from alliage.decide.packing.weights import Weights
@@ -48,14 +49,16 @@ class PlainPacking:
         weights: Weights | None = None,
     ) -> None:
         """All hosts empty."""
-        self.weights = weights or Weights()
+        self.weights = (weights or Weights()).for_reach(reach(hosts, typical))
         self.shapes = shapes
         self.rooms = [Room(host, host.cpu_milli, host.memory_mib, [WHOLE] * host.devices) for host in hosts]
         self.kinds = sorted({host.kind for host in hosts})
         told = in_order(typical)
         self.wanting = [one for one in told if one.shape.devices]
+        self.wanting += unforeseen_gangs(hosts, self.wanting, self.weights.unforeseen)
         total = sum(one.share * demand_of(one.shape).milli for one in self.wanting)
         self.worth = [one.share * demand_of(one.shape).milli / total for one in self.wanting]
+        self.slot_worth = slot_worths(self.wanting, self.worth)
         self.cell = self.weights.cell_milli or cell_of(told)
         self.sums = {kind: self._sums(kind) for kind in self.kinds}
         self._draw(told, bare_share(hosts, told))
@@ -100,7 +103,7 @@ class PlainPacking:
         lost = self._waste(kind, left, sorted(after)) - self._waste(kind, cpu, before)
         price = int(self.weights.kind * demand.milli * self._demand_price(kind) * grain) if demand.devices else 0
         slot = 0
-        for one, worth in zip(self.wanting, self.worth, strict=True):
+        for one, worth in zip(self.wanting, self.slot_worth, strict=True):
             total = sum(self._slots(one.shape, each) for each in self.rooms)
             cost = min(int(self.weights.slot * worth * self._idle() / max(total, 1) * grain), 1 << 36)
             slot += cost * (self._fits(one.shape, kind, cpu, before) - self._fits(one.shape, kind, left, sorted(after)))

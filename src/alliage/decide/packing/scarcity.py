@@ -1,6 +1,7 @@
 """How scarce cpu is beside devices, and the cell that cpu is rounded down to."""
 
 from collections.abc import Sequence
+from math import inf
 
 from alliage.decide.packing.shapes import WHOLE, Host, Typical
 
@@ -13,12 +14,21 @@ def bare_share(hosts: Sequence[Host], typical: Sequence[Typical]) -> float:
     0 while typical demand that filled all devices would leave cpu over, since such requests then find cpu that no
     device needs; 1 where it would want half as much again as there is.
     """
+    return min(1.0, max(0.0, 2 * (_cpu_wanted(hosts, typical) - 1)))
+
+
+def reach(hosts: Sequence[Host], typical: Sequence[Typical]) -> float:
+    """The part of the devices that typical demand can fill before cpu runs out, from 0 to 1."""
+    wanted = _cpu_wanted(hosts, typical)
+    return 1.0 if wanted <= 1 else 1 / wanted
+
+
+def _cpu_wanted(hosts: Sequence[Host], typical: Sequence[Typical]) -> float:
+    """The cpu of typical demand that fills all devices, over the cpu there is."""
     milli = sum(one.share * demand_milli(one) for one in typical)
     cpu = sum(one.share * one.shape.cpu_milli for one in typical)
     devices, cpus = sum(host.devices for host in hosts) * WHOLE, sum(host.cpu_milli for host in hosts)
-    if milli <= 0 or cpus <= 0:
-        return 1.0
-    return min(1.0, max(0.0, 2 * (cpu / milli * devices / cpus - 1)))
+    return cpu / milli * devices / cpus if milli > 0 and cpus > 0 else inf
 
 
 def demand_milli(one: Typical) -> int:

@@ -9,6 +9,7 @@ from alliage.decide.packing.layout import Ints, Longs, Reals
 from alliage.decide.packing.limits import Demand, Limits, find_limits
 from alliage.decide.packing.scarcity import bare_share, cell_of
 from alliage.decide.packing.shapes import WHOLE, Host, Shape, Typical
+from alliage.decide.packing.slots import slot_worths, unforeseen_gangs
 from alliage.decide.packing.streams import draw_streams
 from alliage.decide.packing.weights import Weights
 
@@ -35,7 +36,7 @@ class Tables(NamedTuple):
     densest: Longs
     types: Longs
     stream: Ints
-    worth: Reals
+    slot_worth: Reals
     mask_worth: Reals
 
 
@@ -57,6 +58,7 @@ def build_tables(
     kinds = tuple(sorted({host.kind for host in hosts}))
     told = in_order(typical)
     wanting = [one for one in told if one.shape.devices > 0]
+    wanting += unforeseen_gangs(hosts, wanting, weights.unforeseen)
     sets = {one.kinds for one in shapes} | {one.shape.kinds for one in wanting}
     masks: dict[Kinds, int] = {mask: index for index, mask in enumerate(sorted(sets, key=sorted))}
     demands: dict[Demand, int] = {}
@@ -90,7 +92,7 @@ def build_tables(
         densest=_matrix([one.densest for one in limits], 2),
         types=_matrix(types, 4),
         stream=stream_table(told, bare, kinds, weights),
-        worth=worth,
+        slot_worth=np.array(slot_worths(wanting, worth.tolist()), np.float64),
         mask_worth=mask_worth,
     )
 

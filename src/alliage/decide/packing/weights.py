@@ -1,18 +1,24 @@
 """What the rule weighs. Chosen by replays of one published trace and of generated workloads (bench/decide)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+STREAM_SHAPES_MIN = 4
+STAY_OF_CHURN, OPENING_OF_CHURN = 0.6, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """Prices are in devices. More streams steady the fill value and cost time in proportion."""
 
-    kind: float = 0.7
-    slot: float = 0.03
-    opening: float = 2.0
+    kind: float = 0.8
+    slot: float = 0.025
+    opening: float = 3.0
     stay: float = 0.0
+    """How likely one request is to be gone when an empty host is wanted; so a host that holds two is by its square."""
+    unforeseen: float = 0.03
+    """The part of the demand for devices that is taken to be gangs of any size, whatever is typical."""
     streams: int = 32
-    stream_shapes: int = 80
+    stream_shapes: int = 50
     cell_milli: int = 0
     """Cpu is rounded down to multiples of it; 0 chooses it by the typical shapes."""
 
@@ -22,3 +28,15 @@ class Weights:
         while chances[-1] > 0 and len(chances) <= 12:
             chances.append(round(1024 * self.stay ** len(chances)))
         return (*chances[:-1], 0)
+
+    def for_reach(self, reach: float) -> "Weights":
+        """For cpu that runs out when only the part `reach` of the devices is filled.
+
+        Room for devices is worth less then. And a host sees fewer of the requests to come: it is soon full.
+        """
+        shapes = max(min(STREAM_SHAPES_MIN, self.stream_shapes), round(self.stream_shapes * reach**2))
+        return replace(self, slot=self.slot * reach**2, opening=self.opening * reach**2, stream_shapes=shapes)
+
+    def for_churn(self) -> "Weights":
+        """Where requests leave: a host that holds few is soon empty, and keeping it so is worth more."""
+        return replace(self, stay=STAY_OF_CHURN, opening=self.opening * OPENING_OF_CHURN)

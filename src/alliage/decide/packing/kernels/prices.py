@@ -59,6 +59,6 @@ def set_prices(books: Books, shape: int) -> None:
         slots = 0
         for kind in range(kinds):
             slots += books.accept[mask, kind] * books.slots_of[kind, which]
-        cost = min(int(books.weight[0, 1] * books.worth[0, index] * idle / max(slots, 1) * grain), SLOT_PRICE_MAX)
+        cost = min(int(books.weight[0, 1] * books.slot_worth[0, index] * idle / max(slots, 1) * grain), SLOT_PRICE_MAX)
         for kind in range(kinds):
             books.slot_price[kind, which] += books.accept[mask, kind] * cost
