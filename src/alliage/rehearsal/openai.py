@@ -118,6 +118,7 @@ class Writing:
         self._head = (
             f'{{"id":"{prefix}-{wanted.ask.id}","object":"{streamed}","created":{created_s},"model":{model_json},'
         )
+        self._before, _, self._after = self._event(self._choice(self._delta("|"), None)).rpartition("|")
         self._begun = False
 
     def streamed(self, tokens: Sequence[str], *, is_last: bool) -> bytes:
@@ -126,12 +127,12 @@ class Writing:
         if not self._begun and self._wanted.is_chat:
             out.append(self._event(self._choice({"role": "assistant", "content": ""}, None)))
         self._begun = True
-        out.extend(self._event(self._choice(self._delta(token), None)) for token in tokens)
+        out.extend(f"{self._before}{token}{self._after}" for token in tokens)  # nothing in `words` must be escaped
         if is_last:
             last: dict[str, Any] = {} if self._wanted.is_chat else {"text": ""}
             out.append(self._event(self._choice(last, self._wanted.finish)))
             if self._wanted.tells_usage:
-                out.append(self._event(f'"choices":[],"usage":{json.dumps(self._usage())}'))
+                out.append(self._event(f'"choices":[],"usage":{_json(self._usage())}'))
             out.append("data: [DONE]\n\n")
         return "".join(out).encode()
 
@@ -139,15 +140,15 @@ class Writing:
         """The answer in one piece."""
         text = "".join(self._wanted.answer)
         said = {"message": {"role": "assistant", "content": text}} if self._wanted.is_chat else {"text": text}
-        choice = json.dumps([{"index": 0, **said, "finish_reason": self._wanted.finish}])
-        return f'{self._head}"choices":{choice},"usage":{json.dumps(self._usage())}}}'.encode()
+        choice = _json([{"index": 0, **said, "finish_reason": self._wanted.finish}])
+        return f'{self._head}"choices":{choice},"usage":{_json(self._usage())}}}'.encode()
 
     def _delta(self, token: str) -> dict[str, Any]:
         return {"content": token} if self._wanted.is_chat else {"text": token}
 
     def _choice(self, said: Mapping[str, Any], finish: str | None) -> str:
         inner = {"delta": said} if self._wanted.is_chat else said
-        return f'"choices":{json.dumps([{"index": 0, **inner, "finish_reason": finish}])}'
+        return f'"choices":{_json([{"index": 0, **inner, "finish_reason": finish}])}'
 
     def _event(self, rest: str) -> str:
         return f"data: {self._head}{rest}}}\n\n"
@@ -155,3 +156,7 @@ class Writing:
     def _usage(self) -> dict[str, int]:
         read, said = self._wanted.ask.prompt_tokens, len(self._wanted.answer)
         return {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
