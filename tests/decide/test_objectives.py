@@ -14,6 +14,7 @@ from alliage.fleet.view import FleetView
 from alliage.speed.predict import Speed, predict
 from tests.builders import CATALOG
 from tests.decide.test_devices import planned, rack, wanting
+from tests.store.builders import measured
 
 
 def fleet() -> tuple[Node, ...]:
@@ -93,3 +94,29 @@ def test_without_an_objective_nothing_changes() -> None:
     made, decision = decided(asking(ttft_s=None, tpot_s=None))
     assert {reason.code for reason in decision.because} == {ReasonCode.FITS}
     assert made.add[0].recipe.concurrency == 16
+
+
+def test_what_was_measured_counts_for_more_than_the_estimate() -> None:
+    """A recipe that was measured at a tenth of its predicted speed is not promised what it cannot keep."""
+    service = asking(tpot_s=0.04)
+    made, _ = decided(service)
+    recipe = made.add[0].recipe
+    node = next(node for node in fleet() if node.devices[0].chip == recipe.chip)
+    place = place_of_node(CATALOG.chips[recipe.chip], node, node.devices)
+    running = running_at(service.model, recipe, place, input_tokens=1024, output_tokens=256)
+    speed = predict(running)
+    assert isinstance(speed, Speed)
+    slow = replace(
+        measured(recipe.model, precision=recipe.precision, cores=0),
+        chip=recipe.chip,
+        engine=recipe.engine,
+        devices=recipe.devices,
+        slots=recipe.concurrency,
+        concurrency=recipe.concurrency,
+        input_tokens=1024,
+        output_tokens=256,
+        throughput_tps=speed.throughput_tps / 10,
+    )
+    view = FleetView(version=1, nodes=(node,), services=(service,), measured=(slow,))
+    after = planned(view).add[0].recipe
+    assert (after.engine, after.devices) != (recipe.engine, recipe.devices)

@@ -91,7 +91,7 @@ class Desk:
     def view(self) -> FleetView:
         """Desired state and bindings, with the memory that is free now."""
         free = {device: count for report in self.reports().values() for device, count in report.free_bytes.items()}
-        return replace(self._store.snapshot(), free_bytes=free)
+        return replace(self._store.snapshot(), free_bytes=free, measured=self._store.measured())
 
     def reports(self) -> Mapping[NodeId, NodeReport]:
         """The agents that are connected now."""

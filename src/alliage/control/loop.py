@@ -114,7 +114,9 @@ class ControlLoop:
     def _observed_view(self) -> FleetView:
         reports = self._runtime.observe().values()
         free = {device: count for report in reports for device, count in report.free_bytes.items()}
-        return replace(self._store.snapshot(), free_bytes=free)
+        view = replace(self._store.snapshot(), free_bytes=free)
+        promised = any(service.objective.is_asked for service in view.services)
+        return replace(view, measured=self._store.measured()) if promised else view
 
     def _hear(self, view: FleetView) -> Heard:
         """The reports of now, and what their absence or the gateways' silence means."""

@@ -1,5 +1,6 @@
 """carrying: a recipe at a place -> how it works there, and how many requests at once keep an objective. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Final
@@ -7,11 +8,12 @@ from typing import Final
 from alliage.catalog.records import ModelCard
 from alliage.decide.places import Place
 from alliage.decide.reasons import Reason, ReasonCode
+from alliage.fleet.measured import Measured
 from alliage.fleet.replicas import Recipe
 from alliage.fleet.services import Objective
 from alliage.speed.calibrate import UNCALIBRATED, Calibration
 from alliage.speed.figures import of_cores
-from alliage.speed.learned import Load, running_of
+from alliage.speed.learned import Load, calibration_of, running_of
 from alliage.speed.predict import Running, Speed, concurrency_within, predict
 
 USERS_MAX: Final = 4096
@@ -60,21 +62,27 @@ class Promise:
     tpot_s: float
 
 
-def promise(model: ModelCard, recipe: Recipe, place: Place, objective: Objective) -> Promise | Reason | None:
-    """For as many as its size takes; the reason where it is known to be too slow, None where nothing is asked or known."""
+def promise(
+    model: ModelCard, recipe: Recipe, place: Place, objective: Objective, measured: Sequence[Measured] = ()
+) -> Promise | Reason | None:
+    """For as many as its size takes; the reason where it is known to be too slow, None where nothing is asked or known.
+
+    What was `measured` of the recipe corrects its prediction.
+    """
     if not objective.is_asked:
         return None
     input_tokens, output_tokens = usual_lengths(recipe)
     running = running_at(model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
-    alone = predict(replace(running, concurrency=1))
+    calibration = calibration_of(measured, running, cores=recipe.cores, node=place.node)
+    alone = predict(replace(running, concurrency=1), calibration=calibration)
     if not isinstance(alone, Speed):
         return None
-    users = min(recipe.concurrency, users_within(running, objective))
+    users = min(recipe.concurrency, users_within(running, objective, calibration))
     if not users:
         asked = {"ttft_s": objective.ttft_s, "tpot_s": objective.tpot_s}
         facts = {name: value for name, value in asked.items() if value is not None}
         return Reason(code=ReasonCode.OBJECTIVE_MISSED, facts=facts)
-    speed = predict(replace(running, concurrency=users))
+    speed = predict(replace(running, concurrency=users), calibration=calibration)
     if not isinstance(speed, Speed):
         return None
     return Promise(users=users, ttft_s=speed.ttft_s, tpot_s=speed.tpot_s)

@@ -128,7 +128,7 @@ def _at(service: Service, spot: Spot, view: FleetView, catalog: Catalog) -> tupl
     options: list[_Option] = []
     rejected = list(found.rejected)
     for way in found.ways:
-        made = promise(service.model, way.recipe, place, service.objective)
+        made = promise(service.model, way.recipe, place, service.objective, view.measured)
         if isinstance(made, Reason):
             where = " + ".join(room.id for room in spot.rooms[: way.devices])
             rejected.append(Rejected(option=label(way.recipe, where), reason=made))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from alliage.errors import NotFound
 from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.fleet.keys import Key
+from alliage.fleet.measured import Measured
 from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
@@ -22,6 +23,8 @@ class FleetView:
     keys: tuple[Key, ...] = ()
     free_bytes: Mapping[DeviceId, int] = field(default_factory=dict)
     """Memory free on devices now, as agents told; the store does not keep it, control adds it."""
+    measured: tuple[Measured, ...] = ()
+    """What was measured of recipes, newest first; control adds it."""
 
     def service(self, name: str) -> Service:
         """The service of that name; raises NotFound naming the ones there are."""
