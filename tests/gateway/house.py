@@ -42,9 +42,11 @@ async def until(true: Callable[[], bool], what: str, within_s: float = 10.0) -> 
         await asyncio.sleep(0.005)
 
 
-def upstream(name: str, port: int, concurrency: int = 4) -> Upstream:
-    """A replica on this port."""
-    return Upstream(replica=ReplicaId(name), host="127.0.0.1", port=port, key=ENGINE_KEY, concurrency=concurrency)
+def upstream(name: str, port: int, concurrency: int = 4, engine: str = "") -> Upstream:
+    """A replica on this port; of an engine that nothing is known of, unless one is named."""
+    return Upstream(
+        replica=ReplicaId(name), host="127.0.0.1", port=port, key=ENGINE_KEY, concurrency=concurrency, engine=engine
+    )
 
 
 def route(

@@ -34,6 +34,7 @@ def endpoints_after(old: Endpoints, view: FleetView, reports: Mapping[NodeId, No
                 port=told.port,
                 key=told.key,
                 concurrency=replica.recipe.concurrency,
+                engine=replica.recipe.engine,
                 is_rehearsed=node.node.is_rehearsed,
             )
     return found

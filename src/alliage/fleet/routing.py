@@ -23,6 +23,8 @@ class Upstream:
     port: int
     key: str
     concurrency: int
+    engine: str = ""
+    """Its engine by the catalogue's id: whether and how it goes on with an answer that another one began."""
     is_rehearsed: bool = False
     """It only keeps time, and each answer says so."""
 

@@ -12,11 +12,13 @@ import structlog
 
 from alliage.catalog.records import Task
 from alliage.decide.route import choose_upstream
+from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.keys import Role
 from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
+from alliage.gateway.continuing import BODY_BYTES_MAX, Continuation
 from alliage.gateway.door import Door
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
@@ -25,6 +27,7 @@ from alliage.gateway.stats import ServiceStats
 from alliage.gateway.upstream import Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
+_CHAT: Final = b"/v1/chat/completions"
 _NOTHING: Final[frozenset[ReplicaId]] = frozenset()
 _REPLICA_HEADER: Final = REPLICA_HEADER.lower().encode()
 CLIENT_GONE: Final = 499
@@ -36,7 +39,7 @@ class Exchange:
 
     __slots__ = (
         "_ask", "_connection", "_done", "_door", "_ended", "_endpoint", "_excluded", "_failure", "_fresh", "_held_until_s",
-        "_passing", "_paused", "_pool", "_request", "_started_s", "_stats", "_touched_s", "_transport",
+        "_joins", "_kept_body", "_passing", "_paused", "_pool", "_request", "_resumed", "_started_s", "_stats", "_touched_s", "_transport",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +68,9 @@ class Exchange:
         self._paused = False
         self._passing: Passing | None = None
         self._ask: Ask | None = None
+        self._kept_body = b""
+        self._resumed: Continuation | None = None
+        self._joins = False
 
     def begin(self) -> None:
         """Route it: the body is whole."""
@@ -158,18 +164,24 @@ class Exchange:
 
     def unreachable(self, why: str) -> None:
         """No connection could be made."""
-        if not self._ended:
+        if self._ended:
+            return
+        if self._passing is not None:
+            self._go_on(self._passing, why)
+        else:
             self._try_another(why)
 
     def _ask_on(self, connection: UpstreamConnection) -> None:
         request, pool, ask = self._request, self._pool, self._ask
         if pool is None or ask is None:
             return
-        body = request.body
-        if ask.stream and self._endpoint.streams and not ask.wants_usage:
+        body = request.body if self._resumed is None else self._resumed.body_for(pool.upstream.engine) or b""
+        if self._resumed is None and ask.stream and self._endpoint.streams and not ask.wants_usage:
             body = with_usage(body, ask)
         self._connection = connection
         self._touched_s = self._door.now_s
+        if self._paused:
+            connection.pause()
         connection.ask(
             self,
             b"%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b"
@@ -185,11 +197,11 @@ class Exchange:
     def lost(self, connection: UpstreamConnection, why: str) -> None:
         """The engine's connection broke. A kept-alive one may have been closing as we asked: that is no failure."""
         self._connection = None
-        if self._passing is not None:
-            self._break_off(self._passing, why)
-        elif not self._fresh and not connection.heard and self._pool is not None:
+        if not self._fresh and not connection.heard and self._pool is not None:
             self._fresh = True
             self._pool.open(self)
+        elif self._passing is not None:
+            self._go_on(self._passing, why)
         else:
             self._try_another(why)
 
@@ -215,10 +227,23 @@ class Exchange:
             passing = self._begin_answer(connection)
             if passing is None:
                 return
+        elif self._joins:
+            self._joins = False
+            if connection.status != 200 or not (connection.header(b"content-type") or b"").startswith(
+                b"text/event-stream"
+            ):
+                self._connection = None
+                connection.drop()
+                self._go_on(passing, f"it answered with status {connection.status}")
+                return
         out = passing.take(body, complete)
         if out:
             self._transport.write(out)
-        if complete:
+        if passing.is_over and not complete:
+            self._connection = None
+            connection.drop()
+            self._end_continued(passing)
+        elif complete:
             prompt, completion = passing.tokens()
             self._stats.prompt_tokens += prompt
             self._stats.completion_tokens += completion
@@ -236,13 +261,47 @@ class Exchange:
             return None
         keep = request.keep and not self._door.draining
         rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
-        self._passing = passing = Passing(connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed)
-        request.body = b""  # it is not asked again
+        continued = self._endpoint.path == _CHAT and bool(ask.stream) and len(request.body) <= BODY_BYTES_MAX
+        self._passing = passing = Passing(
+            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, continued=continued
+        )
+        self._kept_body = request.body if continued else b""
+        request.body = b""  # it is not asked again, unless the engine dies
         if request.kept_bytes:
             self._door.room.give_back(request)
         self._stats.first_byte(perf_counter() - self._started_s)
         self._stats.streamed += passing.streams
         return passing
+
+    def _go_on(self, passing: Passing, why: str) -> None:
+        """The engine failed in the middle of its answer: another one goes on with it, or it is broken off."""
+        what, ask, table = passing.continuation(self._kept_body), self._ask, self._door.table
+        route = None if ask is None or table is None else table.routes.get(ask.model)  # type: ignore[call-overload]
+        if what is None or ask is None or route is None:
+            self._break_off(passing, why)
+            return
+        dead = self._leave_replica()
+        self._excluded = self._excluded | ({dead} if dead is not None else set())
+        _log.warning("engine failed while answering", replica=dead, why=why, request=self._request.id.decode())
+        passing.join(what, says_usage=ask.wants_usage)
+        if what.finish is not None:
+            self._transport.write(passing.end(what.finish))
+            self._end_continued(passing)
+            return
+        able = [each for each in route.upstreams if each.engine in CONTINUES]
+        upstream = choose_upstream(able, self._door.flights.counts, self._excluded)
+        if upstream is None:
+            self._break_off(passing, why)
+            return
+        self._stats.continued += self._resumed is None
+        self._resumed, self._joins, self._fresh = what, True, False
+        self._go_to(upstream)
+
+    def _end_continued(self, passing: Passing) -> None:
+        prompt, completion = passing.tokens()
+        self._stats.prompt_tokens += prompt
+        self._stats.completion_tokens += completion
+        self._finish(passing.status, keep=passing.keep)
 
     def _break_off(self, passing: Passing, why: str) -> None:
         """The engine failed in the middle: a stream gets an error event, anything else is cut short."""
@@ -319,7 +378,7 @@ class Exchange:
         self._connection = None
         connection.drop()
         if self._passing is not None:
-            self._break_off(self._passing, f"it sent nothing for {limit_s:g} s")
+            self._go_on(self._passing, f"it sent nothing for {limit_s:g} s")
         else:
             model = "" if self._ask is None else self._ask.model
             self._refuse(problems.upstream_slow(model, limit_s))

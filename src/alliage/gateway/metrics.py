@@ -46,6 +46,9 @@ def _by_service(stats: dict[str, ServiceStats]) -> Iterator[Metric]:
     broken = CounterMetricFamily(
         "alliage_gateway_broken", "Answers cut short because the engine failed after they had begun", labels=["service"]
     )
+    continued = CounterMetricFamily(
+        "alliage_gateway_continued", "Answers whose engine failed and that another one went on with", labels=["service"]
+    )
     retried = CounterMetricFamily("alliage_gateway_retried", "Requests given to a second replica", labels=["service"])
     tokens = CounterMetricFamily("alliage_gateway_tokens", "Tokens as engines told", labels=["service", "kind"])
     first_byte = HistogramMetricFamily(
@@ -58,12 +61,13 @@ def _by_service(stats: dict[str, ServiceStats]) -> Iterator[Metric]:
             continue
         streamed.add_metric([service], one.streamed)
         broken.add_metric([service], one.broken)
+        continued.add_metric([service], one.continued)
         retried.add_metric([service], one.retried)
         tokens.add_metric([service, "prompt"], one.prompt_tokens)
         tokens.add_metric([service, "completion"], one.completion_tokens)
         buckets = list(zip(_EDGES, map(float, accumulate(one.first_byte_counts)), strict=True))
         first_byte.add_metric([service], buckets=buckets, sum_value=one.first_byte_s_sum)
-    yield from (requests, streamed, broken, retried, tokens, first_byte)
+    yield from (requests, streamed, broken, continued, retried, tokens, first_byte)
 
 
 def _now(door: Door) -> Iterator[Metric]:

@@ -5,6 +5,7 @@ from typing import Final
 from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.gateway import problems, wire
 from alliage.gateway.body import USAGE_BYTES_MAX, Ask, find_usage, read_usage
+from alliage.gateway.continuing import KEPT_BYTES_MAX, Continuation, Joining, continuation_of
 from alliage.gateway.request import Endpoint, Request
 from alliage.gateway.sse import UsageTap
 from alliage.gateway.upstream import UpstreamConnection
@@ -19,7 +20,9 @@ _USAGE_BODY_BYTES_MAX: Final = MIB
 class Passing:
     """One answer that has begun. `keep` is whether the client's connection may be used after it."""
 
-    __slots__ = ("_chunked", "_end", "_kept_bytes", "_model", "_pieces", "_tap", "_told", "head", "keep", "status")
+    __slots__ = (
+        "_chunked", "_end", "_joining", "_kept_bytes", "_model", "_pieces", "_said", "_said_bytes", "_tap", "_told", "head", "keep", "status",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -30,7 +33,12 @@ class Passing:
         *,
         keep: bool,
         rehearsed: bool = False,
+        continued: bool = False,
     ) -> None:
+        """With `continued` what is said is kept, so that another replica can go on with it."""
+        self._said: list[bytes] | None = [] if continued else None
+        self._said_bytes = 0
+        self._joining: Joining | None = None
         self._model = ask.model
         self._tap: UsageTap | None = None
         self._pieces: list[bytes] | None = None
@@ -73,9 +81,15 @@ class Passing:
         """What goes to the client for this piece of the engine's body; the head goes with the first."""
         tap = self._tap
         if tap is not None:
-            body = tap.feed(body)
-            if complete:
-                body += tap.finish()
+            if self._joining is not None:
+                body = self._joining.feed(body)
+                complete = complete or self._joining.is_over
+            else:
+                body = tap.feed(body)
+                if complete:
+                    body += tap.finish()
+            if self._said is not None and body:
+                self._keep_said(self._said, body)
         elif self._pieces is not None:
             self._keep_for_usage(self._pieces, body)
         elif self._end is not None:
@@ -89,6 +103,27 @@ class Passing:
         self.head = b""
         return out
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is wanted of the engine: the answer was continued, and a stop string ended it."""
+        return self._joining is not None and self._joining.is_over
+
+    def continuation(self, body: bytes) -> Continuation | None:
+        """How another replica can go on with the answer to this request; None where it cannot."""
+        said = self._said
+        if said is None or not said or self._tap is None or self._tap.inside:
+            return None
+        return continuation_of(body, b"".join(said))
+
+    def join(self, what: Continuation, *, says_usage: bool) -> None:
+        """From now on another replica's stream is fed."""
+        self._joining = Joining(what, says_usage=says_usage)
+
+    def end(self, finish: str) -> bytes:
+        """The end of a continued stream of which no engine has to say more; `join` came before."""
+        body = b"" if self._joining is None else self._joining.ending(finish)
+        return wire.chunk(body) + wire.LAST_CHUNK if self._chunked else body
+
     def break_off(self, why: str) -> bytes | None:
         """The end of a stream whose engine failed: an error event; None where only closing can tell."""
         if self._tap is None:
@@ -100,12 +135,20 @@ class Passing:
 
     def tokens(self) -> tuple[int, int]:
         """Prompt and completion tokens as the engine told them, zeros where it did not."""
+        if self._joining is not None:
+            return self._joining.prompt_tokens, self._joining.completion_tokens
         if self._tap is not None:
             return self._tap.prompt_tokens, self._tap.completion_tokens
         pieces = self._pieces
         if not pieces:
             return self._told
         return read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    def _keep_said(self, said: list[bytes], body: bytes) -> None:
+        said.append(body)
+        self._said_bytes += len(body)
+        if self._said_bytes > KEPT_BYTES_MAX:
+            self._said = None
 
     def _keep_for_usage(self, pieces: list[bytes], body: bytes) -> None:
         pieces.append(body)

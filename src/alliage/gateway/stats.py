@@ -10,7 +10,7 @@ class ServiceStats:
     """One service's counters since the gateway started; the service "" stands for requests that named none of ours."""
 
     __slots__ = (
-        "broken", "completion_tokens", "first_byte_counts", "first_byte_s_sum", "prompt_tokens", "retried", "statuses", "streamed",
+        "broken", "completion_tokens", "continued", "first_byte_counts", "first_byte_s_sum", "prompt_tokens", "retried", "statuses", "streamed",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -18,6 +18,8 @@ class ServiceStats:
         self.streamed = 0
         self.broken = 0
         """Answers that had begun and could not be finished, because the engine failed."""
+        self.continued = 0
+        """Answers whose engine failed and that another one went on with."""
         self.retried = 0
         self.prompt_tokens = 0
         self.completion_tokens = 0

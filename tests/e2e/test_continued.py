@@ -1,0 +1,96 @@
+"""A stream survives its replica: real engines, a real kill -9 in the middle of an answer, checked to the letter."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.cloud import Cloud, a_cloud, eventually
+from tests.models.alphabet import alphabet
+
+pytestmark = pytest.mark.e2e
+
+FLEET = """
+[[sites]]
+name = "hall"
+
+[[nodes]]
+name = "box"
+site = "hall"
+count = 2
+devices = [{ chip = "nvidia-h20", count = 1, speed = 2 }]
+"""
+
+
+def read(cloud: Cloud, chunks: list[Any], **asked: Any) -> threading.Thread:
+    """Read a stream in a thread of its own; returns once some of it is here."""
+
+    def take() -> None:
+        chunks.extend(
+            cloud.client().chat.completions.create(stream=True, stream_options={"include_usage": True}, **asked)
+        )
+
+    reading = threading.Thread(target=take)
+    reading.start()
+    eventually(lambda: busy(cloud), what="somebody answers")
+    return reading
+
+
+def busy(cloud: Cloud) -> dict[str, Any] | None:
+    """The replica that is answering."""
+    replicas: list[dict[str, Any]] = cloud.ask("replicas")["replicas"]
+    return next((each for each in replicas if each["in_flight"]), None)
+
+
+def text_of(chunks: list[Any]) -> str:
+    """All that was said."""
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+
+
+def test_on_real_llama_cpp(slow_alphabet: Path) -> None:
+    """Two replicas of the reciting model; the one that answers is killed: the other recites on from the next letter."""
+    with a_cloud() as cloud:
+        cloud.up()
+        cloud.run("deploy", str(slow_alphabet), "--name", "alphabet", "--min-replicas", "2")
+        eventually(
+            lambda: [each["phase"] for each in cloud.ask("replicas")["replicas"]] == ["ready", "ready"],
+            what="both are ready",
+        )
+        chunks: list[Any] = []
+        asked = {"model": "alphabet", "messages": [{"role": "user", "content": "go"}], "max_tokens": 1500}
+        reading = read(cloud, chunks, **asked)
+        first = busy(cloud)
+        assert first is not None
+        os.kill(first["live"]["pid"], signal.SIGKILL)
+        reading.join(90)
+        assert text_of(chunks) == alphabet(1500)
+        assert len({chunk.id for chunk in chunks}) == 1
+        assert chunks[-1].usage.completion_tokens == 1500
+        assert [chunk.choices[0].finish_reason for chunk in chunks if chunk.choices][-1] == "length"
+
+
+def test_on_a_rehearsed_fleet_whose_node_dies(tmp_path: Path) -> None:
+    """The node that carries the stream dies; what the client reads has every number once, in order."""
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET)
+    with a_cloud() as cloud:
+        cloud.up("--fleet", str(file))
+        eventually(lambda: len(cloud.ask("status")["nodes"]) == 3, what="the rehearsed nodes are there")
+        cloud.run("deploy", "qwen3-0.6b", "--name", "chat", "--min-replicas", "2")
+        eventually(
+            lambda: [each["phase"] for each in cloud.ask("replicas")["replicas"]] == ["ready", "ready"],
+            what="both are ready",
+        )
+        chunks: list[Any] = []
+        asked = {"model": "chat", "messages": [{"role": "user", "content": "go"}], "max_tokens": 4000}
+        reading = read(cloud, chunks, **asked, extra_body={"ignore_eos": True})
+        carrying = busy(cloud)
+        assert carrying is not None
+        cloud.run("rehearse", "die", carrying["node"])
+        reading.join(90)
+        assert [int(word.split(":")[0]) for word in text_of(chunks).split()] == list(range(4000))
+        assert len({chunk.id for chunk in chunks}) == 1
+        assert chunks[-1].usage.completion_tokens == 4000
