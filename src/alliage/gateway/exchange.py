@@ -239,7 +239,7 @@ class Exchange:
         out = passing.take(body, complete)
         if out:
             self._transport.write(out)
-        if passing.is_over and not complete:
+        if self._resumed is not None and passing.is_over and not complete:
             self._connection = None
             connection.drop()
             self._end_continued(passing)
