@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alliage.rehearsal.words import blocks_of, cut_at_stop, pieces, seed_of, tokens_of
+from alliage.rehearsal.words import blocks_of, cut_at_stop, pieces, said_tokens, seed_of, tokens_of
 
 
 def say(seed: int, count: int, before: str = "") -> str:
@@ -67,6 +67,11 @@ def test_without_a_stop_string_all_is_said() -> None:
 def test_tokens_of_a_prompt(text: str, count: int) -> None:
     """Four letters each, rounded up, at least one."""
     assert tokens_of(text) == count
+
+
+def test_what_was_said_counts_by_its_own_tokens() -> None:
+    """Not by letters, so that an answer may be gone on from as long as it may be."""
+    assert [said_tokens(text) for text in ("", "0:reef ", "0:reef 1:o", say(1, 50))] == [0, 1, 2, 50]
 
 
 def test_blocks_are_equal_as_far_as_texts_are() -> None:

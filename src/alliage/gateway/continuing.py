@@ -1,7 +1,8 @@
 """An answer that one replica began and another goes on with: what was said, what to ask, and one stream of the two. Pure.
 
 Nothing here runs before a replica dies: until then a stream's bytes are only kept (`passing`). The continuation keeps
-the first `id`, `created` and `model`, opens no second turn, and says no letter twice.
+the first `id`, `created` and `model`, opens no second turn, and says no letter twice. Blanks at the end of what was said are
+not given to the second engine; one that says them again spends a token on it.
 """
 
 import re

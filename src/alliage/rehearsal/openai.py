@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from alliage.errors import BadInput
-from alliage.rehearsal.words import blocks_of, cut_at_stop, natural_tokens, pieces, seed_of, tokens_of
+from alliage.rehearsal.words import blocks_of, cut_at_stop, natural_tokens, pieces, said_tokens, seed_of, tokens_of
 from alliage.speed.batching import BLOCK_TOKENS, Ask
 
 TOKENS_MAX: Final = 65_536
@@ -67,7 +67,7 @@ def read_request(body: bytes, *, key: str, is_chat: bool, context_tokens: int) -
         raise BadInput(f"`max_tokens` is {limit}: at least 1, at most {TOKENS_MAX}")
     natural = max(1, natural_tokens(seed) - before.count(" "))
     count = natural if limit is None else limit if asked.ignore_eos else min(limit, natural)
-    prompt_tokens = tokens_of(prompt + before)
+    prompt_tokens = tokens_of(prompt) + said_tokens(before)
     if prompt_tokens + count > context_tokens:
         raise BadInput(f"{prompt_tokens} + {count} tokens are more than the {context_tokens} that a request may hold")
     stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []

@@ -50,6 +50,11 @@ def tokens_of(text: str) -> int:
     return max(1, -(-len(text) // TOKEN_LETTERS))
 
 
+def said_tokens(before: str) -> int:
+    """How many tokens of an answer that was begun: one a word, the last one perhaps not whole."""
+    return before.count(" ") + (1 if before and not before.endswith(" ") else 0)
+
+
 def blocks_of(text: str, block_tokens: int) -> tuple[int, ...]:
     """A name for each full block of a prompt: that of all text up to its end."""
     letters, name = block_tokens * TOKEN_LETTERS, 0
