@@ -37,8 +37,4 @@ async def run_rehearsal_agent(home: Home, settings: AgentSettings, file: Path, t
 
 async def run_rehearsed_engines(home: Home, told: Leave) -> None:
     """Be their engines until told to leave."""
-    leaving = asyncio.Event()
-    serving = asyncio.create_task(run_engines(home.engines_socket, leaving))
-    await told.stop.wait()
-    leaving.set()
-    await serving
+    await run_engines(home.engines_socket, told.stop)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from alliage.fleet.ids import DeviceId, ReplicaId
 from alliage.fleet.nodes import Node
@@ -17,6 +18,10 @@ class EngineState(StrEnum):
     ILL = "ill"
     ENDED = "ended"
     STOPPED = "stopped"
+
+
+OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
+"""Nothing runs any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

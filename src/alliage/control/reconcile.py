@@ -6,7 +6,7 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.actions import Action, StartReplica, StopReplica
-from alliage.control.observed import EngineState, Observation
+from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
 from alliage.control.settle import Heard, settle
 from alliage.decide.bind import bind
@@ -31,7 +31,6 @@ STOP_GRACE_S: Final = 10.0
 _SHOULD_RUN: Final = frozenset(
     {ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.READY},
 )
-_OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
 Refusals = Mapping[ServiceName, tuple[Rejected, ...]]
 """Why each service that wants more replicas cannot have them, without the figures that change from pass to pass."""
 
@@ -265,7 +264,7 @@ def _actions(view: FleetView, heard: Heard) -> tuple[Action, ...]:
             if replica.node != node_id or replica.service not in models:
                 continue
             if replica.phase in _SHOULD_RUN and (
-                told is None or (told.state in _OVER and told.attempt <= replica.starts)
+                told is None or (told.state in OVER and told.attempt <= replica.starts)
             ):
                 model = models[replica.service]
                 actions.append(StartReplica(node=node_id, replica=replica, model=model, attempt=replica.starts + 1))

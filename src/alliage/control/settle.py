@@ -5,7 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
 
-from alliage.control.observed import EngineState, NodeReport, Observation, ReplicaReport
+from alliage.control.observed import OVER, EngineState, NodeReport, Observation, ReplicaReport
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import (
@@ -34,9 +34,6 @@ _EVENT_OF: Final[Mapping[EngineState, ReplicaEvent]] = {
     EngineState.ENDED: ReplicaEvent.ENGINE_ENDED,
     EngineState.STOPPED: ReplicaEvent.ENGINE_ENDED,
 }
-
-
-_OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +90,7 @@ def _replica_after(replica: Replica, heard: Heard, now_s: float) -> Replica:
         due = wait_s <= 0 or wait_s > backoff_s(replica.failures)  # the wall clock may have jumped back
         return _moved(replica, ReplicaEvent.RETRY_DUE) if due else replica
     if replica.phase is ReplicaPhase.DRAINING:
-        over = node is not None and (report is None or report.state in _OVER)
+        over = node is not None and (report is None or report.state in OVER)
         return _moved(replica, ReplicaEvent.DRAINED) if over or replica.id in heard.drained else replica
     if replica.phase is ReplicaPhase.STOPPING:
         return _moved(replica, ReplicaEvent.GONE) if _is_gone(replica, report, heard) else replica
@@ -107,13 +104,13 @@ def _is_gone(replica: Replica, report: ReplicaReport | None, heard: Heard) -> bo
 
     On a node that is lost nobody can be asked; should it come back, its agent is told to stop what nobody knows.
     """
-    return replica.node in heard.silent or (report is not None and report.state in _OVER)
+    return replica.node in heard.silent or (report is not None and report.state in OVER)
 
 
 def _told(replica: Replica, report: ReplicaReport, now_s: float) -> Replica:
     """A replica that should run, after a report of its present attempt."""
     after = _moved(replica, _EVENT_OF[report.state])
-    if report.state in (EngineState.ENDED, EngineState.STOPPED):
+    if report.state in OVER:
         failures = replica.failures + 1
         note = report.ended_why or "the engine was stopped by somebody else"
         return replace(

@@ -122,8 +122,7 @@ def _rank(row: FitRow) -> tuple[bool, bool, float, float, float, int, str]:
 
 
 def _row(model: ModelCard, ask: FitAsk, place: Place, way: Way, measured: Sequence[Measured]) -> FitRow:
-    tokens = {"input_tokens": ask.input_tokens, "output_tokens": ask.output_tokens}
-    running = running_at(model, way.recipe, place, **tokens)
+    running = running_at(model, way.recipe, place, input_tokens=ask.input_tokens, output_tokens=ask.output_tokens)
     calibration = calibration_of(measured, running, cores=way.recipe.cores, node=place.node)
     speed, price = predict(running, calibration=calibration), ask.prices.get(place.chip.id)
     if isinstance(speed, Unknown):

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from alliage.control.actions import StartReplica
-from alliage.control.observed import EngineState, ReplicaReport
+from alliage.control.observed import OVER, EngineState, ReplicaReport
 from alliage.errors import BadInput, LinkError, NotFound
 from alliage.fleet.ids import DeviceId, NodeId, ReplicaId
 from alliage.fleet.nodes import Node
@@ -48,7 +48,6 @@ REPORT_GAP_S: Final = 0.05
 STOPPED_TOLD_S: Final = 3.0
 FACTOR_MAX: Final = 1000.0
 NAMED_MAX: Final = 10
-_OVER: Final = frozenset({EngineState.ENDED, EngineState.STOPPED})
 _log = structlog.get_logger(__name__)
 
 
@@ -258,7 +257,7 @@ class _Hall:
         kind, report = kinds.get(ask.kind), node.reports.get(ReplicaId(ask.target))
         if kind is None:
             raise BadInput(f"{ask.target} is a replica: it can {', '.join(kinds)}", remedy="or name its node")
-        if report is None or report.state in _OVER:
+        if report is None or report.state in OVER:
             raise BadInput(f"{ask.target} does not run", remedy="`alliage replicas` says which do")
         self._send(Fault(replica=report.replica, kind=kind, factor=ask.factor))
         return f"{ask.target} on node {node.rehearsed.node.id}: {ask.kind}"
@@ -279,7 +278,7 @@ class _Hall:
 
     def _fault_all(self, node: _Agent, kind: FaultKind, factor: float) -> None:
         for key, report in node.reports.items():
-            if report.state not in _OVER:
+            if report.state not in OVER:
                 self._send(Fault(replica=key, kind=kind, factor=factor))
 
     def _obey(self, agent: _Agent, message: FromControl, line: DialledLine) -> None:
@@ -301,7 +300,7 @@ class _Hall:
 
     def _start(self, agent: _Agent, order: StartReplica) -> None:
         key, told = order.replica.id, agent.reports.get(order.replica.id)
-        if told is not None and (told.attempt >= order.attempt or told.state not in _OVER):
+        if told is not None and (told.attempt >= order.attempt or told.state not in OVER):
             return
         self._node_of[key] = agent.rehearsed.node.id
         agent.devices_of[key] = frozenset(binding.device for binding in order.replica.bindings)
@@ -364,7 +363,7 @@ class _Hall:
         self._unclaimed.clear()
         for agent in self.nodes.values():
             for report in tuple(agent.reports.values()):
-                if report.state not in _OVER:
+                if report.state not in OVER:
                     why = "the process of rehearsed engines died"
                     agent.put(_report_of(report.replica, report.attempt, EngineState.ENDED, why=why))
 
@@ -380,7 +379,7 @@ class _Hall:
 
 def _of_told(told: Told) -> ReplicaReport:
     report = _report_of(told.replica, told.attempt, told.state, why=told.why)
-    return report if told.state in _OVER else replace(report, host=told.host, port=told.port, key=told.key)
+    return report if told.state in OVER else replace(report, host=told.host, port=told.port, key=told.key)
 
 
 def _report_of(key: ReplicaId, attempt: int, state: EngineState, *, why: str = "") -> ReplicaReport:

@@ -120,7 +120,7 @@ class Door(asyncio.Protocol):
                 is_chat=is_chat,
                 context_tokens=replica.order.context_tokens,
             )
-            stream = Stream(wanted.ask.id, wanted.ask, wanted.answer, self)
+            stream = Stream(wanted.ask, wanted.answer, self)
             replica.take(stream)
         except BadInput as error:
             self._refuse(HTTPStatus.BAD_REQUEST, error.message)

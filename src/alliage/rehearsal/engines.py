@@ -17,7 +17,7 @@ from alliage.errors import LinkError
 from alliage.fleet.ids import ReplicaId
 from alliage.link.line import Line
 from alliage.rehearsal.door import Door
-from alliage.rehearsal.messages import Fault, FromEngines, Lag, Open, Shut, ToEngines, Told
+from alliage.rehearsal.messages import Fault, FromEngines, Lag, Open, Shut, ToEngines
 from alliage.rehearsal.replica import Rehearsed
 
 CLAIM_S: Final = 60.0
@@ -47,7 +47,7 @@ class Engines:
         self._agent = line
         self._idle.clear()
         for replica in self._replicas.values():
-            self._tell(replica.told())
+            self._send(replica.told())
         try:
             while (message := await line.receive()) is not None:
                 await self._obey(message)
@@ -96,7 +96,7 @@ class Engines:
         before = self._replicas.get(order.replica)
         if before is not None and before.order.attempt >= order.attempt:
             return
-        replica = Rehearsed(order, tell=self._tell, late=self._note)
+        replica = Rehearsed(order, tell=self._send, late=self._note)
         self._replicas[order.replica] = replica
         try:
             await replica.listen(lambda: Door(replica))
@@ -105,9 +105,6 @@ class Engines:
 
     def _note(self, late_s: float) -> None:
         self._late_s = max(self._late_s, late_s)
-
-    def _tell(self, told: Told) -> None:
-        self._send(told)
 
     def _send(self, message: FromEngines) -> None:
         if self._agent is not None:

@@ -26,7 +26,6 @@ class Listener(Protocol):
 class Stream:
     """One request. `answer` has all its tokens; those before `said` were said."""
 
-    key: str
     ask: Ask
     answer: list[str]
     listener: Listener
