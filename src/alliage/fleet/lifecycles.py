@@ -29,11 +29,15 @@ NODE_TRANSITIONS: Final[Mapping[tuple[NodePhase, NodeEvent], NodePhase]] = {
 
 
 class ServicePhase(StrEnum):
-    """`unserved`: no chip can serve it now, the decision record says why. `deleting` ends with the row gone."""
+    """`unserved`: no chip can serve it now, the decision record says why. `deleting` ends with the row gone.
+
+    `idle`: nobody asks for it, so that it has no replica; the first request brings one.
+    """
 
     STARTING = "starting"
     READY = "ready"
     UNSERVED = "unserved"
+    IDLE = "idle"
     DELETING = "deleting"
 
 
@@ -42,19 +46,28 @@ class ServiceEvent(StrEnum):
     LOST = "lost"
     REFUSED = "refused"
     ASKED = "asked"
+    RESTED = "rested"
     DELETED = "deleted"
 
 
 SERVICE_TRANSITIONS: Final[Mapping[tuple[ServicePhase, ServiceEvent], ServicePhase]] = {
     (ServicePhase.STARTING, ServiceEvent.SERVED): ServicePhase.READY,
     (ServicePhase.STARTING, ServiceEvent.REFUSED): ServicePhase.UNSERVED,
+    (ServicePhase.STARTING, ServiceEvent.RESTED): ServicePhase.IDLE,
     (ServicePhase.STARTING, ServiceEvent.DELETED): ServicePhase.DELETING,
     (ServicePhase.READY, ServiceEvent.LOST): ServicePhase.STARTING,
     (ServicePhase.READY, ServiceEvent.REFUSED): ServicePhase.UNSERVED,
+    (ServicePhase.READY, ServiceEvent.RESTED): ServicePhase.IDLE,
     (ServicePhase.READY, ServiceEvent.DELETED): ServicePhase.DELETING,
     (ServicePhase.UNSERVED, ServiceEvent.ASKED): ServicePhase.STARTING,
     (ServicePhase.UNSERVED, ServiceEvent.SERVED): ServicePhase.READY,
+    (ServicePhase.UNSERVED, ServiceEvent.RESTED): ServicePhase.IDLE,
     (ServicePhase.UNSERVED, ServiceEvent.DELETED): ServicePhase.DELETING,
+    (ServicePhase.IDLE, ServiceEvent.ASKED): ServicePhase.STARTING,
+    (ServicePhase.IDLE, ServiceEvent.LOST): ServicePhase.STARTING,
+    (ServicePhase.IDLE, ServiceEvent.SERVED): ServicePhase.READY,
+    (ServicePhase.IDLE, ServiceEvent.REFUSED): ServicePhase.UNSERVED,
+    (ServicePhase.IDLE, ServiceEvent.DELETED): ServicePhase.DELETING,
 }
 
 

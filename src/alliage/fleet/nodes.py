@@ -49,6 +49,9 @@ class Node:
     phase: NodePhase
     devices: tuple[Device, ...]
     engines: tuple[EngineFound, ...]
+    region: str = ""
+    """Of its site, with the site's other `tags`: what a service's residency may name."""
+    tags: tuple[str, ...] = ()
 
     @property
     def is_rehearsed(self) -> bool:

@@ -33,3 +33,9 @@ class Service:
     phase: ServicePhase
     created_s: float
     """Seconds since 1970."""
+    rate_rps: float | None = None
+    """Requests a second that are to be expected at least; None: what is seen."""
+    residency: tuple[str, ...] = ()
+    """Sites, regions or tags of sites where it may live; empty: anywhere."""
+    asked_s: float = 0.0
+    """When it was asked for last, in seconds since 1970: recipes that failed before are tried again."""

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from alliage.errors import NotFound
+from alliage.fleet.demand import Demand
+from alliage.fleet.failed import Failed
 from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.fleet.keys import Key
 from alliage.fleet.measured import Measured
 from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
+from alliage.fleet.tenants import Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,12 @@ class FleetView:
     """Memory free on devices now, as agents told; the store does not keep it, control adds it."""
     measured: tuple[Measured, ...] = ()
     """What was measured of recipes, newest first; control adds it."""
+    tenants: tuple[Tenant, ...] = ()
+    """Those of whom more is known than their name."""
+    failed: tuple[Failed, ...] = ()
+    """Recipes that are not tried again until somebody asks."""
+    demand: Mapping[ServiceName, Demand] = field(default_factory=dict)
+    """What is asked of services; control adds it."""
 
     def service(self, name: str) -> Service:
         """The service of that name; raises NotFound naming the ones there are."""

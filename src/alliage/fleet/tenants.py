@@ -1,0 +1,27 @@
+"""Tenants: who asks for services, and what each has a right to."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guarantee:
+    """`devices` devices of any of `chips`, at one `site` or (empty) wherever they are, that a tenant has a right to."""
+
+    chips: tuple[str, ...]
+    devices: int
+    site: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tenant:
+    """A division of the house or a customer. Guarantees of tier 0 are kept before those of tier 1, and so on.
+
+    `weight` is its share of what is beyond guarantees, against the other tenants'. `budget_micros` is the most its
+    devices may cost an hour; None for no limit.
+    """
+
+    name: str
+    tier: int = 0
+    weight: float = 1.0
+    guarantees: tuple[Guarantee, ...] = ()
+    budget_micros: int | None = None
