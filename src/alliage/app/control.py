@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import structlog
 
@@ -14,7 +15,10 @@ from alliage.app.keys import ensure_keys, new_secret
 from alliage.catalog.loader import load_catalog
 from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop
+from alliage.control.planning import Planning
 from alliage.control.ports import Clock, Store
+from alliage.decide.price.listed import listed_prices
+from alliage.decide.solve.answer import Budget as SolveBudget
 from alliage.errors import BadInput, LinkError
 from alliage.link.doors import DoorHub
 from alliage.link.line import AnsweredLine, listen
@@ -24,6 +28,8 @@ from alliage.store.sql import open_store
 from alliage.weights.fetch import WeightStore
 from alliage.weights.resolve import ModelResolver
 
+PLAN_WALL_S: Final = 20.0
+"""What one solve of the plan's programme may take; an answer cut short says so."""
 _log = structlog.get_logger()
 
 
@@ -85,6 +91,8 @@ def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Calla
     wake = asyncio.Event()
     agents = AgentHub(on_change=wake.set)
     doors = DoorHub(on_change=wake.set)
+    prices = listed_prices(catalog, settings.prices)
+    planning = Planning(catalog, prices, budget=SolveBudget(wall_s=PLAN_WALL_S), beside=True, woken=wake.set)
     loop = ControlLoop(
         store=store,
         runtime=agents,
@@ -94,6 +102,7 @@ def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Calla
         new_id=new_id,
         settings=settings.control,
         woken=wake,
+        planning=planning,
     )
     desk = Desk(
         store=store,
@@ -104,7 +113,7 @@ def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Calla
         clock=clock,
         new_secret=new_secret,
         wake=loop.wake,
-        prices=settings.prices,
+        planning=planning,
     )
     ensure_keys(desk, home)
     return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk)

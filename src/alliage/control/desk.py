@@ -4,17 +4,16 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
+from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
 from alliage.decide.fit import Fit, FitAsk, fit
 from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
-from alliage.decide.price.listed import listed_prices
 from alliage.decide.reasons import Decision, Outcome
 from alliage.errors import BadInput, Conflict, NotFound, Unavailable, WeightsError
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
@@ -76,7 +75,7 @@ class Desk:
         clock: Clock,
         new_secret: Callable[[], str],
         wake: Callable[[], None],
-        prices: Mapping[str, float] = MappingProxyType({}),
+        planning: Planning,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -86,12 +85,13 @@ class Desk:
         self._clock = clock
         self._new_secret = new_secret
         self._wake = wake
-        self._prices = listed_prices(catalog, prices)
+        self._planning = planning
 
     def view(self) -> FleetView:
         """Desired state and bindings, with the memory that is free now."""
         free = {device: count for report in self.reports().values() for device, count in report.free_bytes.items()}
-        return replace(self._store.snapshot(), free_bytes=free, measured=self._store.measured())
+        demand = self._planning.demand
+        return replace(self._store.snapshot(), free_bytes=free, measured=self._store.measured(), demand=demand)
 
     def reports(self) -> Mapping[NodeId, NodeReport]:
         """The agents that are connected now."""
@@ -111,7 +111,7 @@ class Desk:
         card = known or await self._models.resolve(reference, remote_code=False)
         nodes = (node for node in self.view().nodes if node.phase is NodePhase.READY)
         here = tuple(place for node in nodes for place in places_of_node(node, self._catalog))
-        return card, fit(card, replace(ask, prices=self._prices), self._catalog, here=here, measured=self.measured())
+        return card, fit(card, replace(ask, prices=self._planning.prices), self._catalog, here=here, measured=self.measured())
 
     async def deploy(self, order: DeployOrder) -> Deployed:
         """Ask for a service. Asking again changes objective and replicas; another model under the name is a Conflict."""
@@ -124,7 +124,7 @@ class Desk:
                 remedy="use 1 to 63 of a-z, 0-9, '.' and '-', first and last a letter or digit (--name)",
             )
         for _ in range(COMMIT_TRIES_MAX):
-            deployed, version = self._consider(order, name, card)
+            deployed, version = await self._consider(order, name, card)
             refused = any(decision.outcome is Outcome.REFUSED for decision in deployed.decisions)
             if order.dry_run:
                 return deployed
@@ -144,14 +144,15 @@ class Desk:
                 raise
             return card
 
-    def _consider(self, order: DeployOrder, name: ServiceName, card: ModelCard) -> tuple[Deployed, int]:
+    async def _consider(self, order: DeployOrder, name: ServiceName, card: ModelCard) -> tuple[Deployed, int]:
         """What the order comes to at the version that is returned beside it."""
         view = self.view()
         old = next((service for service in view.services if service.name == name), None)
         service = self._asked(order, name, card, old)
         others = tuple(other for other in view.services if other.name != name)
         asked = replace(view, services=(*others, service))
-        answer = plan(asked, self._catalog, now_s=self._clock.now_s(), budget=Budget.unlimited())
+        aims = await self._planning.consider(asked)
+        answer = plan(asked, self._catalog, now_s=self._clock.now_s(), budget=Budget.unlimited(), aims=aims)
         decisions = tuple(decision for decision in answer.decisions if decision.service == name)
         return Deployed(service=service, decisions=decisions, dry_run=order.dry_run, created=old is None), view.version
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from alliage.catalog.records import Catalog
+from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.reconcile import Pass, Refusals, reconcile
 from alliage.control.settle import Heard
@@ -49,6 +50,7 @@ class ControlLoop:
         new_id: Callable[[], str],
         settings: LoopSettings,
         woken: asyncio.Event,
+        planning: Planning,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -58,6 +60,7 @@ class ControlLoop:
         self._new_id = new_id
         self._settings = settings
         self._woken = woken
+        self.planning = planning
         self._began_s = clock.monotonic_s()
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
@@ -96,6 +99,7 @@ class ControlLoop:
             new_id=self._new_id,
             budget=Budget.unlimited(),
             refused=self._refused,
+            aiming=self.planning.look,
         )
         version = view.version
         if done.changes != Changes():
@@ -115,8 +119,7 @@ class ControlLoop:
         reports = self._runtime.observe().values()
         free = {device: count for report in reports for device, count in report.free_bytes.items()}
         view = replace(self._store.snapshot(), free_bytes=free)
-        promised = any(service.objective.is_asked for service in view.services)
-        return replace(view, measured=self._store.measured()) if promised else view
+        return replace(view, measured=self._store.measured())
 
     def _hear(self, view: FleetView) -> Heard:
         """The reports of now, and what their absence or the gateways' silence means."""

@@ -10,14 +10,15 @@ from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
 from alliage.control.settle import Heard, settle
 from alliage.decide.bind import bind
-from alliage.decide.plan import LEAVING, Budget, Infeasible, Plan, PlannedReplicas, plan
+from alliage.control.leaving import let_go, unwanted
+from alliage.decide.aiming.aims import Aims
+from alliage.decide.plan import Budget, Infeasible, Plan, PlannedReplicas, Status, plan
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.room import rooms
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.lifecycles import (
-    REPLICA_TRANSITIONS,
+    LEAVING,
     SERVICE_TRANSITIONS,
-    ReplicaEvent,
     ReplicaPhase,
     ServiceEvent,
     ServicePhase,
@@ -31,6 +32,8 @@ STOP_GRACE_S: Final = 10.0
 _SHOULD_RUN: Final = frozenset(
     {ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.READY},
 )
+_NOTHING: Final = Plan(status=Status.OPTIMAL, add=(), surplus=(), unserved=(), decisions=())
+_TOLD_ONCE: Final = frozenset({Outcome.REFUSED, Outcome.SHORT})
 Refusals = Mapping[ServiceName, tuple[Rejected, ...]]
 """Why each service that wants more replicas cannot have them, without the figures that change from pass to pass."""
 
@@ -55,13 +58,20 @@ def reconcile(
     new_id: Callable[[], str],
     budget: Budget,
     refused: Refusals,
+    aiming: Callable[[FleetView], Aims | None],
 ) -> Pass:
-    """`new_id` gives six characters, never the same twice; `refused` is the last pass's, so that no no is told twice."""
+    """`new_id` gives six characters, never the same twice; `refused` is the last pass's, so that no no is told twice.
+
+    `aiming` says what is to run, for the view after what was heard; None: nothing is known yet, so nothing is begun or ended.
+    """
     settled = settle(view, heard, now_s=now_s)
     placed = _without_misplaced(settled.view)
-    planned = plan(placed, catalog, now_s=now_s, budget=budget)
+    aims = aiming(placed)
+    planned: Plan | Infeasible = _NOTHING
+    if aims is not None:
+        planned = plan(placed, catalog, now_s=now_s, budget=budget, aims=aims)
     after, bound = _bound(placed, planned, now_s, new_id)
-    after = _without_surplus(after, planned)
+    after = _without_gone(let_go(after, planned) if isinstance(planned, Plan) else after)
     after, services_told = _services_after(after, planned, now_s)
     changes = _difference(view, after, (*settled.decisions, *bound, *_news(planned, refused)), now_s)
     return Pass(
@@ -151,23 +161,16 @@ def _without_misplaced(view: FleetView) -> FleetView:
     gone = {replica.id for replica in view.replicas if replica.phase not in LEAVING and misplaced(replica)}
     if not gone:
         return view
-    return replace(view, replicas=tuple(_unwanted(each) if each.id in gone else each for each in view.replicas))
+    return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
 
 
-def _without_surplus(view: FleetView, planned: Plan | Infeasible) -> FleetView:
-    """The newest replicas of services that have too many begin to leave; a replica that is gone leaves the view."""
-    surplus = dict(planned.surplus) if isinstance(planned, Plan) else {}
-    leaving: set[ReplicaId] = set()
-    for name, count in surplus.items():
-        alive = [replica for replica in view.replicas_of(name) if replica.phase not in LEAVING]
-        leaving.update(replica.id for replica in alive[len(alive) - count :])
-    replicas = (_unwanted(replica) if replica.id in leaving else replica for replica in view.replicas)
-    return replace(view, replicas=tuple(replica for replica in replicas if replica.phase is not ReplicaPhase.STOPPED))
-
-
-def _unwanted(replica: Replica) -> Replica:
-    phase = advance(REPLICA_TRANSITIONS, replica.phase, ReplicaEvent.UNWANTED)
-    return replace(replica, phase=phase or replica.phase, retry_s=0.0)
+def _without_gone(view: FleetView) -> FleetView:
+    """A replica that is gone leaves the view."""
+    if all(replica.phase is not ReplicaPhase.STOPPED for replica in view.replicas):
+        return view
+    return replace(
+        view, replicas=tuple(replica for replica in view.replicas if replica.phase is not ReplicaPhase.STOPPED)
+    )
 
 
 def _services_after(
@@ -183,20 +186,26 @@ def _services_after(
         if service.phase is ServicePhase.DELETING and not replicas:
             told.append(Observation(at_s=now_s, subject=service.name, what="gone"))
             continue
-        phase = _phase_after(service, replicas, refused=service.name in planned.unserved)
+        idle = isinstance(planned, Plan) and service.name in planned.idle
+        phase = _phase_after(service, replicas, refused=service.name in planned.unserved, idle=idle)
         services.append(service if phase is service.phase else replace(service, phase=phase))
         if phase is not service.phase:
             told.append(Observation(at_s=now_s, subject=service.name, what=f"{service.phase} -> {phase}"))
     return replace(view, services=tuple(services)), tuple(told)
 
 
-def _phase_after(service: Service, replicas: tuple[Replica, ...], *, refused: bool) -> ServicePhase:
+def _phase_after(service: Service, replicas: tuple[Replica, ...], *, refused: bool, idle: bool) -> ServicePhase:
     if any(replica.phase is ReplicaPhase.READY for replica in replicas):
         event = ServiceEvent.SERVED
     elif any(replica.phase not in LEAVING for replica in replicas):
-        event = ServiceEvent.ASKED if service.phase is ServicePhase.UNSERVED else ServiceEvent.LOST
+        asked = service.phase in {ServicePhase.UNSERVED, ServicePhase.IDLE}
+        event = ServiceEvent.ASKED if asked else ServiceEvent.LOST
     elif refused:
         event = ServiceEvent.REFUSED
+    elif idle:
+        event = ServiceEvent.RESTED
+    elif service.phase is ServicePhase.IDLE:
+        return service.phase  # it is asked for, but no replica of it has been placed yet
     else:
         event = ServiceEvent.LOST
     return advance(SERVICE_TRANSITIONS, service.phase, event) or service.phase
@@ -206,7 +215,7 @@ def _refusals(planned: Plan | Infeasible) -> Refusals:
     return {
         decision.service: tuple(replace(entry, reason=replace(entry.reason, facts={})) for entry in decision.rejected)
         for decision in planned.decisions
-        if decision.outcome is Outcome.REFUSED
+        if decision.outcome in _TOLD_ONCE
     }
 
 
@@ -216,7 +225,7 @@ def _news(planned: Plan | Infeasible, refused: Refusals) -> tuple[Decision, ...]
     return tuple(
         decision
         for decision in planned.decisions
-        if decision.outcome is Outcome.REFUSED and refused.get(decision.service) != now[decision.service]
+        if decision.outcome in _TOLD_ONCE and refused.get(decision.service) != now[decision.service]
     )
 
 

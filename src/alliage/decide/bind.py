@@ -1,15 +1,16 @@
 """bind: one planned replica -> a node, its devices and their cores. Milliseconds apart. Pure.
 
-Ties: most free cores, then most free memory, then the order of the view, which is by node id; a later version
-scores fragmentation instead.
+Nodes with the fewest replicas of the same service come first; then, of devices given whole, the one with the fewest free,
+of shared ones the one with the most free cores and memory; then the order of the view, which is by node id.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from alliage.decide.plan import LEAVING, PlannedReplicas
+from alliage.decide.plan import PlannedReplicas
 from alliage.decide.room import Room, Spot, rooms, spots
 from alliage.fleet.ids import NodeId
+from alliage.fleet.lifecycles import LEAVING
 from alliage.fleet.replicas import Binding, Recipe
 from alliage.fleet.view import FleetView
 
@@ -31,20 +32,28 @@ def bind(planned: PlannedReplicas, view: FleetView) -> Placement | None:
     fitting = [spot for spot in spots(rooms(view)) if spot.site == planned.site and _fits(planned, spot, view)]
     if not fitting:
         return None
-    spot = _roomiest(fitting, crowd)
+    spot = _best(fitting, crowd)
     return Placement(node=spot.node, bindings=_bindings(spot.free_for(planned.recipe), planned.recipe))
 
 
 def _fits(planned: PlannedReplicas, spot: Spot, view: FleetView) -> bool:
     """Of the kind that was planned for (chip, node size, engine), with enough left of it."""
     recipe, node = planned.recipe, view.node(spot.node)
+    if planned.nodes is not None and spot.node not in planned.nodes:
+        return False
     kind = spot.chip == recipe.chip and len(spot.rooms[0].device.cores) == planned.device_cores
     engine = node is not None and any(found.engine == recipe.engine for found in node.engines)
     return kind and engine and bool(spot.free_for(recipe))
 
 
-def _roomiest(fitting: Sequence[Spot], crowd: dict[NodeId, int]) -> Spot:
-    return min(fitting, key=lambda spot: (crowd.get(spot.node, 0), -spot.free_cores, -spot.free_bytes))
+def _best(fitting: Sequence[Spot], crowd: dict[NodeId, int]) -> Spot:
+    return min(fitting, key=lambda spot: (crowd.get(spot.node, 0), *_room_left(spot)))
+
+
+def _room_left(spot: Spot) -> tuple[int, int, int]:
+    """Of devices given whole the fewest free ones, so that larger gangs find theirs; of shared ones the most cores and memory."""
+    free = sum(1 for room in spot.rooms if not room.holders) if spot.is_whole else 0
+    return free, -spot.free_cores, -spot.free_bytes
 
 
 def _bindings(taken: tuple[Room, ...], recipe: Recipe) -> tuple[Binding, ...]:

@@ -8,9 +8,10 @@ from typing import Final
 from alliage.catalog.records import ModelCard
 from alliage.decide.places import Place
 from alliage.decide.reasons import Reason, ReasonCode
+from alliage.fleet.demand import Demand
 from alliage.fleet.measured import Measured
 from alliage.fleet.replicas import Recipe
-from alliage.fleet.services import Objective
+from alliage.fleet.services import Objective, Service
 from alliage.speed.calibrate import UNCALIBRATED, Calibration
 from alliage.speed.figures import of_cores
 from alliage.speed.learned import Load, calibration_of, running_of
@@ -55,29 +56,33 @@ def users_within(running: Running, objective: Objective, calibration: Calibratio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
-    """What a recipe is predicted to keep: the objective, for `users` requests at once, with these times."""
+    """What a recipe is predicted to keep: the objective, if one is asked, for `users` requests at once, with these times."""
 
     users: int
     ttft_s: float
     tpot_s: float
+    stay_s: float
+    """From a request's arrival to its last token."""
 
 
-def promise(
-    model: ModelCard, recipe: Recipe, place: Place, objective: Objective, measured: Sequence[Measured] = ()
+def carrying(
+    service: Service, recipe: Recipe, place: Place, demand: Demand | None, measured: Sequence[Measured] = ()
 ) -> Promise | Reason | None:
-    """For as many as its size takes; the reason where it is known to be too slow, None where nothing is asked or known.
+    """The reason where it is known to be too slow, None where no speed is known.
 
-    What was `measured` of the recipe corrects its prediction.
+    It is for as many as its size takes; on devices of its own and with an objective for as many as keep that, since few
+    requests are as long as the longest that its size has room for. Requests are as long as `demand` says they are. What
+    was `measured` of the recipe corrects its prediction.
     """
-    if not objective.is_asked:
-        return None
-    input_tokens, output_tokens = usual_lengths(recipe)
-    running = running_at(model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
+    input_tokens, output_tokens = lengths_of(recipe, demand)
+    running = running_at(service.model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
     calibration = calibration_of(measured, running, cores=recipe.cores, node=place.node)
     alone = predict(replace(running, concurrency=1), calibration=calibration)
     if not isinstance(alone, Speed):
         return None
-    users = min(recipe.concurrency, users_within(running, objective, calibration))
+    objective = service.objective
+    most = USERS_MAX if objective.is_asked and not place.cores else recipe.concurrency
+    users = min(most, users_within(running, objective, calibration))
     if not users:
         asked = {"ttft_s": objective.ttft_s, "tpot_s": objective.tpot_s}
         facts = {name: value for name, value in asked.items() if value is not None}
@@ -85,4 +90,15 @@ def promise(
     speed = predict(replace(running, concurrency=users), calibration=calibration)
     if not isinstance(speed, Speed):
         return None
-    return Promise(users=users, ttft_s=speed.ttft_s, tpot_s=speed.tpot_s)
+    stay_s = speed.ttft_s + (output_tokens - 1) * speed.tpot_s
+    return Promise(users=users, ttft_s=speed.ttft_s, tpot_s=speed.tpot_s, stay_s=stay_s)
+
+
+def lengths_of(recipe: Recipe, demand: Demand | None) -> tuple[int, int]:
+    """Tokens of a prompt and of an answer: as they were seen, as far as the recipe has room for them; else as they usually are."""
+    usual = usual_lengths(recipe)
+    if demand is None or not demand.input_tokens or not demand.output_tokens:
+        return usual
+    room = recipe.context_tokens
+    input_tokens = max(1, min(demand.input_tokens, room - 1))
+    return input_tokens, max(1, min(demand.output_tokens, room - input_tokens))

@@ -4,12 +4,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alliage.catalog.records import Catalog, ModelCard
-from alliage.decide.carrying import Promise, promise
+from alliage.decide.aiming.aims import Aim
+from alliage.decide.carrying import Promise, carrying
 from alliage.decide.places import place_of_node
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
 from alliage.decide.recipes import Way, ways
 from alliage.decide.room import Room, Spot, spots
+from alliage.fleet.failed import Failed
 from alliage.fleet.ids import ServiceName
+from alliage.fleet.measured import recipe_key
+from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Recipe
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
@@ -56,8 +60,12 @@ def label(recipe: Recipe, where: str) -> str:
     return f"{recipe.engine} on {recipe.chip}{f' at {where}' if where else ''}, {size}"
 
 
-def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog) -> Choice:
+def choose(
+    service: Service, view: FleetView, left: list[Room], catalog: Catalog, aim: Aim | None = None
+) -> Choice:
     """The first way that fits, at the spot with the most room; and why the others were not taken.
+
+    With an `aim` only what it allows is taken, at the spot of devices given whole with the least room that does.
 
     Where an objective is asked, what is known to miss it is not taken, and the way that keeps it for the most requests a
     device comes first; those of unknown speed come last. Of spots that are alike in all that matters one is looked at.
@@ -65,8 +73,9 @@ def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog
     options: list[_Option] = []
     rejected: list[Rejected] = []
     seen: set[object] = set()
-    for spot in sorted(spots(left), key=lambda spot: (-spot.free_cores, -spot.free_bytes)):
-        if (state := _state(spot, view)) in seen:
+    for spot in sorted(spots(left), key=_roomiest if aim is None else _tightest):
+        state = _state(spot, view), aim is not None and spot.node in aim.kind.nodes
+        if state in seen:
             continue
         seen.add(state)
         found, refused = _at(service, spot, view, catalog)
@@ -74,10 +83,10 @@ def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog
         rejected.extend(refused)
     if service.objective.is_asked:
         options.sort(key=lambda option: -option.promise.users / option.way.devices if option.promise else 0.0)
-    taken = next((option for option in options if option.lacks is None), None)
+    taken = next((option for option in options if option.lacks is None and _is_allowed(option, aim)), None)
     others = [option for option in options if option is not taken]
     for option in others:
-        reason = option.lacks or (_worse(option, taken) if taken is not None else None)
+        reason = option.lacks or (_worse(option, taken, aim) if taken is not None else None)
         rejected.extend([Rejected(option=option.label, reason=reason)] if reason is not None else [])
     if taken is None:
         changes = [change for option in others if option.lacks for change in _remedies(option.lacks, service, view)]
@@ -94,6 +103,19 @@ def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog
     )
 
 
+def _roomiest(spot: Spot) -> tuple[int, int]:
+    return -spot.free_cores, -spot.free_bytes
+
+
+def _tightest(spot: Spot) -> tuple[int, int]:
+    """Gangs leave whole nodes free for larger ones; engines that share a CPU keep out of each other's way."""
+    return (sum(1 for room in spot.rooms if not room.holders), 0) if spot.is_whole else _roomiest(spot)
+
+
+def _is_allowed(option: _Option, aim: Aim | None) -> bool:
+    return aim is None or aim.allows(option.spot.node, option.way.recipe)
+
+
 def _state(spot: Spot, view: FleetView) -> object:
     """All of a spot that a choice depends on, but its name."""
     node = view.node(spot.node)
@@ -102,7 +124,8 @@ def _state(spot: Spot, view: FleetView) -> object:
         (room.device.memory_bytes, len(room.device.cores), tuple(room.device.figures.items())) for room in spot.rooms
     )
     free = tuple((room.memory_bytes, len(room.cores), room.holders) for room in spot.rooms)
-    return spot.site, spot.chip, engines, devices, free
+    failed = frozenset(each.recipe for each in view.failed if each.node == spot.node)
+    return spot.site, spot.chip, engines, devices, free, failed
 
 
 def take(room: Room, recipe: Recipe, service: ServiceName) -> Room:
@@ -123,12 +146,21 @@ def _at(service: Service, spot: Spot, view: FleetView, catalog: Catalog) -> tupl
     if chip is None:
         unknown = Reason(code=ReasonCode.CHIP_UNKNOWN, facts={"chip": spot.chip, "node": node.id})
         return [], (Rejected(option=spot.rooms[0].id, reason=unknown),)
+    if not _may_live(service, node):
+        facts: Facts = {"node": node.id, "site": node.site, "residency": ", ".join(service.residency)}
+        return [], (Rejected(option=f"{spot.chip} at {node.id}", reason=Reason(code=ReasonCode.RESIDENCY, facts=facts)),)
+    failed = {each.recipe: each for each in view.failed if each.node == node.id}
     place = place_of_node(chip, node, tuple(room.device for room in spot.rooms))
     found = ways(service.model, place, catalog)
     options: list[_Option] = []
     rejected = list(found.rejected)
     for way in found.ways:
-        made = promise(service.model, way.recipe, place, service.objective, view.measured)
+        if (mark := failed.get(recipe_key(way.recipe))) is not None:
+            rejected.append(_failed_before(way, spot, mark))
+            continue
+        made = None
+        if service.objective.is_asked:
+            made = carrying(service, way.recipe, place, view.demand.get(service.name), view.measured)
         if isinstance(made, Reason):
             where = " + ".join(room.id for room in spot.rooms[: way.devices])
             rejected.append(Rejected(option=label(way.recipe, where), reason=made))
@@ -137,6 +169,16 @@ def _at(service: Service, spot: Spot, view: FleetView, catalog: Catalog) -> tupl
         kept = replace(way, recipe=recipe)
         options.append(_Option(way=kept, spot=spot, lacks=_short_of(kept, spot), promise=made))
     return options, tuple(rejected)
+
+
+def _may_live(service: Service, node: Node) -> bool:
+    return not service.residency or bool({node.site, node.region, *node.tags} & set(service.residency))
+
+
+def _failed_before(way: Way, spot: Spot, mark: Failed) -> Rejected:
+    where = " + ".join(room.id for room in spot.rooms[: way.devices])
+    facts: Facts = {"node": spot.node, "recipe": label(way.recipe, ""), "last_words": mark.why}
+    return Rejected(option=label(way.recipe, where), reason=Reason(code=ReasonCode.RECIPE_FAILED, facts=facts))
 
 
 def _short_of(way: Way, spot: Spot) -> Reason | None:
@@ -187,8 +229,10 @@ def _cores_facts(recipe: Recipe, room: Room) -> Facts:
     }
 
 
-def _worse(option: _Option, taken: _Option) -> Reason:
+def _worse(option: _Option, taken: _Option, aim: Aim | None) -> Reason:
     """What the option that was taken has before one that fits too."""
+    if aim is not None and not _is_allowed(option, aim):
+        return Reason(code=ReasonCode.NOT_PLANNED, facts={"instead": aim.label})
     mine, other = option.way.recipe, taken.way.recipe
     if taken.promise is not None and (option.promise, option.way.devices) != (taken.promise, taken.way.devices):
         return Reason(code=ReasonCode.CARRIES_LESS, facts=_carries_facts(option, taken.promise, taken.way))

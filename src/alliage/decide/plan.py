@@ -1,24 +1,26 @@
-"""plan: demand and room -> replicas per (service, recipe, site). Minutes apart, or on a change. Pure.
+"""plan: what is aimed at and the room there is -> the replicas to add and to give back. At every pass; pure.
 
-In this version a service asks for its least number of replicas and the first recipe that fits is taken, oldest
-service first. Speeds, prices and guarantees come into the same value later.
+What is aimed at is `aiming`'s: the plan's programme, solved minutes apart or on a change. Without it a service gets its
+least number of replicas by the first recipe that fits, oldest service first.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from alliage.catalog.records import Catalog
+from alliage.decide.aiming.aims import Aim, Aims
 from alliage.decide.carrying import Promise
 from alliage.decide.choice import Choice, choose, label, take
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
-from alliage.decide.room import rooms
-from alliage.fleet.ids import ServiceName
-from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
-from alliage.fleet.replicas import Recipe
+from alliage.decide.room import Room, rooms
+from alliage.decide.shortages import refused_by_plan, shortage
+from alliage.decide.solve.answer import Plan as Solved
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.lifecycles import LEAVING, ReplicaPhase, ServicePhase
+from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
-
-LEAVING = frozenset({ReplicaPhase.DRAINING, ReplicaPhase.STOPPING, ReplicaPhase.STOPPED})
 
 
 class Status(StrEnum):
@@ -51,6 +53,16 @@ class PlannedReplicas:
     """Cores of the devices it is for (the node size): the recipe's share of them was reckoned from it."""
     count: int
     decision: Decision
+    nodes: tuple[NodeId, ...] | None = None
+    """Where they may stand; None: wherever they fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocked:
+    """So many replicas are aimed at and find no room yet: something has to leave first."""
+
+    aim: Aim
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +71,13 @@ class Plan:
 
     status: Status
     add: tuple[PlannedReplicas, ...]
-    surplus: tuple[tuple[ServiceName, int], ...]
+    surplus: tuple[ReplicaId, ...]
+    """Those that are not wanted any more, in the order in which they may go."""
     unserved: tuple[ServiceName, ...]
     decisions: tuple[Decision, ...]
+    blocked: tuple[Blocked, ...] = ()
+    idle: tuple[ServiceName, ...] = ()
+    """Services that want no replica now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,52 +88,149 @@ class Infeasible:
     decisions: tuple[Decision, ...]
 
 
-def plan(view: FleetView, catalog: Catalog, *, now_s: float, budget: Budget) -> Plan | Infeasible:
-    """The replicas that bring every service to what it asked for, as far as there is room for them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Want:
+    """Replicas that a service lacks: of an aim, or (None) of its least number."""
+
+    service: Service
+    aim: Aim | None
+    count: int
+
+
+def plan(
+    view: FleetView, catalog: Catalog, *, now_s: float, budget: Budget, aims: Aims | None = None
+) -> Plan | Infeasible:
+    """The replicas that bring every service to what is aimed at, as far as there is room for them.
+
+    A service of which `aims` says nothing yet waits for the next ones; where no aims could be found at all, each has its
+    least number. What runs on nodes that are lost, or take nothing new, is left alone.
+    """
+    aimed = aims if aims is not None and isinstance(aims.plan, Solved) else None
     left = list(rooms(view))
-    wanting = [(service, _missing(service, view)) for service in view.services]
-    if not left and any(count > 0 for _, count in wanting):
-        return _nowhere(tuple(service for service, count in wanting if count > 0), view, now_s)
+    wants = list(_wants(view, aimed))
+    if not left and (any(want.count > 0 for want in wants) or (aims is not None and aimed is None)):
+        waiting = [want.service for want in wants if want.count > 0] or list(_without_replicas(view))
+        return _nowhere(tuple(dict.fromkeys(waiting)), view, now_s)
     add: list[PlannedReplicas] = []
+    blocked: list[Blocked] = []
     decisions: list[Decision] = []
     work = budget.work
-    for service, count in wanting:
-        for _ in range(count):
+    for want in wants:
+        for number in range(want.count):
             work -= len(left)
             if work < 0:
                 break
-            choice = choose(service, view, left, catalog)
-            decisions.append(_decision(service, choice, now_s))
+            choice = choose(want.service, view, left, catalog, want.aim)
+            if choice.recipe is None and want.aim is not None:
+                blocked.append(Blocked(aim=want.aim, count=want.count - number))
+                break
+            decisions.append(_decision(want, choice, now_s))
             if choice.recipe is None:
                 break
-            add.append(
-                PlannedReplicas(
-                    service=service.name,
-                    recipe=choice.recipe,
-                    site=choice.taken[0].site,
-                    device_cores=len(choice.taken[0].device.cores),
-                    count=1,
-                    decision=decisions[-1],
-                ),
-            )
+            add.append(_planned(want, choice.recipe, choice.taken, decisions[-1]))
             for room in choice.taken:
-                left[left.index(room)] = take(room, choice.recipe, service.name)
+                left[left.index(room)] = take(room, choice.recipe, want.service.name)
+    if aimed is not None:
+        decisions.extend(_short(view, aimed, left, catalog, now_s))
     return Plan(
         status=Status.OPTIMAL if work >= 0 else Status.CUT_SHORT,
         add=tuple(add),
-        surplus=tuple((service.name, -count) for service, count in wanting if count < 0),
+        surplus=tuple(_surplus(view, aimed)),
         unserved=tuple(decision.service for decision in decisions if decision.outcome is Outcome.REFUSED),
         decisions=tuple(decisions),
+        blocked=tuple(blocked),
+        idle=tuple(_idle(view, aimed)),
     )
 
 
-def _missing(service: Service, view: FleetView) -> int:
-    """How many replicas are to be added; negative when there are too many."""
-    wanted = 0 if service.phase is ServicePhase.DELETING else service.min_replicas
-    return wanted - sum(1 for replica in view.replicas_of(service.name) if replica.phase not in LEAVING)
+def _alive(service: Service, view: FleetView) -> list[Replica]:
+    return [replica for replica in view.replicas_of(service.name) if replica.phase not in LEAVING]
 
 
-def _decision(service: Service, choice: Choice, now_s: float) -> Decision:
+def _without_replicas(view: FleetView) -> Iterator[Service]:
+    """Those that want some and have none."""
+    for service in view.services:
+        if service.phase is not ServicePhase.DELETING and service.min_replicas and not _alive(service, view):
+            yield service
+
+
+def _wants(view: FleetView, aims: Aims | None) -> Iterator[_Want]:
+    """What is missing; of aims the largest gangs first, since they are the hardest to place."""
+    found: list[_Want] = []
+    for service in view.services:
+        if service.phase is ServicePhase.DELETING:
+            continue
+        alive = _alive(service, view)
+        if aims is None:
+            found.append(_Want(service=service, aim=None, count=max(0, service.min_replicas - len(alive))))
+            continue
+        for each in aims.aims.get(service.name, ()):
+            there = sum(1 for replica in alive if each.allows(replica.node, replica.recipe))
+            found.append(_Want(service=service, aim=each, count=max(0, each.count - there)))
+    return iter(sorted(found, key=lambda want: 0 if want.aim is None else -want.aim.recipe.devices))
+
+
+def _surplus(view: FleetView, aims: Aims | None) -> Iterator[ReplicaId]:
+    """Those beyond what is wanted: first those that are not ready, then the newest."""
+    for service in view.services:
+        alive = _alive(service, view)
+        if service.phase is ServicePhase.DELETING:
+            yield from (replica.id for replica in alive)
+            continue
+        if aims is None:
+            yield from _least_useful(alive, len(alive) - service.min_replicas)
+            continue
+        if service.name not in aims.aims:
+            continue
+        movable = [replica for replica in alive if aims.decides_of(replica)]
+        for each in aims.aims[service.name]:
+            mine = [replica for replica in movable if each.allows(replica.node, replica.recipe)]
+            movable = [replica for replica in movable if replica not in mine]
+            yield from _least_useful(mine, len(mine) - each.count)
+        yield from _least_useful(movable, len(movable))
+
+
+def _least_useful(replicas: list[Replica], count: int) -> Iterator[ReplicaId]:
+    ordered = sorted(reversed(replicas), key=lambda replica: replica.phase is ReplicaPhase.READY)
+    return (replica.id for replica in ordered[: max(0, count)])
+
+
+def _idle(view: FleetView, aims: Aims | None) -> Iterator[ServiceName]:
+    """Services at rest: nothing is aimed at, and nothing is lacking."""
+    if aims is None:
+        return
+    for service in view.services:
+        if aims.aims.get(service.name) == () and service.name not in aims.short and not _alive(service, view):
+            yield service.name
+
+
+def _short(
+    view: FleetView, aims: Aims, left: list[Room], catalog: Catalog, now_s: float
+) -> Iterator[Decision]:
+    """A decision for each service that the plan cannot give all it asks for."""
+    for service in view.services:
+        lacks = aims.short.get(service.name)
+        if lacks is None or service.phase is ServicePhase.DELETING:
+            continue
+        if aims.aims.get(service.name) or _alive(service, view):
+            yield shortage(service, lacks, now_s)
+        else:
+            yield refused_by_plan(service, lacks, choose(service, view, left, catalog), now_s)
+
+
+def _planned(want: _Want, recipe: Recipe, taken: tuple[Room, ...], decision: Decision) -> PlannedReplicas:
+    return PlannedReplicas(
+        service=want.service.name,
+        recipe=recipe,
+        site=taken[0].site,
+        device_cores=len(taken[0].device.cores),
+        count=1,
+        decision=decision,
+        nodes=want.aim.kind.nodes if want.aim is not None else None,
+    )
+
+
+def _decision(want: _Want, choice: Choice, now_s: float) -> Decision:
     because: tuple[Reason, ...] = ()
     if choice.recipe is not None:
         facts: dict[str, str | int | float] = {
@@ -127,10 +240,14 @@ def _decision(service: Service, choice: Choice, now_s: float) -> Decision:
             "memory_bytes": choice.recipe.memory_bytes,
             "free_bytes": sum(room.memory_bytes for room in choice.taken),
         }
-        because = (Reason(code=ReasonCode.FITS, facts=facts), *_promised(service, choice.recipe, choice.promise))
+        because = (
+            Reason(code=ReasonCode.FITS, facts=facts),
+            *_promised(want.service, choice.recipe, choice.promise),
+            *_carried(want.aim),
+        )
     return Decision(
         at_s=now_s,
-        service=service.name,
+        service=want.service.name,
         outcome=Outcome.REFUSED if choice.recipe is None else Outcome.PLACED,
         recipe=choice.recipe,
         where=choice.where,
@@ -148,6 +265,14 @@ def _promised(service: Service, recipe: Recipe, made: Promise | None) -> tuple[R
         return (Reason(code=ReasonCode.SPEED_UNKNOWN, facts={"recipe": label(recipe, "")}),)
     facts = {"users": made.users, "ttft_s": made.ttft_s, "tpot_s": made.tpot_s}
     return (Reason(code=ReasonCode.KEEPS_OBJECTIVE, facts=facts),)
+
+
+def _carried(aim: Aim | None) -> tuple[Reason, ...]:
+    """What the plan reckons with; nothing where no requests are expected yet."""
+    if aim is None or not aim.demand_rps:
+        return ()
+    facts = {"demand_rps": aim.demand_rps, "rate_rps": aim.rate_rps or 0.0, "count": aim.count}
+    return (Reason(code=ReasonCode.CARRIES, facts=facts),)
 
 
 def _nowhere(waiting: tuple[Service, ...], view: FleetView, now_s: float) -> Infeasible:

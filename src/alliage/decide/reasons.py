@@ -74,6 +74,18 @@ class ReasonCode(StrEnum):
     """device, below_bytes, instead: with less free memory than this, the choice would be another"""
     INSTALL_ENGINE = "install_engine"
     """engine, node: a change that would make it servable"""
+    CARRIES = "carries"
+    """demand_rps, rate_rps (of one replica), count (of the replicas there): what the plan reckons with"""
+    NOT_PLANNED = "not_planned"
+    """instead (way and nodes): it would fit too, but by the plan another is cheaper, or others need this more"""
+    RESIDENCY = "residency"
+    """node, site, residency: it may not live there"""
+    RECIPE_FAILED = "recipe_failed"
+    """node, recipe, last_words: it failed there, and is not tried again until somebody asks"""
+    DEMAND_UNMET = "demand_unmet"
+    """missing_rps, missing_replicas: what a service that runs lacks by the plan"""
+    BY_PLAN = "by_plan"
+    """why (a `decide.solve.reasons.WhyCode`) and its facts: what the plan's programme says"""
 
 
 Facts = Mapping[str, str | int | float]
@@ -100,6 +112,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     STOPPED = "stopped"
     RESTARTED = "restarted"
+    SHORT = "short"
+    """It runs, but cannot be given all that is asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

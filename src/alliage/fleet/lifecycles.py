@@ -84,6 +84,10 @@ class ReplicaPhase(StrEnum):
     STOPPED = "stopped"
 
 
+LEAVING: Final = frozenset({ReplicaPhase.DRAINING, ReplicaPhase.STOPPING, ReplicaPhase.STOPPED})
+"""Nobody wants it any more."""
+
+
 class ReplicaEvent(StrEnum):
     FETCH_BEGUN = "fetch_begun"
     ENGINE_STARTED = "engine_started"

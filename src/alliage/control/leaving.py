@@ -1,0 +1,70 @@
+"""leaving: which of the replicas that are not wanted any more may go now. Make before break, unless room is needed. Pure."""
+
+from dataclasses import replace
+
+from alliage.decide.plan import Plan
+from alliage.fleet.ids import ReplicaId, ServiceName
+from alliage.fleet.lifecycles import LEAVING, REPLICA_TRANSITIONS, ReplicaEvent, ReplicaPhase, ServicePhase, advance
+from alliage.fleet.replicas import Replica
+from alliage.fleet.view import FleetView
+
+
+def let_go(view: FleetView, planned: Plan) -> FleetView:
+    """The view in which those begin to leave that may.
+
+    A replica that is ready stays until all that its service is to have are ready; but when something that is aimed at finds
+    no room, as many leave at its kind of nodes as make it.
+    """
+    surplus = [replica for key in planned.surplus for replica in view.replicas if replica.id == key]
+    extra = {replica.id for replica in surplus}
+    waiting = _still_coming(view, extra, planned)
+    deleting = {service.name for service in view.services if service.phase is ServicePhase.DELETING}
+    gone = {
+        replica.id
+        for replica in surplus
+        if replica.phase is not ReplicaPhase.READY or replica.service in deleting or replica.service not in waiting
+    }
+    gone |= _in_the_way(view, [replica for replica in surplus if replica.id not in gone], planned, gone)
+    if not gone:
+        return view
+    return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
+
+
+def unwanted(replica: Replica) -> Replica:
+    """It begins to leave."""
+    phase = advance(REPLICA_TRANSITIONS, replica.phase, ReplicaEvent.UNWANTED)
+    return replace(replica, phase=phase or replica.phase, retry_s=0.0)
+
+
+def _still_coming(view: FleetView, extra: set[ReplicaId], planned: Plan) -> set[ServiceName]:
+    """Services that are to have a replica which is not ready yet."""
+    coming = {each.aim.service for each in planned.blocked}
+    return coming | {
+        replica.service
+        for replica in view.replicas
+        if replica.id not in extra and replica.phase not in LEAVING and replica.phase is not ReplicaPhase.READY
+    }
+
+
+def _in_the_way(
+    view: FleetView, staying: list[Replica], planned: Plan, gone: set[ReplicaId]
+) -> set[ReplicaId]:
+    """Of those that would stay a little longer, as many as make room for what is blocked at their kind of nodes."""
+    found: set[ReplicaId] = set()
+    for blocked in planned.blocked:
+        kind = blocked.aim.kind
+        needed = blocked.count * kind.units_of(blocked.aim.recipe)
+        needed -= sum(
+            kind.units_of(replica.recipe)
+            for replica in view.replicas
+            if replica.node in kind.nodes
+            and replica.recipe.chip == kind.chip
+            and (replica.phase in LEAVING or replica.id in gone | found)
+        )
+        for replica in staying:
+            if needed <= 0:
+                break
+            if replica.node in kind.nodes and replica.recipe.chip == kind.chip and replica.id not in found:
+                found.add(replica.id)
+                needed -= kind.units_of(replica.recipe)
+    return found

@@ -1,0 +1,96 @@
+"""planning: when the plan's programme is solved again, and what it said last. Solving goes on beside the loop's passes."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from alliage.catalog.records import Catalog
+from alliage.decide.aiming.aims import Aims, aim
+from alliage.decide.aiming.outlook import Memo, Outlook, outlook
+from alliage.decide.price.listed import Price
+from alliage.decide.solve.answer import Budget
+from alliage.fleet.demand import Demand
+from alliage.fleet.ids import ServiceName
+from alliage.fleet.view import FleetView
+
+_log = structlog.get_logger()
+
+
+class Planning:
+    """What is aimed at. With `beside` a solve runs in a thread and `woken` is called when it ends; without, at once."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        prices: Mapping[str, Price],
+        *,
+        budget: Budget,
+        beside: bool,
+        woken: Callable[[], None],
+    ) -> None:
+        self._catalog = catalog
+        self._prices = prices
+        self._budget = budget
+        self._beside = beside
+        self._woken = woken
+        self._memo: Memo = {}
+        self._solving: asyncio.Future[Aims] | None = None
+        self._seen: tuple[object, Outlook] | None = None
+        self._considered: Aims | None = None
+        self.aims: Aims | None = None
+        self.demand: Mapping[ServiceName, Demand] = {}
+        """What is asked of services, as the loop last reckoned it."""
+        self.solves = 0
+
+    @property
+    def prices(self) -> Mapping[str, Price]:
+        """Of a device-hour, by chip."""
+        return self._prices
+
+    async def consider(self, view: FleetView) -> Aims:
+        """What would be aimed at if things were so; the loop takes it over if they come to be."""
+        now = outlook(view, self._catalog, self._prices, self._memo)
+        if self._beside:
+            self._considered = await asyncio.to_thread(aim, now, self.aims, self._budget)
+        else:
+            self._considered = aim(now, self.aims, self._budget)
+        return self._considered
+
+    def outlook(self, view: FleetView) -> Outlook:
+        """The view as the programme sees it; the last one again where nothing it depends on has changed."""
+        key = (view.nodes, view.services, view.replicas, view.measured, view.tenants, view.failed, view.demand)
+        if self._seen is None or self._seen[0] != key:
+            self._seen = key, outlook(view, self._catalog, self._prices, self._memo)
+        return self._seen[1]
+
+    def look(self, view: FleetView) -> Aims | None:
+        """What is aimed at for this view; None while nothing that suits it is known yet. Starts a solve where one is due."""
+        now = self.outlook(view)
+        if self._considered is not None and self._considered.outlook == now:
+            self.aims, self._considered = self._considered, None
+        if self.aims is None or self.aims.outlook != now:
+            self._solve(now)
+        return self.aims if self.aims is not None and self.aims.suits(now) else None
+
+    def _solve(self, now: Outlook) -> None:
+        if not self._beside:
+            self.solves += 1
+            self.aims = aim(now, self.aims, self._budget)
+            return
+        if self._solving is not None:
+            return
+        self.solves += 1
+        self._solving = asyncio.get_running_loop().run_in_executor(None, aim, now, self.aims, self._budget)
+        self._solving.add_done_callback(self._solved)
+
+    def _solved(self, done: asyncio.Future[Aims]) -> None:
+        self._solving = None
+        if done.cancelled():
+            return
+        error = done.exception()
+        if error is not None:
+            _log.error("planning failed; what was aimed at before stays", error=repr(error))
+        else:
+            self.aims = done.result()
+        self._woken()

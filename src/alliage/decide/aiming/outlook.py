@@ -1,0 +1,252 @@
+"""outlook: the fleet and its services as the plan's programme sees them, and the way back from its names. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from alliage.catalog.records import Catalog
+from alliage.decide.aiming.kinds import Kind, kinds
+from alliage.decide.aiming.live_ways import LiveWay, live_ways
+from alliage.decide.price.listed import Price
+from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
+from alliage.fleet.demand import Demand
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.measured import Measured
+from alliage.fleet.replicas import Evidence, Recipe, Replica
+from alliage.fleet.services import Service
+from alliage.fleet.view import FleetView
+from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
+
+Memo = dict[object, tuple[LiveWay, ...]]
+"""Ways that were reckoned before: reckoning them is most of the work. It may be emptied at any time."""
+MEMO_MAX: Final = 20_000
+MeasuredBy = Mapping[tuple[str, str], Sequence[Measured]]
+"""Measurements by model and chip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """`problem` without what runs; `running` beside it, so that two outlooks on the same asks and nodes are equal."""
+
+    problem: Problem
+    running: tuple[Running, ...] = field(compare=False)
+    kinds: tuple[Kind, ...]
+    ways: Mapping[tuple[str, str], LiveWay] = field(compare=False, repr=False)
+    """By service and the way's name in the problem."""
+    standing: Mapping[ReplicaId, tuple[str, str]] = field(compare=False, repr=False)
+    """Replicas that the plan decides of, with their way and pool."""
+
+    @property
+    def shape(self) -> object:
+        """All but how much is asked: a plan of the same shape can still be carried out."""
+        services = tuple(
+            (each.name, each.tenant, each.residency, tuple((way.name, way.evidence) for way in each.ways))
+            for each in self.problem.services
+        )
+        return self.kinds, services
+
+
+def outlook(view: FleetView, catalog: Catalog, prices: Mapping[str, Price], memo: Memo) -> Outlook:
+    """What there is to plan: ready nodes that take new work, and services that are not being deleted.
+
+    What runs on nodes that are lost, or that take nothing new, is no part of it: what it carries is taken off the demand.
+    """
+    if len(memo) > MEMO_MAX:
+        memo.clear()
+    there = kinds(view, catalog)
+    by_node = _kinds_by_node(there)
+    services = tuple(each for each in view.services if each.phase is not ServicePhase.DELETING)
+    measured = _measured(view)
+    ways: dict[tuple[str, str], LiveWay] = {}
+    asks: list[ServiceAsk] = []
+    running: dict[tuple[str, str, str], int] = {}
+    standing: dict[ReplicaId, tuple[str, str]] = {}
+    for service in services:
+        demand = view.demand.get(service.name)
+        mine: dict[str, LiveWay] = {}
+        for kind in there:
+            for way in _known_ways(service, kind, demand, catalog, measured, memo):
+                mine[_way_name(way, kind)] = way
+        ways.update(((service.name, name), way) for name, way in mine.items())
+        inside, outside = _replicas(service, view, by_node, mine)
+        for replica, place in inside:
+            standing[replica.id] = place
+            key = (service.name, *place)
+            running[key] = running.get(key, 0) + 1
+        asks.append(_ask(service, demand, mine, [mine[way] for _, (way, _) in inside], outside, prices))
+    return Outlook(
+        problem=Problem(
+            sites=_sites(view),
+            pools=tuple(_pool(kind, prices) for kind in there),
+            tenants=_tenants(view, services, there),
+            services=tuple(asks),
+        ),
+        running=tuple(
+            Running(work=work, way=way, pool=pool, count=count) for (work, way, pool), count in sorted(running.items())
+        ),
+        kinds=there,
+        ways=ways,
+        standing=standing,
+    )
+
+
+def way_key(recipe: Recipe) -> tuple[str, str, int]:
+    """What is planned of a recipe; its size is settled where it is placed."""
+    return recipe.engine, recipe.precision, recipe.devices
+
+
+def _kinds_by_node(there: tuple[Kind, ...]) -> dict[tuple[NodeId, str], Kind]:
+    return {(node, kind.chip): kind for kind in there for node in kind.nodes}
+
+
+def _known_ways(  # noqa: PLR0917 - the parts that a way depends on
+    service: Service, kind: Kind, demand: Demand | None, catalog: Catalog, measured: MeasuredBy, memo: Memo
+) -> tuple[LiveWay, ...]:
+    """From the memo where nothing has changed that they depend on."""
+    lengths = None if demand is None else (demand.input_tokens, demand.output_tokens, demand.service_s)
+    mine = tuple(measured.get((service.model.id, kind.chip), ()))
+    key = (service.model.id, service.model.weights.source, service.objective, lengths, _memo_key(kind), mine)
+    found = memo.get(key)
+    if found is None:
+        found = memo[key] = live_ways(service, kind, demand, catalog, mine)
+    return found
+
+
+def _measured(view: FleetView) -> MeasuredBy:
+    found: dict[tuple[str, str], list[Measured]] = {}
+    for each in view.measured:
+        found.setdefault((each.model, each.chip), []).append(each)
+    return found
+
+
+def _memo_key(kind: Kind) -> object:
+    place = kind.place
+    own = place.node if place.cores else None
+    return place.chip.id, place.devices, place.device_bytes, place.cores, place.engines, own, kind.failed
+
+
+def _way_name(way: LiveWay, kind: Kind) -> str:
+    return f"{way.name}, {kind.name}"
+
+
+def _replicas(
+    service: Service, view: FleetView, by_node: Mapping[tuple[NodeId, str], Kind], mine: Mapping[str, LiveWay]
+) -> tuple[list[tuple[Replica, tuple[str, str]]], list[Replica]]:
+    """Those that the plan decides of, each with its way and pool; and those that run where nothing new may be placed."""
+    names = {(way_key(way.recipe), name.partition(", ")[2]): name for name, way in mine.items()}
+    inside: list[tuple[Replica, tuple[str, str]]] = []
+    outside: list[Replica] = []
+    for replica in view.replicas_of(service.name):
+        if replica.phase in LEAVING:
+            continue
+        kind = by_node.get((replica.node, replica.recipe.chip))
+        if kind is None:
+            outside.append(replica)
+            continue
+        name = names.get((way_key(replica.recipe), kind.name))
+        if name is not None:
+            inside.append((replica, (name, kind.name)))
+    return inside, outside
+
+
+def _ask(  # noqa: PLR0917 - the parts of what is asked
+    service: Service,
+    demand: Demand | None,
+    ways: Mapping[str, LiveWay],
+    running: list[LiveWay],
+    outside: list[Replica],
+    prices: Mapping[str, Price],
+) -> ServiceAsk:
+    """What is asked of the nodes that are there."""
+    serving = sum(1 for replica in outside if replica.phase is ReplicaPhase.READY)
+    rates = {way_key(way.recipe): way.rate_rps or 0.0 for way in ways.values()}
+    carried = sum(rates.get(way_key(each.recipe), 0.0) for each in outside if each.phase is ReplicaPhase.READY)
+    rate = max(service.rate_rps or 0.0, demand.rate_rps if demand is not None else 0.0)
+    least = max(service.min_replicas, 1 if demand is None or demand.is_wanted or service.rate_rps else 0)
+    if demand is not None and not demand.is_settled:  # until it was watched for long enough, what runs is needed
+        rate = max(rate, sum(way.rate_rps or 0.0 for way in running) * (1 - 1e-6))
+        least = max(least, sum(1 for way in running if way.rate_rps is None))
+    return ServiceAsk(
+        name=service.name,
+        tenant=service.tenant,
+        demand_rps=max(0.0, rate - carried),
+        ways=tuple(
+            Way(
+                name=name,
+                chip=name.partition(", ")[2],
+                devices=way.units,
+                rate=way.rate_rps,
+                evidence=Evidence.FAILED if way.is_failed else way.recipe.evidence,
+            )
+            for name, way in ways.items()
+        ),
+        min_replicas=max(0, min(least, service.max_replicas) - serving),
+        max_replicas=max(0, service.max_replicas - serving),
+        residency=frozenset(service.residency),
+        start_micros=_start_micros(service, ways, prices),
+    )
+
+
+def _start_micros(service: Service, ways: Mapping[str, LiveWay], prices: Mapping[str, Price]) -> int:
+    """A cold start takes its devices for as long as the engine and its weights take to load; a hundredth of a device-hour at least."""
+    weights = sum(file.size_bytes for file in service.model.weights.files)
+    load_s = max(36.0, START_S + weights / LOAD_BYTES_PER_S)
+    each = (price_of(way.recipe.chip, prices) * way.recipe.devices for way in ways.values())
+    return round(min(each, default=0) * load_s / 3600) + 1
+
+
+def price_of(chip: str, prices: Mapping[str, Price]) -> int:
+    """Micros of a device-hour; the dearest known price where there is none: what nobody priced is not taken for cheap."""
+    known = prices.get(chip)
+    if known is not None:
+        return known.micros_per_hour
+    return max((price.micros_per_hour for price in prices.values()), default=1_000_000)
+
+
+def _pool(kind: Kind, prices: Mapping[str, Price]) -> Pool:
+    return Pool(
+        name=kind.name,
+        site=kind.site,
+        chip=kind.name,
+        node_devices=kind.units,
+        nodes=len(kind.nodes),
+        price_micros=0 if kind.place.cores else price_of(kind.chip, prices),
+    )
+
+
+def _sites(view: FleetView) -> tuple[Site, ...]:
+    found: dict[str, Site] = {}
+    for node in view.nodes:
+        if node.phase is NodePhase.READY:
+            found.setdefault(node.site, Site(name=node.site, region=node.region, tags=frozenset(node.tags)))
+    return tuple(found.values())
+
+
+def _tenants(view: FleetView, services: tuple[Service, ...], there: tuple[Kind, ...]) -> tuple[Tenant, ...]:
+    """Those who ask, with what is known of them; guarantees by kinds of nodes."""
+    known = {tenant.name: tenant for tenant in view.tenants}
+    sites = {node.site for node in view.nodes if node.phase is NodePhase.READY}
+    found: dict[str, Tenant] = {}
+    for name in dict.fromkeys(service.tenant for service in services):
+        tenant = known.get(name)
+        if tenant is None:
+            found[name] = Tenant(name=name)
+            continue
+        guarantees = (
+            Guarantee(chips=_pools_of(each.chips, there), devices=each.devices, site=each.site)
+            for each in tenant.guarantees
+            if not each.site or each.site in sites
+        )
+        found[name] = Tenant(
+            name=name,
+            tier=tenant.tier,
+            weight=tenant.weight,
+            guarantees=tuple(each for each in guarantees if each.chips),
+            budget_micros=tenant.budget_micros,
+        )
+    return tuple(found.values())
+
+
+def _pools_of(chips: tuple[str, ...], there: tuple[Kind, ...]) -> frozenset[str]:
+    return frozenset(kind.name for kind in there if kind.chip in chips)
