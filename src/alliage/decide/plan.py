@@ -10,6 +10,7 @@ from enum import StrEnum
 from alliage.catalog.records import Catalog
 from alliage.decide.carrying import Promise
 from alliage.decide.choice import Choice, choose, label, take
+from alliage.decide.cordons import uncordoning, why_closed, with_cordons
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.room import rooms
 from alliage.fleet.ids import ServiceName
@@ -77,7 +78,7 @@ def plan(view: FleetView, catalog: Catalog, *, now_s: float, budget: Budget) -> 
     left = list(rooms(view))
     wanting = [(service, _missing(service, view)) for service in view.services]
     if not left and any(count > 0 for _, count in wanting):
-        return _nowhere(tuple(service for service, count in wanting if count > 0), view, now_s)
+        return _nowhere(tuple(service for service, count in wanting if count > 0), view, catalog, now_s)
     add: list[PlannedReplicas] = []
     decisions: list[Decision] = []
     work = budget.work
@@ -86,7 +87,7 @@ def plan(view: FleetView, catalog: Catalog, *, now_s: float, budget: Budget) -> 
             work -= len(left)
             if work < 0:
                 break
-            choice = choose(service, view, left, catalog)
+            choice = with_cordons(choose(service, view, left, catalog), service, view, catalog)
             decisions.append(_decision(service, choice, now_s))
             if choice.recipe is None:
                 break
@@ -150,10 +151,9 @@ def _promised(service: Service, recipe: Recipe, made: Promise | None) -> tuple[R
     return (Reason(code=ReasonCode.KEEPS_OBJECTIVE, facts=facts),)
 
 
-def _nowhere(waiting: tuple[Service, ...], view: FleetView, now_s: float) -> Infeasible:
-    """No reachable device at all."""
-    lost = tuple(Reason(code=ReasonCode.NODE_UNREACHABLE, facts={"node": node.id}) for node in view.nodes)
-    reasons = lost or (Reason(code=ReasonCode.NO_NODE, facts={}),)
+def _nowhere(waiting: tuple[Service, ...], view: FleetView, catalog: Catalog, now_s: float) -> Infeasible:
+    """No reachable device at all that takes anything."""
+    reasons = why_closed(view) or (Reason(code=ReasonCode.NO_NODE, facts={}),)
     decisions = tuple(
         Decision(
             at_s=now_s,
@@ -163,7 +163,7 @@ def _nowhere(waiting: tuple[Service, ...], view: FleetView, now_s: float) -> Inf
             where="",
             because=(),
             rejected=tuple(Rejected(option="any chip", reason=reason) for reason in reasons),
-            would_change=(),
+            would_change=uncordoning(service, view, catalog),
         )
         for service in waiting
     )

@@ -21,6 +21,12 @@ class ReasonCode(StrEnum):
     """(no facts) no node has joined or all are unreachable"""
     NODE_UNREACHABLE = "node_unreachable"
     """node"""
+    NODE_LOST = "node_lost"
+    """node, silent_s, gateways: nobody reaches it; as the reason of a stop also replica"""
+    CORDONED = "cordoned"
+    """node, device ("": the whole node), draining (1 or 0)"""
+    DRAINED = "drained"
+    """replica, node, device ("": the whole node): it makes way because an admin empties the node or device"""
     FORMAT_UNSERVED = "format_unserved"
     """engine, format, formats"""
     STACK_UNSERVED = "stack_unserved"
@@ -74,6 +80,8 @@ class ReasonCode(StrEnum):
     """device, below_bytes, instead: with less free memory than this, the choice would be another"""
     INSTALL_ENGINE = "install_engine"
     """engine, node: a change that would make it servable"""
+    UNCORDON = "uncordon"
+    """node, device ("": the whole node): a change that would make room"""
 
 
 Facts = Mapping[str, str | int | float]
