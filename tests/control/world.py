@@ -13,7 +13,10 @@ from alliage.control.actions import Action, StartReplica, StopReplica
 from alliage.control.desk import DeployOrder, Desk
 from alliage.control.loop import ControlLoop, LoopSettings
 from alliage.control.observed import DoorReport, EngineState, NodeReport, ReplicaReport
+from alliage.control.planning import Planning
 from alliage.control.ports import Store
+from alliage.decide.price.listed import listed_prices
+from alliage.decide.solve.answer import Budget
 from alliage.errors import NotFound
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.nodes import Node
@@ -226,6 +229,9 @@ class World:
 
     def restart_control(self) -> None:
         """A new loop and desk over the same store and the same world."""
+        planning = Planning(
+            CATALOG, listed_prices(CATALOG, {}), budget=Budget(), beside=False, woken=lambda: None
+        )
         self.loop = ControlLoop(
             store=self.store,
             runtime=self.agents,
@@ -235,6 +241,7 @@ class World:
             new_id=self._new_id,
             settings=LoopSettings(),
             woken=asyncio.Event(),
+            planning=planning,
         )
         self.desk = Desk(
             store=self.store,
@@ -245,6 +252,7 @@ class World:
             clock=self.clock,
             new_secret=lambda: f"secret-{self._new_id()}",
             wake=self.loop.wake,
+            planning=planning,
         )
 
     def _new_id(self) -> str:

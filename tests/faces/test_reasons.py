@@ -56,6 +56,9 @@ FACTS: dict[str, str | int | float] = {
     "than_users": 12,
     "than_devices": 2,
     "service": "one",
+    "silent_s": 4.0,
+    "gateways": 2,
+    "draining": 1,
 }
 
 

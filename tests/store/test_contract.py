@@ -43,6 +43,17 @@ def test_what_is_committed_is_read_back_whole(opener: Opener) -> None:
     assert opener().decisions(ServiceName("chat"), 10) == (a_decision(),)
 
 
+def test_what_admins_take_out_is_kept(opener: Opener) -> None:
+    """A node that is cordoned or draining, and single devices of one that are, come back so; and open again."""
+    node = replace(a_node(), is_cordoned=True, is_draining=True, cordoned=(CARD, CPU), draining=(CPU,))
+
+    assert opener().commit(0, Changes(nodes=(node, replace(a_node("other"), is_cordoned=True)))) == 1
+
+    assert opener().snapshot().nodes == (node, replace(a_node("other"), is_cordoned=True))
+    assert opener().commit(1, Changes(nodes=(a_node(),))) == 2
+    assert opener().snapshot().nodes[0] == a_node()
+
+
 def test_a_snapshot_is_sorted(opener: Opener) -> None:
     """Nodes and keys come by id, services and replicas by age, then by id."""
     store = opener()

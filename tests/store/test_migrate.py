@@ -109,6 +109,21 @@ def test_every_older_schema_is_brought_up(revision: str, tmp_path: Path) -> None
     assert len(copies) == (0 if revision == tables.REVISIONS[-1] else 1)
 
 
+def test_nodes_of_an_older_schema_are_open(tmp_path: Path) -> None:
+    """A node that was there before admins could take one out takes part as it did."""
+    path = tmp_path / "alliage.db"
+    _migrate(path, Schema(revisions=("0001", "0002"), migrations=THIS_SCHEMA.migrations))
+    with closing(sqlite3.connect(path)) as older, older:
+        record = '{"devices":[],"engines":[]}'
+        older.execute("INSERT INTO nodes (id, site, phase, record) VALUES ('old', 'home', 'ready', ?)", (record,))
+
+    store = open_store(path)
+
+    (node,) = store.snapshot().nodes
+    assert (node.id, node.is_cordoned, node.is_draining, node.cordoned) == ("old", False, False, ())
+    store.close()
+
+
 def test_a_migration_keeps_the_state_and_copies_it_aside(tmp_path: Path) -> None:
     """The rows survive a rebuilt table, bindings included; the copy, for its owner only, has what was in the log."""
     path = tmp_path / "alliage.db"

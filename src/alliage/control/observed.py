@@ -1,12 +1,13 @@
 """What edges report: nodes by their agents, doors by the gateways. Facts in, never decisions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from alliage.fleet.ids import DeviceId, ReplicaId
+from alliage.fleet.ids import DeviceId, ReplicaId, ServiceName
 from alliage.fleet.nodes import Node
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
 
 
 class EngineState(StrEnum):
@@ -58,12 +59,20 @@ class NodeReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoorReport:
-    """A gateway process: the table it works by, and how many requests each replica is answering for it."""
+    """A gateway process: the table it works by, how many requests each replica is answering for it, and what it saw."""
 
     door: str
     table_version: int
     in_flight: Mapping[ReplicaId, int]
     heard_s: float
+    counted_s: float = 0.0
+    """When traffic was counted, by the gateway's own clock: the window between two reports is the difference."""
+    traffic: Mapping[ServiceName, Traffic] = field(default_factory=dict)
+    """Of the services in its table. Sums: `since` an earlier report's is what was added."""
+    replicas: Mapping[ReplicaId, ReplicaTraffic] = field(default_factory=dict)
+    """Of the replicas that it asked and that are in its table or still busy."""
+    unreachable: frozenset[ReplicaId] = frozenset()
+    """Replicas of its table that it cannot reach now. It tries those that are doubted, and those that failed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,8 +77,16 @@ def settle(view: FleetView, heard: Heard, *, now_s: float) -> Settled:
 
 
 def _node_after(old: Node | None, told: Node) -> Node:
-    phase = old.phase if old is not None else NodePhase.READY
-    return replace(told, phase=advance(NODE_TRANSITIONS, phase, NodeEvent.HEARD) or phase)
+    """What its agent tells; whether it is cordoned or draining is its admins' word, whatever the agent says."""
+    old = old or replace(told, phase=NodePhase.READY, is_cordoned=False, is_draining=False, cordoned=(), draining=())
+    return replace(
+        told,
+        phase=advance(NODE_TRANSITIONS, old.phase, NodeEvent.HEARD) or old.phase,
+        is_cordoned=old.is_cordoned,
+        is_draining=old.is_draining,
+        cordoned=old.cordoned,
+        draining=old.draining,
+    )
 
 
 def _replica_after(replica: Replica, heard: Heard, now_s: float) -> Replica:

@@ -4,14 +4,16 @@ What is aimed at is `aiming`'s: the plan's programme, solved minutes apart or on
 least number of replicas by the first recipe that fits, oldest service first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aim, Aims
+from alliage.decide.aiming.kinds import is_open
 from alliage.decide.carrying import Promise
 from alliage.decide.choice import Choice, choose, label, take
+from alliage.decide.cordons import uncordoning, why_closed, with_cordons
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.room import Room, rooms
 from alliage.decide.shortages import refused_by_plan, shortage
@@ -110,7 +112,7 @@ def plan(
     wants = list(_wants(view, aimed))
     if not left and (any(want.count > 0 for want in wants) or (aims is not None and aimed is None)):
         waiting = [want.service for want in wants if want.count > 0] or list(_without_replicas(view))
-        return _nowhere(tuple(dict.fromkeys(waiting)), view, now_s)
+        return _nowhere(tuple(_unique(waiting)), view, catalog, now_s)
     add: list[PlannedReplicas] = []
     blocked: list[Blocked] = []
     decisions: list[Decision] = []
@@ -124,6 +126,7 @@ def plan(
             if choice.recipe is None and want.aim is not None:
                 blocked.append(Blocked(aim=want.aim, count=want.count - number))
                 break
+            choice = with_cordons(choice, want.service, view, catalog)
             decisions.append(_decision(want, choice, now_s))
             if choice.recipe is None:
                 break
@@ -143,6 +146,11 @@ def plan(
     )
 
 
+def _unique(services: Sequence[Service]) -> Iterator[Service]:
+    names = dict.fromkeys(service.name for service in services)
+    return (next(service for service in services if service.name == name) for name in names)
+
+
 def _alive(service: Service, view: FleetView) -> list[Replica]:
     return [replica for replica in view.replicas_of(service.name) if replica.phase not in LEAVING]
 
@@ -156,6 +164,7 @@ def _without_replicas(view: FleetView) -> Iterator[Service]:
 
 def _wants(view: FleetView, aims: Aims | None) -> Iterator[_Want]:
     """What is missing; of aims the largest gangs first, since they are the hardest to place."""
+    nodes = {node.id: node for node in view.nodes}
     found: list[_Want] = []
     for service in view.services:
         if service.phase is ServicePhase.DELETING:
@@ -164,14 +173,16 @@ def _wants(view: FleetView, aims: Aims | None) -> Iterator[_Want]:
         if aims is None:
             found.append(_Want(service=service, aim=None, count=max(0, service.min_replicas - len(alive))))
             continue
+        open_ = [replica for replica in alive if is_open(nodes.get(replica.node), replica)]
         for each in aims.aims.get(service.name, ()):
-            there = sum(1 for replica in alive if each.allows(replica.node, replica.recipe))
+            there = sum(1 for replica in open_ if each.allows(replica.node, replica.recipe))
             found.append(_Want(service=service, aim=each, count=max(0, each.count - there)))
     return iter(sorted(found, key=lambda want: 0 if want.aim is None else -want.aim.recipe.devices))
 
 
 def _surplus(view: FleetView, aims: Aims | None) -> Iterator[ReplicaId]:
     """Those beyond what is wanted: first those that are not ready, then the newest."""
+    nodes = {node.id: node for node in view.nodes}
     for service in view.services:
         alive = _alive(service, view)
         if service.phase is ServicePhase.DELETING:
@@ -182,7 +193,7 @@ def _surplus(view: FleetView, aims: Aims | None) -> Iterator[ReplicaId]:
             continue
         if service.name not in aims.aims:
             continue
-        movable = [replica for replica in alive if aims.decides_of(replica)]
+        movable = [replica for replica in alive if is_open(nodes.get(replica.node), replica)]
         for each in aims.aims[service.name]:
             mine = [replica for replica in movable if each.allows(replica.node, replica.recipe)]
             movable = [replica for replica in movable if replica not in mine]
@@ -215,7 +226,8 @@ def _short(
         if aims.aims.get(service.name) or _alive(service, view):
             yield shortage(service, lacks, now_s)
         else:
-            yield refused_by_plan(service, lacks, choose(service, view, left, catalog), now_s)
+            choice = with_cordons(choose(service, view, left, catalog), service, view, catalog)
+            yield refused_by_plan(service, lacks, choice, now_s)
 
 
 def _planned(want: _Want, recipe: Recipe, taken: tuple[Room, ...], decision: Decision) -> PlannedReplicas:
@@ -275,10 +287,9 @@ def _carried(aim: Aim | None) -> tuple[Reason, ...]:
     return (Reason(code=ReasonCode.CARRIES, facts=facts),)
 
 
-def _nowhere(waiting: tuple[Service, ...], view: FleetView, now_s: float) -> Infeasible:
-    """No reachable device at all."""
-    lost = tuple(Reason(code=ReasonCode.NODE_UNREACHABLE, facts={"node": node.id}) for node in view.nodes)
-    reasons = lost or (Reason(code=ReasonCode.NO_NODE, facts={}),)
+def _nowhere(waiting: tuple[Service, ...], view: FleetView, catalog: Catalog, now_s: float) -> Infeasible:
+    """No reachable device at all that takes anything."""
+    reasons = why_closed(view) or (Reason(code=ReasonCode.NO_NODE, facts={}),)
     decisions = tuple(
         Decision(
             at_s=now_s,
@@ -288,7 +299,7 @@ def _nowhere(waiting: tuple[Service, ...], view: FleetView, now_s: float) -> Inf
             where="",
             because=(),
             rejected=tuple(Rejected(option="any chip", reason=reason) for reason in reasons),
-            would_change=(),
+            would_change=uncordoning(service, view, catalog),
         )
         for service in waiting
     )

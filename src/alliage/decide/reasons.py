@@ -21,6 +21,12 @@ class ReasonCode(StrEnum):
     """(no facts) no node has joined or all are unreachable"""
     NODE_UNREACHABLE = "node_unreachable"
     """node"""
+    NODE_LOST = "node_lost"
+    """node, silent_s, gateways: nobody reaches it; as the reason of a stop also replica"""
+    CORDONED = "cordoned"
+    """node, device ("": the whole node), draining (1 or 0)"""
+    DRAINED = "drained"
+    """replica, node, device ("": the whole node): it makes way because an admin empties the node or device"""
     FORMAT_UNSERVED = "format_unserved"
     """engine, format, formats"""
     STACK_UNSERVED = "stack_unserved"
@@ -86,6 +92,8 @@ class ReasonCode(StrEnum):
     """missing_rps, missing_replicas: what a service that runs lacks by the plan"""
     BY_PLAN = "by_plan"
     """why (a `decide.solve.reasons.WhyCode`) and its facts: what the plan's programme says"""
+    UNCORDON = "uncordon"
+    """node, device ("": the whole node): a change that would make room"""
 
 
 Facts = Mapping[str, str | int | float]

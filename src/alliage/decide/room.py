@@ -81,7 +81,7 @@ def spots(rooms: Iterable[Room]) -> tuple[Spot, ...]:
 
 
 def rooms(view: FleetView) -> tuple[Room, ...]:
-    """The room on every device of every ready node."""
+    """The room on every device of every ready node, but those that are cordoned."""
     held: dict[DeviceId, list[tuple[Replica, Binding]]] = {}
     for replica in view.replicas:
         for binding in replica.bindings:
@@ -91,6 +91,7 @@ def rooms(view: FleetView) -> tuple[Room, ...]:
         for node in view.nodes
         if node.phase is NodePhase.READY
         for device in node.devices
+        if node.takes(device.id)
     )
 
 

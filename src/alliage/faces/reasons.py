@@ -28,6 +28,12 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = "no node has joined, or none can be reached"
         case ReasonCode.NODE_UNREACHABLE:
             text = f"node {_word(facts, 'node')} cannot be reached now"
+        case ReasonCode.NODE_LOST:
+            text = _node_lost(facts)
+        case ReasonCode.CORDONED:
+            text = f"{_closed(facts)} is {'being drained' if facts.get('draining') else 'cordoned'}: nothing new is placed there"
+        case ReasonCode.DRAINED:
+            text = f"{_word(facts, 'replica')} makes way: {_closed(facts)} is being drained"
         case ReasonCode.FORMAT_UNSERVED:
             text = f"{_word(facts, 'engine')} does not read {_word(facts, 'format')} files (it reads {_word(facts, 'formats')})"
         case ReasonCode.STACK_UNSERVED:
@@ -83,6 +89,9 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = f"with less than {_size(facts, 'below_bytes')} free on {_word(facts, 'device')} it would be {_word(facts, 'instead')}"
         case ReasonCode.INSTALL_ENGINE:
             text = f"installing {_word(facts, 'engine')} on {_word(facts, 'node')} would make it servable"
+        case ReasonCode.UNCORDON:
+            kind = "device" if facts.get("device") else "node"
+            text = f"`alliage {kind} uncordon {facts.get('device') or _word(facts, 'node')}` would make room"
         case _:
             assert_never(reason.code)
     return text
@@ -237,6 +246,19 @@ def _engine_ended(facts: Facts) -> str:
     said = f": {words}" if words else ""
     times = f" ({facts['failures']} times in a row)" if int(facts.get("failures", 1)) > 1 else ""
     return f"the engine of {_word(facts, 'replica')} ended by itself{times}{later}{said}"
+
+
+def _node_lost(facts: Facts) -> str:
+    """Who says so: its agent by its silence, and the gateways where they could be asked."""
+    silent_s = facts.get("silent_s")
+    silence = f" for {format_seconds(float(silent_s))}" if silent_s is not None else ""
+    asked = f", and {_count(facts, 'gateways', 'gateway')} cannot reach it either" if facts.get("gateways") else ""
+    return f"node {_word(facts, 'node')} is lost: its agent has been silent{silence}{asked}"
+
+
+def _closed(facts: Facts) -> str:
+    """The node or the device that is cordoned."""
+    return f"device {facts['device']}" if facts.get("device") else f"node {_word(facts, 'node')}"
 
 
 def _freed(facts: Facts) -> str:

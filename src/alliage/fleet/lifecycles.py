@@ -9,22 +9,28 @@ from typing import Final, TypeVar
 
 
 class NodePhase(StrEnum):
-    """`unreachable` means that control lost it; what runs there is left alone."""
+    """`unreachable`: control lost it, what runs there is left alone. `lost`: nobody reaches it, what ran there is gone."""
 
     READY = "ready"
     UNREACHABLE = "unreachable"
+    LOST = "lost"
 
 
 class NodeEvent(StrEnum):
     HEARD = "heard"
     SILENT = "silent"
+    LOST = "lost"
 
 
 NODE_TRANSITIONS: Final[Mapping[tuple[NodePhase, NodeEvent], NodePhase]] = {
     (NodePhase.READY, NodeEvent.HEARD): NodePhase.READY,
     (NodePhase.READY, NodeEvent.SILENT): NodePhase.UNREACHABLE,
     (NodePhase.UNREACHABLE, NodeEvent.HEARD): NodePhase.READY,
+    (NodePhase.READY, NodeEvent.LOST): NodePhase.LOST,
     (NodePhase.UNREACHABLE, NodeEvent.SILENT): NodePhase.UNREACHABLE,
+    (NodePhase.UNREACHABLE, NodeEvent.LOST): NodePhase.LOST,
+    (NodePhase.LOST, NodeEvent.HEARD): NodePhase.READY,
+    (NodePhase.LOST, NodeEvent.SILENT): NodePhase.LOST,
 }
 
 
@@ -98,6 +104,7 @@ class ReplicaEvent(StrEnum):
     UNWANTED = "unwanted"
     DRAINED = "drained"
     GONE = "gone"
+    NODE_LOST = "node_lost"
 
 
 _P, _E = ReplicaPhase, ReplicaEvent
@@ -128,6 +135,7 @@ REPLICA_TRANSITIONS: Final[Mapping[tuple[ReplicaPhase, ReplicaEvent], ReplicaPha
     (_P.DRAINING, _E.DRAINED): _P.STOPPING,
     (_P.DRAINING, _E.ENGINE_ENDED): _P.STOPPING,
     (_P.STOPPING, _E.GONE): _P.STOPPED,
+    **{(phase, _E.NODE_LOST): _P.STOPPED for phase in _P if phase is not _P.STOPPED},
 }
 
 _Phase = TypeVar("_Phase", bound=StrEnum)

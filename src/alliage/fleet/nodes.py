@@ -52,6 +52,22 @@ class Node:
     region: str = ""
     """Of its site, with the site's other `tags`: what a service's residency may name."""
     tags: tuple[str, ...] = ()
+    is_cordoned: bool = False
+    """Nothing new is placed on it. An admin's word, as the three that follow: never an agent's."""
+    is_draining: bool = False
+    """What runs on it is replaced elsewhere and leaves. A draining node is cordoned too."""
+    cordoned: tuple[DeviceId, ...] = ()
+    """Single devices that get nothing new, sorted; one that is not there now stays named, it may come back."""
+    draining: tuple[DeviceId, ...] = ()
+    """Those of `cordoned` that are emptied, sorted."""
+
+    def takes(self, device: DeviceId) -> bool:
+        """Whether its admins let anything new be placed on one of its devices."""
+        return not self.is_cordoned and device not in self.cordoned
+
+    def empties(self, device: DeviceId) -> bool:
+        """Whether what runs on one of its devices is to be replaced elsewhere and leave."""
+        return self.is_draining or device in self.draining
 
     @property
     def is_rehearsed(self) -> bool:

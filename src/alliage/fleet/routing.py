@@ -27,6 +27,8 @@ class Upstream:
     """Its engine by the catalogue's id: whether and how it goes on with an answer that another one began."""
     is_rehearsed: bool = False
     """It only keeps time, and each answer says so."""
+    is_doubted: bool = False
+    """Control does not hear its agent: gateways find out whether they still reach it, and tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,9 @@ class Route:
     waiting: str
     refusal: str
     """Why it cannot be served now (a sentence); "" while it can or will be."""
+    ttft_s: float | None = None
+    """What is promised to the first token, and `tpot_s` for each token after it; None where nothing is."""
+    tpot_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,17 +1,26 @@
 """Control's side of the gateways: the newest table to each, and what each last said. It decides nothing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypedDict
 
 import structlog
 
 from alliage.control.observed import DoorReport
 from alliage.errors import LinkError
+from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import RoutingTable
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.link.line import AnsweredLine
 from alliage.link.messages import GatewayHello, GatewayReport, NewTable, ToControl
 
 _log = structlog.get_logger(__name__)
+
+
+class _Counted(TypedDict):
+    counted_s: float
+    traffic: Mapping[ServiceName, Traffic]
+    replicas: Mapping[ReplicaId, ReplicaTraffic]
 
 
 class DoorHub:
@@ -69,6 +78,8 @@ class DoorHub:
             table_version=message.table_version,
             in_flight=message.in_flight,
             heard_s=self._monotonic_s(),
+            unreachable=frozenset(message.unreachable),
+            **_counted(message, before),
         )
         self._reports[door] = report
         if before is None or _news(before) != _news(report):
@@ -81,6 +92,20 @@ class DoorHub:
             self._on_change()
 
 
+def _counted(message: GatewayReport, before: DoorReport | None) -> _Counted:
+    """What it counted, or what it had told last."""
+    if message.traffic is not None and message.replicas is not None:
+        return _Counted(counted_s=message.counted_s, traffic=message.traffic, replicas=message.replicas)
+    if before is None:
+        return _Counted(counted_s=message.counted_s, traffic={}, replicas={})
+    return _Counted(counted_s=before.counted_s, traffic=before.traffic, replicas=before.replicas)
+
+
 def _news(report: DoorReport) -> tuple[object, ...]:
-    """The loop wants to know which table a door works by and which replicas are idle there, not each count."""
-    return report.table_version, frozenset(name for name, count in report.in_flight.items() if count)
+    """What the loop acts on, not each count.
+
+    The table a door works by, which replicas are idle there or out of its reach, for which services requests wait.
+    """
+    busy = frozenset(name for name, count in report.in_flight.items() if count)
+    waited_for = frozenset(name for name, traffic in report.traffic.items() if traffic.held)
+    return report.table_version, busy, waited_for, report.unreachable

@@ -7,9 +7,10 @@ import msgspec
 
 from alliage.control.actions import StartReplica, StopReplica
 from alliage.control.observed import ReplicaReport
-from alliage.fleet.ids import DeviceId, ReplicaId
+from alliage.fleet.ids import DeviceId, ReplicaId, ServiceName
 from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
 
 PROTOCOL: Final = 1
 """Moves when messages change in a way that an older side cannot read; a hello with another one is refused."""
@@ -70,10 +71,23 @@ class GatewayHello(msgspec.Struct, frozen=True, kw_only=True, tag="gateway_hello
 
 
 class GatewayReport(msgspec.Struct, frozen=True, kw_only=True, tag="gateway_report"):
-    """Sent when a table was taken, when a replica's in-flight count reaches 0, and as the heartbeat."""
+    """The heartbeat; also sent at once on a change that control acts on.
+
+    A table was taken, a replica's in-flight count reached 0, the first request waits for a service, another replica can or
+    cannot be reached.
+
+    `traffic` and `replicas` are whole (services of the table; replicas that were asked), or None: as told last. A gateway
+    that answers much says often that a replica is empty, and would count and send all of them each time.
+    """
 
     table_version: int
     in_flight: Mapping[ReplicaId, int]
+    counted_s: float = 0.0
+    """When traffic was counted, by the gateway's own clock: of two, only the difference means something."""
+    traffic: Mapping[ServiceName, Traffic] | None = None
+    replicas: Mapping[ReplicaId, ReplicaTraffic] | None = None
+    unreachable: tuple[ReplicaId, ...] = ()
+    """Replicas of the table that this gateway cannot reach now, sorted."""
 
 
 class NewTable(msgspec.Struct, frozen=True, kw_only=True, tag="new_table"):

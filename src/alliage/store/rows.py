@@ -21,7 +21,7 @@ from alliage.fleet.replicas import Binding, Replica
 from alliage.fleet.services import Service
 from alliage.store import tables
 
-RowValues = dict[str, str | int | float]
+RowValues = dict[str, str | int | float]  # a bool is an int
 Noun = TypeVar("Noun")
 _TEXT_KEYS: Final = ("id", "name")
 

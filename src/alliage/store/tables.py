@@ -6,9 +6,9 @@ with a default without a migration.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, false
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 """Every schema there has been, oldest first; the last one is what this version works on. One file each in `migrations/`."""
 VERSION_TABLE: Final = "alliage_schema"
 """Where Alembic keeps the revision: not its default name, which another program may use in the same database."""
@@ -30,7 +30,9 @@ nodes: Final = Table(
     Column("id", Text, primary_key=True),
     Column("site", Text, nullable=False),
     Column("phase", Text, nullable=False),
-    Column("record", Text, nullable=False),  # devices, engines
+    Column("is_cordoned", Boolean, nullable=False, server_default=false()),
+    Column("is_draining", Boolean, nullable=False, server_default=false()),
+    Column("record", Text, nullable=False),  # devices, which of them are cordoned, engines
 )
 services: Final = Table(
     "services",

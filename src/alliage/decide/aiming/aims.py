@@ -11,7 +11,7 @@ from alliage.decide.solve.explain import explain
 from alliage.decide.solve.planner import plan as solve
 from alliage.decide.solve.reasons import Why
 from alliage.fleet.ids import NodeId, ServiceName
-from alliage.fleet.replicas import Recipe, Replica
+from alliage.fleet.replicas import Recipe
 
 EXPLAINED_MAX: Final = 3
 """Services newly short of something whose remedies are looked for in one solve: each is planned again several times."""
@@ -58,10 +58,6 @@ class Aims:
     aims: Mapping[ServiceName, tuple[Aim, ...]]
     """A service that is here with no aim has no replica by the plan."""
     short: Mapping[ServiceName, Shortage]
-
-    def decides_of(self, replica: Replica) -> bool:
-        """Whether it runs where the plan may place things; elsewhere it is left alone."""
-        return any(replica.node in kind.nodes and replica.recipe.chip == kind.chip for kind in self.outlook.kinds)
 
     def suits(self, now: Outlook) -> bool:
         """Whether it can be carried out as things are: nothing but the amounts asked for has changed since."""

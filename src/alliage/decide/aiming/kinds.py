@@ -10,7 +10,7 @@ from alliage.fleet.ids import NodeId
 from alliage.fleet.lifecycles import NodePhase
 from alliage.fleet.measured import RecipeKey
 from alliage.fleet.nodes import Device, Node
-from alliage.fleet.replicas import Recipe
+from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.view import FleetView
 
 
@@ -85,7 +85,16 @@ def _places(node: Node, catalog: Catalog) -> list[Place]:
 
 def open_devices(node: Node) -> tuple[Device, ...]:
     """The devices on which new work may be placed."""
-    return node.devices
+    return tuple(device for device in node.devices if node.takes(device.id))
+
+
+def is_open(node: Node | None, replica: Replica) -> bool:
+    """Whether a replica stands where the plan decides: on a ready node, on devices that new work may be placed on."""
+    return (
+        node is not None
+        and node.phase is NodePhase.READY
+        and all(node.takes(binding.device) for binding in replica.bindings)
+    )
 
 
 def _failed(view: FleetView) -> dict[NodeId, frozenset[RecipeKey]]:

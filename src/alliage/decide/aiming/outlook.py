@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from alliage.catalog.records import Catalog
-from alliage.decide.aiming.kinds import Kind, kinds
+from alliage.decide.aiming.kinds import Kind, is_open, kinds
 from alliage.decide.aiming.live_ways import LiveWay, live_ways
 from alliage.decide.price.listed import Price
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
@@ -133,16 +133,18 @@ def _way_name(way: LiveWay, kind: Kind) -> str:
 def _replicas(
     service: Service, view: FleetView, by_node: Mapping[tuple[NodeId, str], Kind], mine: Mapping[str, LiveWay]
 ) -> tuple[list[tuple[Replica, tuple[str, str]]], list[Replica]]:
-    """Those that the plan decides of, each with its way and pool; and those that run where nothing new may be placed."""
+    """Those that the plan decides of, each with its way and pool; and those that stay where nothing new may be placed."""
+    nodes = {node.id: node for node in view.nodes}
     names = {(way_key(way.recipe), name.partition(", ")[2]): name for name, way in mine.items()}
     inside: list[tuple[Replica, tuple[str, str]]] = []
     outside: list[Replica] = []
     for replica in view.replicas_of(service.name):
         if replica.phase in LEAVING:
             continue
-        kind = by_node.get((replica.node, replica.recipe.chip))
-        if kind is None:
-            outside.append(replica)
+        node, kind = nodes.get(replica.node), by_node.get((replica.node, replica.recipe.chip))
+        if kind is None or not is_open(node, replica):
+            if node is None or not any(node.empties(binding.device) for binding in replica.bindings):
+                outside.append(replica)
             continue
         name = names.get((way_key(replica.recipe), kind.name))
         if name is not None:
