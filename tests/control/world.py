@@ -229,9 +229,7 @@ class World:
 
     def restart_control(self) -> None:
         """A new loop and desk over the same store and the same world."""
-        planning = Planning(
-            CATALOG, listed_prices(CATALOG, {}), budget=Budget(), beside=False, woken=lambda: None
-        )
+        planning = Planning(CATALOG, listed_prices(CATALOG, {}), budget=Budget(), beside=False, woken=lambda: None)
         self.loop = ControlLoop(
             store=self.store,
             runtime=self.agents,

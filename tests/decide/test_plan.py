@@ -174,7 +174,7 @@ def test_deleting_service_is_all_surplus() -> None:
     )
     service = a_service("a", phase=ServicePhase.DELETING)
     answer = planned(FleetView(version=1, nodes=(a_node(),), services=(service,), replicas=replicas))
-    assert answer.surplus == (("a", 1),)
+    assert answer.surplus == ("a-1",)
 
 
 def test_budget_cut_short_says_so() -> None:

@@ -111,7 +111,9 @@ class Desk:
         card = known or await self._models.resolve(reference, remote_code=False)
         nodes = (node for node in self.view().nodes if node.phase is NodePhase.READY)
         here = tuple(place for node in nodes for place in places_of_node(node, self._catalog))
-        return card, fit(card, replace(ask, prices=self._planning.prices), self._catalog, here=here, measured=self.measured())
+        return card, fit(
+            card, replace(ask, prices=self._planning.prices), self._catalog, here=here, measured=self.measured()
+        )
 
     async def deploy(self, order: DeployOrder) -> Deployed:
         """Ask for a service. Asking again changes objective and replicas; another model under the name is a Conflict."""

@@ -46,9 +46,7 @@ def _still_coming(view: FleetView, extra: set[ReplicaId], planned: Plan) -> set[
     }
 
 
-def _in_the_way(
-    view: FleetView, staying: list[Replica], planned: Plan, gone: set[ReplicaId]
-) -> set[ReplicaId]:
+def _in_the_way(view: FleetView, staying: list[Replica], planned: Plan, gone: set[ReplicaId]) -> set[ReplicaId]:
     """Of those that would stay a little longer, as many as make room for what is blocked at their kind of nodes."""
     found: set[ReplicaId] = set()
     for blocked in planned.blocked:

@@ -13,6 +13,7 @@ from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.reconcile import Pass, Refusals, reconcile
 from alliage.control.settle import Heard
 from alliage.control.table import awaited, build_table, endpoints_after
+from alliage.control.watching import Watching
 from alliage.decide.plan import Budget
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
@@ -32,6 +33,10 @@ class LoopSettings:
     """An agent not heard for so long is lost: nothing new is placed there, what runs is left alone."""
     drain_s: float = 30.0
     """What a leaving replica is given to finish its requests."""
+    hold_s: float = 300.0
+    """Demand that was seen is planned for so long after; and for so long after its start control takes away nothing for want of it."""
+    idle_s: float = 300.0
+    """A service with no least number of replicas has none after nobody asked for it for so long."""
     settle_s: float = 10.0
     """How long after a start of control the gateways keep their old table while agents report again."""
 
@@ -60,8 +65,9 @@ class ControlLoop:
         self._new_id = new_id
         self._settings = settings
         self._woken = woken
-        self.planning = planning
         self._began_s = clock.monotonic_s()
+        self.planning = planning
+        self._watching = Watching(began_s=self._began_s, hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
         self._endpoints: dict[ReplicaId, Upstream] = {}
@@ -119,7 +125,11 @@ class ControlLoop:
         reports = self._runtime.observe().values()
         free = {device: count for report in reports for device, count in report.free_bytes.items()}
         view = replace(self._store.snapshot(), free_bytes=free)
-        return replace(view, measured=self._store.measured())
+        demand = self._watching.look(
+            view, self._doors.observe(), now_s=self._clock.monotonic_s(), wall_s=self._clock.now_s()
+        )
+        self.planning.demand = demand
+        return replace(view, measured=self._store.measured(), demand=demand)
 
     def _hear(self, view: FleetView) -> Heard:
         """The reports of now, and what their absence or the gateways' silence means."""

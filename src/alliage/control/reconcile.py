@@ -6,12 +6,12 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.actions import Action, StartReplica, StopReplica
+from alliage.control.leaving import let_go, unwanted
 from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
 from alliage.control.settle import Heard, settle
-from alliage.decide.bind import bind
-from alliage.control.leaving import let_go, unwanted
 from alliage.decide.aiming.aims import Aims
+from alliage.decide.bind import bind
 from alliage.decide.plan import Budget, Infeasible, Plan, PlannedReplicas, Status, plan
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.room import rooms

@@ -60,9 +60,7 @@ def label(recipe: Recipe, where: str) -> str:
     return f"{recipe.engine} on {recipe.chip}{f' at {where}' if where else ''}, {size}"
 
 
-def choose(
-    service: Service, view: FleetView, left: list[Room], catalog: Catalog, aim: Aim | None = None
-) -> Choice:
+def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog, aim: Aim | None = None) -> Choice:
     """The first way that fits, at the spot with the most room; and why the others were not taken.
 
     With an `aim` only what it allows is taken, at the spot of devices given whole with the least room that does.
@@ -148,7 +146,9 @@ def _at(service: Service, spot: Spot, view: FleetView, catalog: Catalog) -> tupl
         return [], (Rejected(option=spot.rooms[0].id, reason=unknown),)
     if not _may_live(service, node):
         facts: Facts = {"node": node.id, "site": node.site, "residency": ", ".join(service.residency)}
-        return [], (Rejected(option=f"{spot.chip} at {node.id}", reason=Reason(code=ReasonCode.RESIDENCY, facts=facts)),)
+        return [], (
+            Rejected(option=f"{spot.chip} at {node.id}", reason=Reason(code=ReasonCode.RESIDENCY, facts=facts)),
+        )
     failed = {each.recipe: each for each in view.failed if each.node == node.id}
     place = place_of_node(chip, node, tuple(room.device for room in spot.rooms))
     found = ways(service.model, place, catalog)

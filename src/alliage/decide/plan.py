@@ -5,7 +5,7 @@ least number of replicas by the first recipe that fits, oldest service first.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 
 from alliage.catalog.records import Catalog
@@ -202,7 +202,7 @@ def _surplus(view: FleetView, aims: Aims | None) -> Iterator[ReplicaId]:
 
 
 def _least_useful(replicas: list[Replica], count: int) -> Iterator[ReplicaId]:
-    ordered = sorted(reversed(replicas), key=lambda replica: replica.phase is ReplicaPhase.READY)
+    ordered = sorted(replicas, key=lambda each: (each.phase is ReplicaPhase.READY, -each.created_s))
     return (replica.id for replica in ordered[: max(0, count)])
 
 
@@ -215,9 +215,7 @@ def _idle(view: FleetView, aims: Aims | None) -> Iterator[ServiceName]:
             yield service.name
 
 
-def _short(
-    view: FleetView, aims: Aims, left: list[Room], catalog: Catalog, now_s: float
-) -> Iterator[Decision]:
+def _short(view: FleetView, aims: Aims, left: list[Room], catalog: Catalog, now_s: float) -> Iterator[Decision]:
     """A decision for each service that the plan cannot give all it asks for."""
     for service in view.services:
         lacks = aims.short.get(service.name)

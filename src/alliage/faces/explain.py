@@ -20,7 +20,7 @@ def explain(name: str, decisions: Sequence[Decision], *, view: FleetView, catalo
     """The whole text for one service; `decisions` are the newest first."""
     service = next((known for known in view.services if known.name == name), None)
     parts = [standing(name, service, view.replicas_of(ServiceName(name)))]
-    main = [each for each in decisions if each.outcome in (Outcome.PLACED, Outcome.REFUSED)]
+    main = [each for each in decisions if each.outcome in (Outcome.PLACED, Outcome.REFUSED, Outcome.SHORT)]
     newest = [each for each in main if each.at_s == main[0].at_s]
     verb = "runs" if service is not None else "ran"
     parts += [describe(each, view=view, catalog=catalog, verb=verb) for each in reversed(newest)]

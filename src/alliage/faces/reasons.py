@@ -5,6 +5,8 @@ from typing import Final, assert_never
 
 from alliage.catalog.records import Catalog
 from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected
+from alliage.decide.solve.reasons import Why, WhyCode
+from alliage.faces.plan_words import words
 from alliage.fleet.ids import DeviceId
 from alliage.fleet.replicas import Evidence, Recipe
 from alliage.fleet.view import FleetView
@@ -92,6 +94,22 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
         case ReasonCode.UNCORDON:
             kind = "device" if facts.get("device") else "node"
             text = f"`alliage {kind} uncordon {facts.get('device') or _word(facts, 'node')}` would make room"
+        case ReasonCode.CARRIES:
+            each = (
+                f"each carries {_rate(facts, 'rate_rps')}" if facts.get("rate_rps") else "what one carries is not known"
+            )
+            text = f"{_rate(facts, 'demand_rps')} are asked for, and {each}: {_count(facts, 'count', 'replica')} there by the plan"
+        case ReasonCode.NOT_PLANNED:
+            text = f"it would fit too, but the plan of the whole fleet has it by {_word(facts, 'instead')}"
+        case ReasonCode.RESIDENCY:
+            text = f"it may live only in {_word(facts, 'residency')}, and {_word(facts, 'node')} is at {_word(facts, 'site')}"
+        case ReasonCode.RECIPE_FAILED:
+            text = f"it failed on {_word(facts, 'node')} before ({_word(facts, 'last_words')}); asking again with `alliage deploy` tries it again"
+        case ReasonCode.DEMAND_UNMET:
+            text = _unmet(facts)
+        case ReasonCode.BY_PLAN:
+            rest = {name: value for name, value in facts.items() if name != "why"}
+            text = words(Why(code=WhyCode(str(facts["why"])), facts=rest))
         case _:
             assert_never(reason.code)
     return text
@@ -120,6 +138,8 @@ def headline(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str
             text = f"{decision.service} cannot be served now."
         case Outcome.STOPPED:
             text = f"A replica of {decision.service}{_at(decision)} is stopped."
+        case Outcome.SHORT:
+            text = f"{decision.service} cannot be given all that is asked."
         case Outcome.RESTARTED:
             text = f"The engine of a replica of {decision.service}{_at(decision)} is started again."
         case _:
@@ -198,6 +218,20 @@ def _carries_less(facts: Facts) -> str:
         return f"it fits too, but its speed is not known, where {will_do}"
     users, devices = _count(facts, "users", "request"), _count(facts, "devices", "device")
     return f"it would keep the objective too, but for {users} at once on {devices}, where {will_do}"
+
+
+def _rate(facts: Facts, name: str) -> str:
+    value = facts.get(name)
+    return f"{float(value):.3g} requests/s" if value is not None else "an unknown rate"
+
+
+def _unmet(facts: Facts) -> str:
+    lacking = []
+    if facts.get("missing_rps"):
+        lacking.append(f"{_rate(facts, 'missing_rps')} find no room")
+    if facts.get("missing_replicas"):
+        lacking.append(f"{_count(facts, 'missing_replicas', 'replica')} of the least number are missing")
+    return " and ".join(lacking) or "something is missing"
 
 
 def _memory_short(facts: Facts) -> str:

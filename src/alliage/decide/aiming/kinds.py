@@ -55,7 +55,9 @@ def kinds(view: FleetView, catalog: Catalog) -> tuple[Kind, ...]:
     return tuple(_kind(group, failed, names) for group in alike.values())
 
 
-def _kind(group: list[tuple[Node, Place]], failed: Mapping[NodeId, frozenset[RecipeKey]], names: dict[str, int]) -> Kind:
+def _kind(
+    group: list[tuple[Node, Place]], failed: Mapping[NodeId, frozenset[RecipeKey]], names: dict[str, int]
+) -> Kind:
     node, place = group[0]
     units = place.cores // max(1, place.cores // CPU_SHARE) if place.cores else place.devices
     name = f"{place.devices} {place.chip.id} at {node.site}"

@@ -10,7 +10,7 @@ from alliage.decide.aiming.live_ways import LiveWay, live_ways
 from alliage.decide.price.listed import Price
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
-from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.measured import Measured
 from alliage.fleet.replicas import Evidence, Recipe, Replica
@@ -165,7 +165,7 @@ def _ask(  # noqa: PLR0917 - the parts of what is asked
     rates = {way_key(way.recipe): way.rate_rps or 0.0 for way in ways.values()}
     carried = sum(rates.get(way_key(each.recipe), 0.0) for each in outside if each.phase is ReplicaPhase.READY)
     rate = max(service.rate_rps or 0.0, demand.rate_rps if demand is not None else 0.0)
-    least = max(service.min_replicas, 1 if demand is None or demand.is_wanted or service.rate_rps else 0)
+    least = max(service.min_replicas, int(demand is None or demand.is_wanted or bool(service.rate_rps)))
     if demand is not None and not demand.is_settled:  # until it was watched for long enough, what runs is needed
         rate = max(rate, sum(way.rate_rps or 0.0 for way in running) * (1 - 1e-6))
         least = max(least, sum(1 for way in running if way.rate_rps is None))
@@ -192,10 +192,10 @@ def _ask(  # noqa: PLR0917 - the parts of what is asked
 
 def _start_micros(service: Service, ways: Mapping[str, LiveWay], prices: Mapping[str, Price]) -> int:
     """A cold start takes its devices for as long as the engine and its weights take to load; a hundredth of a device-hour at least."""
-    weights = sum(file.size_bytes for file in service.model.weights.files)
+    weights = sum(file.size_bytes or 0 for file in service.model.weights.files)
     load_s = max(36.0, START_S + weights / LOAD_BYTES_PER_S)
     each = (price_of(way.recipe.chip, prices) * way.recipe.devices for way in ways.values())
-    return round(min(each, default=0) * load_s / 3600) + 1
+    return int(min(each, default=0) * load_s / 3600) + 1
 
 
 def price_of(chip: str, prices: Mapping[str, Price]) -> int:

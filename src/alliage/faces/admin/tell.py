@@ -160,6 +160,8 @@ def _why(desk: Desk, service: Service, replicas: Sequence[Replica]) -> str:
         case ServicePhase.UNSERVED:
             newest = next(iter(desk.decisions(service.name, 1)), None)
             return (why(newest) if newest else "") or "no chip can serve it now"
+        case ServicePhase.IDLE:
+            return "nobody asks for it: the first request starts a replica"
         case ServicePhase.STARTING | ServicePhase.DELETING:
             return "; ".join(f"{each.id} is {phase_words(each)}" for each in replicas)
 

@@ -1,0 +1,116 @@
+"""watching: reports of the gateways -> what is asked of each service. What it keeps in memory can be lost without harm."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from alliage.control.observed import DoorReport
+from alliage.decide.demand import LENGTHS_LEAST, Tide, settled_length
+from alliage.fleet.demand import Demand
+from alliage.fleet.ids import ReplicaId, ServiceName
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
+from alliage.fleet.view import FleetView
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One service."""
+
+    since_s: float
+    tide: Tide
+    asked_s: float
+    """When something of it was last seen: a request, one that waits, one in work."""
+    answers: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    busy_s: float = 0.0
+    served: int = 0
+    demand: Demand | None = None
+    lengths: tuple[int, int] | None = None
+    stay_s: float | None = None
+
+
+@dataclass(slots=True)
+class Watching:
+    """Takes the reports of all gateways at each pass. Times are monotonic; `hold_s` and `idle_s` as in LoopSettings."""
+
+    began_s: float
+    hold_s: float
+    idle_s: float
+    _services: dict[ServiceName, _Watched] = field(default_factory=dict)
+    _traffic: dict[tuple[str, ServiceName], Traffic] = field(default_factory=dict)
+    _replicas: dict[tuple[str, ReplicaId], ReplicaTraffic] = field(default_factory=dict)
+
+    def look(
+        self, view: FleetView, doors: Iterable[DoorReport], *, now_s: float, wall_s: float
+    ) -> dict[ServiceName, Demand]:
+        """The demand of each service of the view."""
+        doors = tuple(doors)
+        found: dict[ServiceName, Demand] = {}
+        for service in view.services:
+            watched = self._services.get(service.name)
+            if watched is None:
+                watched = _Watched(since_s=now_s, tide=Tide(self.hold_s), asked_s=now_s)
+                self._services[service.name] = watched
+            self._add(service.name, watched, doors, now_s)
+            asked_ago_s = wall_s - max(service.asked_s, service.created_s)
+            wanted = now_s - watched.asked_s < self.idle_s or 0 <= asked_ago_s < self.idle_s
+            found[service.name] = self._demand(watched, now_s, is_wanted=wanted)
+        self._add_replicas(view, doors)
+        for name in self._services.keys() - found.keys():
+            del self._services[name]
+        return found
+
+    def _add(self, name: ServiceName, watched: _Watched, doors: tuple[DoorReport, ...], now_s: float) -> None:
+        asked, busy = 0, False
+        for door in doors:
+            now = door.traffic.get(name)
+            if now is None:
+                continue
+            new = now.since(self._traffic.get((door.door, name)))
+            self._traffic[door.door, name] = now
+            asked += new.asked
+            busy = busy or bool(now.held or now.in_flight or new.asked)
+            watched.answers += new.tokens_counted
+            watched.input_tokens += new.input_tokens
+            watched.output_tokens += new.output_tokens
+        watched.tide.add(now_s, asked)
+        if busy:
+            watched.asked_s = now_s
+
+    def _add_replicas(self, view: FleetView, doors: tuple[DoorReport, ...]) -> None:
+        """How long engines are busy with a request, in the mean."""
+        service_of = {replica.id: replica.service for replica in view.replicas}
+        seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = {}
+        for door in doors:
+            for replica, now in door.replicas.items():
+                seen[door.door, replica] = now
+                watched = self._services.get(service_of.get(replica, ServiceName("")))
+                if watched is not None:
+                    new = now.since(self._replicas.get((door.door, replica)))
+                    watched.busy_s += new.busy_s
+                    watched.served += new.answered
+        self._replicas = seen
+
+    def _demand(self, watched: _Watched, now_s: float, *, is_wanted: bool) -> Demand:
+        """As before where it says the same."""
+        if watched.answers >= LENGTHS_LEAST:
+            before = watched.lengths or (None, None)
+            watched.lengths = (
+                settled_length(watched.input_tokens / watched.answers, before[0]),
+                settled_length(watched.output_tokens / watched.answers, before[1]),
+            )
+            watched.answers = watched.input_tokens = watched.output_tokens = 0
+        if watched.served >= LENGTHS_LEAST:
+            mean_s = watched.busy_s / watched.served
+            if watched.stay_s is None or not watched.stay_s / 1.5 <= mean_s <= watched.stay_s * 1.5:
+                watched.stay_s = mean_s or None
+            watched.served, watched.busy_s = 0, 0.0
+        input_tokens, output_tokens = watched.lengths or (None, None)
+        return Demand(
+            rate_rps=watched.tide.rate_rps,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            service_s=watched.stay_s,
+            is_wanted=is_wanted,
+            is_settled=now_s - watched.since_s >= self.hold_s,
+        )
