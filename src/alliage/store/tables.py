@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text
 
-REVISIONS: Final = ("0001", "0002")
+REVISIONS: Final = ("0001", "0002", "0003")
 """Every schema there has been, oldest first; the last one is what this version works on. One file each in `migrations/`."""
 VERSION_TABLE: Final = "alliage_schema"
 """Where Alembic keeps the revision: not its default name, which another program may use in the same database."""
@@ -102,4 +102,23 @@ measurements: Final = Table(
     Column("at_s", Double, nullable=False),
     Column("record", Text, nullable=False),
     Index("measurements_by_recipe", "node", "chip", "model", "engine", "precision", "devices", "cores", "id"),
+)
+tenants: Final = Table(
+    "tenants",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("record", Text, nullable=False),  # rights
+)
+failed: Final = Table(
+    "failed",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("chip", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("engine", Text, primary_key=True),
+    Column("precision", Text, primary_key=True),
+    Column("devices", Integer, primary_key=True, autoincrement=False),
+    Column("cores", Integer, primary_key=True, autoincrement=False),
+    Column("service", Text, nullable=False),
+    Column("record", Text, nullable=False),
 )
