@@ -1,17 +1,20 @@
 """MemoryStore: the control room's Store with nothing behind it. The store's contract suite runs over it too."""
 
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import TypeVar
 
 from alliage.control.observed import Observation
 from alliage.control.ports import MEASURED_KEPT, Changes, Stale
 from alliage.decide.reasons import Decision
+from alliage.fleet.failed import Failed
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key
 from alliage.fleet.measured import Measured, RecipeKey
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
+from alliage.fleet.tenants import Tenant
 from alliage.fleet.view import FleetView
 from alliage.store.guard import newly_bound, refuse_overbound
 
@@ -25,6 +28,8 @@ class MemoryStore:
         self._services: dict[ServiceName, Service] = {}
         self._replicas: dict[ReplicaId, Replica] = {}
         self._keys: dict[KeyId, Key] = {}
+        self._tenants: dict[str, Tenant] = {}
+        self._failed: dict[tuple[NodeId, RecipeKey], Failed] = {}
         self._decisions: list[Decision] = []
         self._observations: list[Observation] = []
         self._measured: list[Measured] = []
@@ -40,6 +45,8 @@ class MemoryStore:
             services=tuple(sorted(self._services.values(), key=lambda service: (service.created_s, service.name))),
             replicas=tuple(sorted(self._replicas.values(), key=lambda replica: (replica.created_s, replica.id))),
             keys=tuple(sorted(self._keys.values(), key=lambda key: key.id)),
+            tenants=tuple(sorted(self._tenants.values(), key=lambda tenant: tenant.name)),
+            failed=tuple(sorted(self._failed.values(), key=lambda one: (one.at_s, one.node, astuple(one.recipe)))),
         )
 
     def commit(self, expected_version: int, changes: Changes) -> int | Stale:
@@ -59,6 +66,12 @@ class MemoryStore:
             self._services, {service.name: service for service in changes.services}, changes.drop_services
         )
         self._keys = _changed(self._keys, {key.id: key for key in changes.keys}, changes.drop_keys)
+        self._tenants = _changed(
+            self._tenants, {tenant.name: tenant for tenant in changes.tenants}, changes.drop_tenants
+        )
+        self._failed = _changed(
+            self._failed, {(failed.node, failed.recipe): failed for failed in changes.failed}, changes.drop_failed
+        )
         self._record(changes.decisions)
         if changes != Changes(decisions=changes.decisions):
             self._version += 1

@@ -3,13 +3,15 @@
 from alliage.catalog.records import Architecture, ModelCard, Task, WeightFile, Weights, WeightsFormat
 from alliage.control.observed import Observation
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
+from alliage.fleet.failed import Failed
 from alliage.fleet.ids import DeviceId, KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
-from alliage.fleet.measured import Measured, Origin
+from alliage.fleet.measured import Measured, Origin, RecipeKey
 from alliage.fleet.nodes import Device, EngineFound, Node
 from alliage.fleet.replicas import Binding, Evidence, Recipe, Replica
 from alliage.fleet.services import Objective, Service
+from alliage.fleet.tenants import Guarantee, Tenant
 
 GIB = 1024**3
 CPU = DeviceId("laptop/cpu0")
@@ -121,6 +123,25 @@ def a_replica(
 def a_key(name: str = "key-1", *, role: Role = Role.USER) -> Key:
     """A key."""
     return Key(id=KeyId(name), name="Ann", role=role, tenant="house", sha256="ab" * 32, created_s=3.5)
+
+
+def a_tenant(name: str = "house", *, tier: int = 1) -> Tenant:
+    """A tenant with rights of every kind."""
+    guarantees = (Guarantee(chips=("nvidia-h20", "huawei-910b"), devices=8, site="hall"),)
+    return Tenant(name=name, tier=tier, weight=2.5, guarantees=guarantees, budget_micros=40_000_000)
+
+
+def a_recipe_key(model: str = "small", *, cores: int = 1) -> RecipeKey:
+    """The key of `a_recipe`."""
+    return RecipeKey(chip="cpu-x86", model=model, engine="llama-cpp", precision="Q4_1", devices=1, cores=cores)
+
+
+def a_failed(
+    model: str = "small", *, node: str = "laptop", cores: int = 1, at_s: float = 7.5, why: str = "no such operator"
+) -> Failed:
+    """A recipe that failed on a node."""
+    recipe = a_recipe_key(model, cores=cores)
+    return Failed(node=NodeId(node), recipe=recipe, service=ServiceName("chat"), at_s=at_s, why=why)
 
 
 def a_decision(service: str = "chat", *, at_s: float = 4.5, outcome: Outcome = Outcome.PLACED) -> Decision:

@@ -8,6 +8,7 @@ from alliage.control.ports import MEASURED_KEPT, Changes, Stale, Store
 from alliage.errors import StoreError
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase
+from alliage.fleet.tenants import Tenant
 from alliage.fleet.view import FleetView
 from tests.store.builders import (
     CARD,
@@ -15,10 +16,13 @@ from tests.store.builders import (
     GIB,
     a_binding,
     a_decision,
+    a_failed,
     a_key,
     a_node,
+    a_recipe_key,
     a_replica,
     a_service,
+    a_tenant,
     measured,
     seen,
 )
@@ -34,11 +38,26 @@ def test_what_is_committed_is_read_back_whole(opener: Opener) -> None:
     """Every noun survives the way into the store and out of it, field for field, for a store opened later too."""
     node, service, key = a_node(), a_service(), a_key()
     replica = a_replica("chat-000001", a_binding(0, 1), a_binding(device=CARD), note="waits; ünïcode ✓")
-    changes = Changes(nodes=(node,), services=(service,), replicas=(replica,), keys=(key,), decisions=(a_decision(),))
+    state = Changes(
+        nodes=(node,),
+        services=(service,),
+        replicas=(replica,),
+        keys=(key,),
+        tenants=(a_tenant(),),
+        failed=(a_failed(),),
+    )
 
-    assert opener().commit(0, changes) == 1
+    assert opener().commit(0, replace(state, decisions=(a_decision(),))) == 1
 
-    view = FleetView(version=1, nodes=(node,), services=(service,), replicas=(replica,), keys=(key,))
+    view = FleetView(
+        version=1,
+        nodes=(node,),
+        services=(service,),
+        replicas=(replica,),
+        keys=(key,),
+        tenants=(a_tenant(),),
+        failed=(a_failed(),),
+    )
     assert opener().snapshot() == view
     assert opener().decisions(ServiceName("chat"), 10) == (a_decision(),)
 
@@ -55,7 +74,7 @@ def test_what_admins_take_out_is_kept(opener: Opener) -> None:
 
 
 def test_a_snapshot_is_sorted(opener: Opener) -> None:
-    """Nodes and keys come by id, services and replicas by age, then by id."""
+    """Nodes, keys and tenants come by id, services, replicas and failures by age, then by id."""
     store = opener()
     store.commit(
         0,
@@ -64,6 +83,8 @@ def test_a_snapshot_is_sorted(opener: Opener) -> None:
             services=(a_service("y", created_s=2), a_service("z", created_s=1), a_service("x", created_s=2)),
             replicas=(a_replica("y-2", created_s=9), a_replica("y-1", created_s=9), a_replica("y-3", created_s=1)),
             keys=(a_key("k2"), a_key("k1")),
+            tenants=(a_tenant("b"), a_tenant("a"), a_tenant("B")),
+            failed=(a_failed("m2"), a_failed("m1"), a_failed("m1", node="far"), a_failed("m3", at_s=1)),
         ),
     )
 
@@ -73,6 +94,9 @@ def test_a_snapshot_is_sorted(opener: Opener) -> None:
     assert [service.name for service in view.services] == ["z", "x", "y"]
     assert [replica.id for replica in view.replicas] == ["y-3", "y-1", "y-2"]
     assert [key.id for key in view.keys] == ["k1", "k2"]
+    assert [tenant.name for tenant in view.tenants] == ["B", "a", "b"]
+    failed = [(one.node, one.recipe.model) for one in view.failed]
+    assert failed == [("laptop", "m3"), ("far", "m1"), ("laptop", "m1"), ("laptop", "m2")]
 
 
 def test_a_stale_commit_is_refused_and_changes_nothing(opener: Opener) -> None:
@@ -90,7 +114,7 @@ def test_a_stale_commit_is_refused_and_changes_nothing(opener: Opener) -> None:
 def test_puts_replace_and_drops_remove(opener: Opener) -> None:
     """A put replaces the row of its id, a drop removes it with its bindings; dropping what is not there is no error."""
     store = opener()
-    store.commit(0, Changes(nodes=(a_node(),), services=(a_service(),), keys=(a_key(),)))
+    store.commit(0, Changes(nodes=(a_node(),), services=(a_service(),), keys=(a_key(),), tenants=(a_tenant(),)))
     store.commit(1, Changes(replicas=(a_replica("chat-1", a_binding(0)), a_replica("chat-2", a_binding(1)))))
 
     moved = a_replica("chat-1", a_binding(2, 3), phase=ReplicaPhase.READY)
@@ -102,6 +126,7 @@ def test_puts_replace_and_drops_remove(opener: Opener) -> None:
         drop_services=(ServiceName("chat"),),
         drop_replicas=(ReplicaId("chat-1"),),
         drop_keys=(KeyId("key-1"),),
+        drop_tenants=("house",),
     )
     assert store.commit(3, everything) == 4
     assert store.snapshot() == FleetView(version=4)
@@ -118,6 +143,29 @@ def test_puts_come_before_drops_and_the_last_of_two_puts_counts(opener: Opener) 
     view = store.snapshot()
     assert [(service.name, service.tenant) for service in view.services] == [("a", "new")]
     assert view.replicas == twice[1:]
+
+
+def test_a_failure_is_told_from_others_by_node_and_recipe(opener: Opener) -> None:
+    """A later failure of one recipe on one node takes the earlier one's place; a drop takes exactly one away."""
+    store = opener()
+    one, other, far = a_failed(), a_failed(cores=2), a_failed(node="far")
+    store.commit(0, Changes(failed=(one, other, far)))
+
+    again = a_failed(at_s=9.0, why="out of memory")
+    store.commit(1, Changes(failed=(again,), drop_failed=((other.node, other.recipe),)))
+    assert store.snapshot().failed == (far, again)
+
+    store.commit(2, Changes(drop_failed=((far.node, far.recipe), (again.node, a_recipe_key("never")))))
+    assert opener().snapshot().failed == (again,)
+
+
+def test_what_a_tenant_has_a_right_to_is_replaced(opener: Opener) -> None:
+    """A tenant put again has its new rights alone."""
+    store = opener()
+    store.commit(0, Changes(tenants=(a_tenant("a"), a_tenant("b"))))
+    bare = Tenant(name="a")
+    store.commit(1, Changes(tenants=(bare,), drop_tenants=("never",)))
+    assert store.snapshot().tenants == (bare, a_tenant("b"))
 
 
 def test_nothing_to_commit_leaves_the_version(opener: Opener) -> None:
@@ -203,10 +251,12 @@ def test_text_of_broken_logs_is_kept(opener: Opener) -> None:
     """A zero byte, which PostgreSQL's text cannot hold, in a note, a decision or an observation stops nobody."""
     store = opener()
     replica = a_replica("chat-1", note="last words: \x00\x1b[31m")
-    store.commit(0, Changes(replicas=(replica,), decisions=(replace(a_decision(), where="\x00"),)))
+    failed = a_failed(why="last words: \x00")
+    store.commit(0, Changes(replicas=(replica,), failed=(failed,), decisions=(replace(a_decision(), where="\x00"),)))
     store.append([seen(what="ended: \x00")])
 
     assert store.snapshot().replicas == (replica,)
+    assert store.snapshot().failed == (failed,)
     assert store.decisions(ServiceName("chat"), 1)[0].where == "\x00"
     assert store.observations("chat", 1)[0].what == "ended: \x00"
 

@@ -10,7 +10,19 @@ from alliage.control.ports import Changes, Stale, Store
 from alliage.errors import StoreError
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from tests.doubles.memory_store import MemoryStore
-from tests.store.builders import GIB, a_binding, a_decision, a_key, a_node, a_replica, a_service, seen
+from tests.store.builders import (
+    GIB,
+    a_binding,
+    a_decision,
+    a_failed,
+    a_key,
+    a_node,
+    a_recipe_key,
+    a_replica,
+    a_service,
+    a_tenant,
+    seen,
+)
 from tests.store.grounds import Ground
 
 _services = st.sampled_from("abc")
@@ -32,9 +44,13 @@ _changes = st.builds(
     services=_some(_services, a_service),
     replicas=st.lists(st.builds(a_replica, _replicas, _bindings), max_size=2).map(tuple),
     keys=_some(_services, a_key),
+    tenants=_some(_services, a_tenant),
+    failed=_some(_services, a_failed),
     drop_nodes=st.sampled_from([(), (), (), (NodeId("laptop"),)]),
     drop_services=_some(_services, ServiceName),
     drop_replicas=_some(_replicas, ReplicaId),
+    drop_tenants=_some(_services, str),
+    drop_failed=_some(_services, lambda model: (NodeId("laptop"), a_recipe_key(model))),
     decisions=_some(_services, a_decision),
 )
 

@@ -17,13 +17,26 @@ from alliage.errors import StoreError
 from alliage.fleet.ids import ServiceName
 from alliage.store import rows, tables
 from alliage.store.sql import open_store
-from tests.store.builders import a_binding, a_decision, a_key, a_node, a_replica, a_service, measured, seen
+from tests.store.builders import (
+    a_binding,
+    a_decision,
+    a_failed,
+    a_key,
+    a_node,
+    a_replica,
+    a_service,
+    a_tenant,
+    measured,
+    seen,
+)
 
 EVERYTHING = Changes(
     nodes=(a_node(),),
     services=(a_service(),),
     replicas=(a_replica("chat-1", a_binding(0)),),
     keys=(a_key(),),
+    tenants=(a_tenant(),),
+    failed=(a_failed(),),
     decisions=(a_decision(),),
 )
 
@@ -47,7 +60,8 @@ def _rewrite(path: Path, table: str, change: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", ["nodes", "services", "replicas", "keys", "decisions", "observations", "measurements"]
+    "table",
+    ["nodes", "services", "replicas", "keys", "tenants", "failed", "decisions", "observations", "measurements"],
 )
 def test_fields_of_a_newer_version_are_passed_over(path: Path, table: str) -> None:
     """A field that this version does not know, in any table, changes nothing that it reads."""
@@ -60,6 +74,7 @@ def test_fields_of_a_newer_version_are_passed_over(path: Path, table: str) -> No
         EVERYTHING.replicas,
         EVERYTHING.keys,
     )
+    assert (view.tenants, view.failed) == (EVERYTHING.tenants, EVERYTHING.failed)
     assert store.decisions(ServiceName("chat"), 1) == EVERYTHING.decisions
     assert store.observations("chat", 1) == (seen(),)
     assert store.measured() == (measured(),)
@@ -73,6 +88,8 @@ def test_fields_of_a_newer_version_are_passed_over(path: Path, table: str) -> No
         ("UPDATE replicas SET record = '{'", r"table 'replicas'"),
         ("UPDATE nodes SET record = '{}'", r"table 'nodes'.*'laptop'.*devices"),
         ("UPDATE services SET record = '{}'", r"table 'services'.*'chat'"),
+        ('UPDATE tenants SET record = \'{"tier": "high"}\'', r"table 'tenants'.*'house'.*tier"),
+        ("UPDATE failed SET record = '{}'", r"table 'failed'"),
         ("UPDATE bindings SET cores = '[\"x\"]'", r"table 'bindings'"),
     ],
 )
@@ -117,6 +134,8 @@ def test_each_column_is_a_field_of_its_noun() -> None:
         tables.services: rows.service_row(a_service()),
         tables.replicas: rows.replica_row(a_replica()),
         tables.keys: rows.key_row(a_key()),
+        tables.tenants: rows.tenant_row(a_tenant()),
+        tables.failed: rows.failed_row(a_failed()),
         tables.decisions: rows.decision_row(a_decision()),
         tables.observations: rows.observation_row(seen()),
         tables.measurements: rows.measured_row(measured()),

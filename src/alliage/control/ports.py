@@ -8,13 +8,15 @@ from alliage.catalog.records import ModelCard
 from alliage.control.actions import Action
 from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.decide.reasons import Decision
+from alliage.fleet.failed import Failed
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key
-from alliage.fleet.measured import Measured
+from alliage.fleet.measured import Measured, RecipeKey
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.services import Service
+from alliage.fleet.tenants import Tenant
 from alliage.fleet.view import FleetView
 
 MEASURED_KEPT: Final = 20
@@ -29,10 +31,15 @@ class Changes:
     services: tuple[Service, ...] = ()
     replicas: tuple[Replica, ...] = ()
     keys: tuple[Key, ...] = ()
+    tenants: tuple[Tenant, ...] = ()
+    failed: tuple[Failed, ...] = ()
+    """One of each recipe on each node: a later one takes the place of an earlier one."""
     drop_nodes: tuple[NodeId, ...] = ()
     drop_services: tuple[ServiceName, ...] = ()
     drop_replicas: tuple[ReplicaId, ...] = ()
     drop_keys: tuple[KeyId, ...] = ()
+    drop_tenants: tuple[str, ...] = ()
+    drop_failed: tuple[tuple[NodeId, RecipeKey], ...] = ()
     decisions: tuple[Decision, ...] = ()
 
     def __bool__(self) -> bool:

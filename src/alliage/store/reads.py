@@ -1,6 +1,7 @@
 """Queries inside a transaction that the caller holds."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import astuple
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, func, select
@@ -31,12 +32,16 @@ def read_view(connection: Connection, version: int) -> FleetView:
     services = (rows.service_of(row) for row in connection.execute(select(tables.services)))
     replicas = (rows.replica_of(row, bindings.get(row.id, ())) for row in connection.execute(select(tables.replicas)))
     keys = (rows.key_of(row) for row in connection.execute(select(tables.keys)))
+    tenants = (rows.tenant_of(row) for row in connection.execute(select(tables.tenants)))
+    failed = (rows.failed_of(row) for row in connection.execute(select(tables.failed)))
     return FleetView(
         version=version,
         nodes=tuple(sorted(nodes, key=lambda node: node.id)),
         services=tuple(sorted(services, key=lambda service: (service.created_s, service.name))),
         replicas=tuple(sorted(replicas, key=lambda replica: (replica.created_s, replica.id))),
         keys=tuple(sorted(keys, key=lambda key: key.id)),
+        tenants=tuple(sorted(tenants, key=lambda tenant: tenant.name)),
+        failed=tuple(sorted(failed, key=lambda one: (one.at_s, one.node, astuple(one.recipe)))),
     )
 
 

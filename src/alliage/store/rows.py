@@ -6,6 +6,7 @@ their defaults. Anything else that does not fit is a damaged row and raises Stor
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -14,11 +15,14 @@ from sqlalchemy import Row, Table
 from alliage.control.observed import Observation
 from alliage.decide.reasons import Decision
 from alliage.errors import StoreError
+from alliage.fleet.failed import Failed
+from alliage.fleet.ids import NodeId
 from alliage.fleet.keys import Key
-from alliage.fleet.measured import Measured
+from alliage.fleet.measured import Measured, RecipeKey
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Binding, Replica
 from alliage.fleet.services import Service
+from alliage.fleet.tenants import Tenant
 from alliage.store import tables
 
 RowValues = dict[str, str | int | float]  # a bool is an int
@@ -84,6 +88,33 @@ def key_row(key: Key) -> RowValues:
 def key_of(row: Row[Any]) -> Key:
     """The key of a row of `keys`."""
     return _unpack(row, Key, "keys")
+
+
+def tenant_row(tenant: Tenant) -> RowValues:
+    """A row of `tenants`."""
+    return _pack(tenant, tables.tenants)
+
+
+def tenant_of(row: Row[Any]) -> Tenant:
+    """The tenant of a row of `tenants`."""
+    return _unpack(row, Tenant, "tenants")
+
+
+def failed_row(failed: Failed) -> RowValues:
+    """A row of `failed`: the recipe's key in columns of its own."""
+    row = _pack(failed, tables.failed, elsewhere=("recipe",))
+    return row | failed_key(failed.node, failed.recipe)
+
+
+def failed_of(row: Row[Any]) -> Failed:
+    """The failure of a row of `failed`."""
+    recipe = {field.name: getattr(row, field.name) for field in fields(RecipeKey)}
+    return _unpack(row, Failed, "failed", recipe=recipe)
+
+
+def failed_key(node: NodeId, recipe: RecipeKey) -> RowValues:
+    """The columns that tell a row of `failed` from the others."""
+    return {"node": node, **asdict(recipe)}
 
 
 def decision_row(decision: Decision) -> RowValues:

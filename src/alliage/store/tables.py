@@ -105,3 +105,22 @@ measurements: Final = Table(
     Column("record", Text, nullable=False),
     Index("measurements_by_recipe", "node", "chip", "model", "engine", "precision", "devices", "cores", "id"),
 )
+tenants: Final = Table(
+    "tenants",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("record", Text, nullable=False),  # rights
+)
+failed: Final = Table(
+    "failed",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("chip", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("engine", Text, primary_key=True),
+    Column("precision", Text, primary_key=True),
+    Column("devices", Integer, primary_key=True, autoincrement=False),
+    Column("cores", Integer, primary_key=True, autoincrement=False),
+    Column("service", Text, nullable=False),
+    Column("record", Text, nullable=False),
+)

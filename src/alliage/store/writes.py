@@ -27,11 +27,15 @@ def write_state(connection: Connection, changes: Changes) -> None:
     _put(connection, tables.services, [rows.service_row(service) for service in changes.services])
     _put(connection, tables.replicas, [rows.replica_row(replica) for replica in replicas.values()])
     _put(connection, tables.keys, [rows.key_row(key) for key in changes.keys])
+    _put(connection, tables.tenants, [rows.tenant_row(tenant) for tenant in changes.tenants])
+    _put(connection, tables.failed, [rows.failed_row(failed) for failed in changes.failed])
     _bind(connection, [replica for replica in replicas.values() if replica.bindings != before.get(replica.id, ())])
-    _drop(connection, tables.nodes, changes.drop_nodes)
-    _drop(connection, tables.services, changes.drop_services)
-    _drop(connection, tables.replicas, changes.drop_replicas)
-    _drop(connection, tables.keys, changes.drop_keys)
+    _drop(connection, tables.nodes, [{"id": node} for node in changes.drop_nodes])
+    _drop(connection, tables.services, [{"name": service} for service in changes.drop_services])
+    _drop(connection, tables.replicas, [{"id": replica} for replica in changes.drop_replicas])
+    _drop(connection, tables.keys, [{"id": key} for key in changes.drop_keys])
+    _drop(connection, tables.tenants, [{"name": tenant} for tenant in changes.drop_tenants])
+    _drop(connection, tables.failed, [rows.failed_key(node, recipe) for node, recipe in changes.drop_failed])
     if touched := newly_bound(replicas.values(), before):
         refuse_overbound(touched, reads.read_devices(connection), reads.read_bindings_on(connection, touched))
     connection.execute(update(tables.meta).values(version=tables.meta.c.version + 1))
@@ -76,24 +80,24 @@ def add_measured(connection: Connection, measured: Sequence[Measured], *, a_reci
 def _put(connection: Connection, table: Table, values: list[rows.RowValues]) -> None:
     if not values:
         return
-    (key,) = table.primary_key.columns
-    put = _upsert(connection, table, key.name)
+    put = _upsert(connection, table)
     # One statement a row: of two rows with one key, the last is right.
     connection.execute(put, values)
 
 
-def _upsert(connection: Connection, table: Table, key: str) -> Insert:
-    others = [column.name for column in table.columns if column.name != key]
+def _upsert(connection: Connection, table: Table) -> Insert:
+    keys = [column.name for column in table.primary_key.columns]
+    others = [column.name for column in table.columns if column.name not in keys]
     # Imported here: the dialect of a database that is not in use costs 2 MB.
     if connection.dialect.name == "sqlite":
         from sqlalchemy.dialects import sqlite  # noqa: PLC0415
 
         new = sqlite.insert(table)
-        return new.on_conflict_do_update(index_elements=[key], set_={name: new.excluded[name] for name in others})
+        return new.on_conflict_do_update(index_elements=keys, set_={name: new.excluded[name] for name in others})
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415
 
     put = postgresql.insert(table)
-    return put.on_conflict_do_update(index_elements=[key], set_={name: put.excluded[name] for name in others})
+    return put.on_conflict_do_update(index_elements=keys, set_={name: put.excluded[name] for name in others})
 
 
 def _bind(connection: Connection, replicas: Sequence[Replica]) -> None:
@@ -106,8 +110,11 @@ def _bind(connection: Connection, replicas: Sequence[Replica]) -> None:
         connection.execute(insert(tables.bindings), new)
 
 
-def _drop(connection: Connection, table: Table, ids: Sequence[str]) -> None:
-    if not ids:
+def _drop(connection: Connection, table: Table, keys: Sequence[rows.RowValues]) -> None:
+    """Delete the rows whose primary key each of `keys` gives, by column."""
+    if not keys:
         return
-    (key,) = table.primary_key.columns
-    connection.execute(delete(table).where(key == bindparam("gone")), [{"gone": one} for one in ids])
+    # A parameter may not be called as the column is that it is compared with.
+    these = [column == bindparam(f"gone_{column.name}") for column in table.primary_key.columns]
+    gone = [{f"gone_{name}": value for name, value in key.items()} for key in keys]
+    connection.execute(delete(table).where(*these), gone)
