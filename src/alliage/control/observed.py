@@ -64,6 +64,8 @@ class DoorReport:
     table_version: int
     in_flight: Mapping[ReplicaId, int]
     heard_s: float
+    unreachable: frozenset[ReplicaId] = frozenset()
+    """Replicas that it tried to reach and could not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

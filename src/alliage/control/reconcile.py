@@ -6,6 +6,7 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.actions import Action, StartReplica, StopReplica
+from alliage.control.draining import as_leaving, why_gone, with_movers
 from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
 from alliage.control.settle import Heard, settle
@@ -13,7 +14,7 @@ from alliage.decide.bind import bind
 from alliage.decide.plan import LEAVING, Budget, Infeasible, Plan, PlannedReplicas, plan
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.room import rooms
-from alliage.fleet.ids import ReplicaId, ServiceName
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import (
     REPLICA_TRANSITIONS,
     SERVICE_TRANSITIONS,
@@ -59,11 +60,12 @@ def reconcile(
     """`new_id` gives six characters, never the same twice; `refused` is the last pass's, so that no no is told twice."""
     settled = settle(view, heard, now_s=now_s)
     placed = _without_misplaced(settled.view)
-    planned = plan(placed, catalog, now_s=now_s, budget=budget)
-    after, bound = _bound(placed, planned, now_s, new_id)
-    after = _without_surplus(after, planned)
+    shown = as_leaving(placed)
+    planned = plan(shown, catalog, now_s=now_s, budget=budget)
+    after, bound = _bound(shown, planned, now_s, new_id)
+    after = with_movers(_without_surplus(after, planned), placed, _unwanted)
     after, services_told = _services_after(after, planned, now_s)
-    changes = _difference(view, after, (*settled.decisions, *bound, *_news(planned, refused)), now_s)
+    changes = _difference(view, after, (*settled.decisions, *bound, *_news(planned, refused)), now_s, heard.lost)
     return Pass(
         view=after,
         changes=changes,
@@ -220,7 +222,13 @@ def _news(planned: Plan | Infeasible, refused: Refusals) -> tuple[Decision, ...]
     )
 
 
-def _difference(before: FleetView, after: FleetView, decisions: tuple[Decision, ...], now_s: float) -> Changes:
+def _difference(
+    before: FleetView,
+    after: FleetView,
+    decisions: tuple[Decision, ...],
+    now_s: float,
+    lost: Mapping[NodeId, Reason],
+) -> Changes:
     """The rows that differ."""
     nodes = {node.id: node for node in before.nodes}
     services = {service.name: service for service in before.services}
@@ -234,13 +242,12 @@ def _difference(before: FleetView, after: FleetView, decisions: tuple[Decision, 
         replicas=tuple(replica for replica in after.replicas if replicas.get(replica.id) != replica),
         drop_services=tuple(name for name in services if name not in kept),
         drop_replicas=tuple(replica.id for replica in gone),
-        decisions=(*decisions, *(_stopped(replica, now_s) for replica in gone)),
+        decisions=(*decisions, *(_stopped(replica, now_s, why_gone(replica, before, lost)) for replica in gone)),
     )
 
 
-def _stopped(replica: Replica, now_s: float) -> Decision:
-    """What is kept of a replica that was given back."""
-    reason = Reason(code=ReasonCode.NOT_WANTED, facts={"replica": replica.id})
+def _stopped(replica: Replica, now_s: float, reason: Reason) -> Decision:
+    """What is kept of a replica that was given back, or is gone with its node."""
     return Decision(
         at_s=now_s,
         service=replica.service,

@@ -27,6 +27,8 @@ class Upstream:
     """Its engine by the catalogue's id: whether and how it goes on with an answer that another one began."""
     is_rehearsed: bool = False
     """It only keeps time, and each answer says so."""
+    is_doubted: bool = False
+    """Its node's agent is away: control asks the gateways to try whether they reach it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

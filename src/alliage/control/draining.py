@@ -1,0 +1,95 @@
+"""draining: replicas on nodes and devices that an admin empties are replaced first and leave then. Views in, views out.
+
+Plan is shown a view in which they leave already, so it finds each of them another place; then those that are still
+needed stay as they are.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from alliage.decide.plan import LEAVING
+from alliage.decide.reasons import Facts, Reason, ReasonCode
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
+from alliage.fleet.replicas import Replica
+from alliage.fleet.services import Service
+from alliage.fleet.view import FleetView
+
+Wanted = Callable[[Service], int]
+"""How many replicas a service is to have."""
+
+
+def wanted_replicas(service: Service) -> int:
+    """What it asks for at least; none while it is being deleted."""
+    return 0 if service.phase is ServicePhase.DELETING else service.min_replicas
+
+
+def movers(view: FleetView) -> tuple[Replica, ...]:
+    """The replicas that an admin wants elsewhere and that have not begun to leave, oldest first."""
+    return tuple(
+        replica for replica in view.replicas if replica.phase not in LEAVING and emptied_for(replica, view) is not None
+    )
+
+
+def emptied_for(replica: Replica, view: FleetView) -> Facts | None:
+    """The node, or the device of it, that is emptied and has this replica; None where it may stay."""
+    node = view.node(replica.node)
+    if node is None:
+        return None
+    if node.is_draining:
+        return {"replica": replica.id, "node": node.id, "device": ""}
+    emptied = next((each.device for each in replica.bindings if node.empties(each.device)), None)
+    return None if emptied is None else {"replica": replica.id, "node": node.id, "device": emptied}
+
+
+def as_leaving(view: FleetView) -> FleetView:
+    """The view that plan and bind are shown: the movers count no more, but hold what they have."""
+    moving = {replica.id for replica in movers(view)}
+    if not moving:
+        return view
+    replicas = (replace(each, phase=ReplicaPhase.DRAINING) if each.id in moving else each for each in view.replicas)
+    return replace(view, replicas=tuple(replicas))
+
+
+def with_movers(
+    after: FleetView, before: FleetView, leave: Callable[[Replica], Replica], wanted: Wanted = wanted_replicas
+) -> FleetView:
+    """`after`, in which each mover of `before` is as it was if its service needs it still, else begins to leave.
+
+    It is needed while fewer replicas than wanted are ready elsewhere: so it goes once its successor is ready, and stays
+    for as long as nothing can be placed elsewhere.
+    """
+    moving = {replica.id: replica for replica in movers(before)}
+    if not moving:
+        return after
+    needed = _needed(after, moving, wanted)
+    return replace(
+        after,
+        replicas=tuple(
+            each if (was := moving.get(each.id)) is None else was if each.id in needed else leave(was)
+            for each in after.replicas
+        ),
+    )
+
+
+def _needed(after: FleetView, moving: Mapping[ReplicaId, Replica], wanted: Wanted) -> set[ReplicaId]:
+    """Of each service's movers the ready ones first, then the oldest, as many as are not ready elsewhere yet."""
+    ready: dict[ServiceName, int] = {}
+    for replica in after.replicas:
+        if replica.id not in moving and replica.phase is ReplicaPhase.READY:
+            ready[replica.service] = ready.get(replica.service, 0) + 1
+    needed: set[ReplicaId] = set()
+    for service in after.services:
+        mine = [replica for replica in moving.values() if replica.service == service.name]
+        mine.sort(key=lambda replica: replica.phase is not ReplicaPhase.READY)
+        needed.update(replica.id for replica in mine[: max(0, wanted(service) - ready.get(service.name, 0))])
+    return needed
+
+
+def why_gone(replica: Replica, view: FleetView, lost: Mapping[NodeId, Reason]) -> Reason:
+    """Why a replica is gone: its node is lost, its place was emptied, or nobody wants it any more."""
+    if (reason := lost.get(replica.node)) is not None:
+        return replace(reason, facts={**reason.facts, "replica": replica.id})
+    if (facts := emptied_for(replica, view)) is not None:
+        return Reason(code=ReasonCode.DRAINED, facts=facts)
+    return Reason(code=ReasonCode.NOT_WANTED, facts={"replica": replica.id})
