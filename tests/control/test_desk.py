@@ -2,13 +2,19 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from alliage.control.desk import digest
+from alliage.control.orders import REPLICAS_MAX
+from alliage.control.ports import Changes
 from alliage.decide.reasons import Outcome
 from alliage.errors import BadInput, Conflict, NotFound
+from alliage.fleet.failed import Failed
+from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.keys import Role
+from alliage.fleet.measured import RecipeKey
 from tests.builders import a_node
 from tests.control.world import World, an_order
 
@@ -84,7 +90,16 @@ def test_bad_names_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("least", "most", "ttft_s"),
-    [(0, 1, None), (2, 1, None), (1, 1001, None), (1, 1, 0.0), (1, 1, -1.0), (1, 1, float("nan")), (1, 1, 1e30)],
+    [
+        (-1, 1, None),
+        (0, 0, None),
+        (2, 1, None),
+        (1, 1001, None),
+        (1, 1, 0.0),
+        (1, 1, -1.0),
+        (1, 1, float("nan")),
+        (1, 1, 1e30),
+    ],
 )
 def test_absurd_numbers_are_refused(least: int, most: int, ttft_s: float | None) -> None:
     """Negative, NaN and huge values get a clear no."""
@@ -92,6 +107,77 @@ def test_absurd_numbers_are_refused(least: int, most: int, ttft_s: float | None)
     order = replace(an_order(), min_replicas=least, max_replicas=most, ttft_s=ttft_s)
     with pytest.raises(BadInput):
         asyncio.run(world.desk.deploy(order))
+
+
+@pytest.mark.parametrize("rate_rps", [0.0, -1.0, float("nan"), float("inf"), 1e7])
+def test_absurd_rates_are_refused(rate_rps: float) -> None:
+    """A rate is a number of requests that can be."""
+    world = ready_world()
+    with pytest.raises(BadInput, match="--rate"):
+        asyncio.run(world.desk.deploy(replace(an_order(), rate_rps=rate_rps)))
+
+
+@pytest.mark.parametrize(
+    ("more", "most"),
+    [
+        ({}, 1),
+        ({"min_replicas": 3, "dry_run": True}, 3),
+        ({"min_replicas": 0}, REPLICAS_MAX),
+        ({"rate_rps": 2.0}, REPLICAS_MAX),
+        ({"tpot_s": 1.0}, REPLICAS_MAX),
+        ({"rate_rps": 2.0, "max_replicas": 2}, 2),
+    ],
+)
+def test_the_most_replicas_are_as_many_as_needed(more: dict[str, Any], most: int) -> None:
+    """Left out, it is the least, or no limit where a rate, an objective or rest says how many are needed."""
+    world = ready_world()
+    order = replace(an_order(), max_replicas=None)
+    deployed = asyncio.run(world.desk.deploy(replace(order, **more)))
+    assert deployed.service.max_replicas == most
+
+
+def test_residency_names_places_that_are_there() -> None:
+    """A site, a region or a tag; of an unknown one the known ones are told."""
+    world = World(replace(a_node(), region="cn", tags=("state",)))
+    world.run(1)
+    for name in ("local", "cn", "state"):
+        deployed = asyncio.run(world.desk.deploy(replace(an_order(dry_run=True), residency=(name, name))))
+        assert deployed.service.residency == (name,)
+    with pytest.raises(BadInput, match="'mars'") as raised:
+        asyncio.run(world.desk.deploy(replace(an_order(), residency=("cn", "mars"))))
+    assert "cn, local, state" in raised.value.remedy
+
+
+def a_failure(model: str = "tiny") -> Failed:
+    """An engine of a model could not run on the laptop, whichever way."""
+    recipe = RecipeKey(chip="cpu-x86", model=model, engine="llama.cpp", precision="Q4_1", devices=1, cores=1)
+    return Failed(node=NodeId("laptop"), recipe=recipe, service=ServiceName(model), at_s=1.0, why="no such operator")
+
+
+def test_asking_again_tries_again_what_failed() -> None:
+    """Marks of the model go, whichever of its services asks; those of others stay, and a dry run leaves all."""
+    world = ready_world()
+    version = world.store.snapshot().version
+    world.store.commit(version, Changes(failed=(a_failure(), a_failure("other"))))
+
+    dry = asyncio.run(world.desk.deploy(an_order(dry_run=True)))
+    assert dry.decisions[0].outcome is Outcome.PLACED
+    assert len(world.desk.view().failed) == 2
+
+    assert world.deploy("tiny", name="again")
+    assert world.desk.view().failed == (a_failure("other"),)
+    assert world.desk.view().service("again").asked_s == world.clock.now_s()
+
+
+def test_asking_again_is_when_it_was_asked_last() -> None:
+    """The age of a service stays."""
+    world = ready_world()
+    world.deploy("tiny")
+    first = world.desk.view().service("tiny")
+    world.clock.t_s += 60.0
+    world.deploy("tiny")
+    again = world.desk.view().service("tiny")
+    assert (again.created_s, again.asked_s) == (first.created_s, first.asked_s + 60.0)
 
 
 def test_unknown_things_name_the_known_ones() -> None:

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 
 from alliage.catalog.records import ModelCard
 from alliage.control.actions import Action, StartReplica, StopReplica
-from alliage.control.desk import DeployOrder, Desk
+from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop, LoopSettings
 from alliage.control.observed import DoorReport, EngineState, NodeReport, ReplicaReport
+from alliage.control.orders import DeployOrder
 from alliage.control.planning import Planning
 from alliage.control.ports import Store
 from alliage.decide.price.listed import listed_prices

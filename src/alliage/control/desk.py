@@ -9,8 +9,10 @@ from typing import Final, TypeVar
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
+from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
+from alliage.control.tenancy import TenantOrder, doubts, known_tenants, ordered_tenant, tenant_named
 from alliage.decide.fit import Fit, FitAsk, fit
 from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
@@ -18,32 +20,17 @@ from alliage.decide.reasons import Decision, Outcome
 from alliage.errors import BadInput, Conflict, NotFound, Unavailable, WeightsError
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
-from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, ServicePhase, advance
+from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, advance
 from alliage.fleet.measured import Measured
-from alliage.fleet.services import Objective, Service
+from alliage.fleet.services import Service
+from alliage.fleet.tenants import Tenant
 from alliage.fleet.view import FleetView
 
-REPLICAS_MAX: Final = 1000
 COMMIT_TRIES_MAX: Final = 20
 SECRET_PREFIX: Final = "alliage-"  # noqa: S105 - how every key begins, so that scanners find leaked ones
 Result = TypeVar("Result")
 _KEY_NAME: Final = re.compile(r"(?!key-)[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeployOrder:
-    """What a tenant asks for. `model` is a catalogue name, an absolute path or a hub id; `name` defaults to its id."""
-
-    model: str
-    name: str | None
-    tenant: str
-    ttft_s: float | None
-    tpot_s: float | None
-    min_replicas: int
-    max_replicas: int
-    remote_code: bool
-    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +103,11 @@ class Desk:
         )
 
     async def deploy(self, order: DeployOrder) -> Deployed:
-        """Ask for a service. Asking again changes objective and replicas; another model under the name is a Conflict."""
-        _check_order(order)
+        """Ask for a service. Asking again changes what is asked of it, and tries recipes of its model again that failed.
+
+        Raises BadInput for what means nothing, Conflict for another model under the name.
+        """
+        check_order(order, self.view())
         card = await self._card(order)
         name = ServiceName(order.name or card.id)
         if _NAME.fullmatch(name) is None:
@@ -130,11 +120,16 @@ class Desk:
             refused = any(decision.outcome is Outcome.REFUSED for decision in deployed.decisions)
             if order.dry_run:
                 return deployed
-            changes = Changes(decisions=deployed.decisions) if refused else Changes(services=(deployed.service,))
+            changes = Changes(decisions=deployed.decisions) if refused else self._granted(deployed.service)
             if not isinstance(self._store.commit(version, changes), Stale):
                 self._wake()
                 return deployed
         raise Unavailable("the state kept changing while this was decided", remedy="ask again")
+
+    def _granted(self, service: Service) -> Changes:
+        """The service is desired from now on, and what failed of its model is tried again."""
+        forgiven = tried_again(service.model, self._store.snapshot())
+        return Changes(services=(service,), drop_failed=tuple((each.node, each.recipe) for each in forgiven))
 
     async def _card(self, order: DeployOrder) -> ModelCard:
         """The model's card; of the catalogue alone where its files cannot be had and rehearsed nodes, which need none, are there."""
@@ -150,36 +145,15 @@ class Desk:
         """What the order comes to at the version that is returned beside it."""
         view = self.view()
         old = next((service for service in view.services if service.name == name), None)
-        service = self._asked(order, name, card, old)
+        service = asked_service(order, name, card, old, now_s=self._clock.now_s())
         others = tuple(other for other in view.services if other.name != name)
-        asked = replace(view, services=(*others, service))
+        forgiven = tried_again(card, view)
+        failed = tuple(each for each in view.failed if each not in forgiven)
+        asked = replace(view, services=(*others, service), failed=failed)
         aims = await self._planning.consider(asked)
         answer = plan(asked, self._catalog, now_s=self._clock.now_s(), budget=Budget.unlimited(), aims=aims)
         decisions = tuple(decision for decision in answer.decisions if decision.service == name)
         return Deployed(service=service, decisions=decisions, dry_run=order.dry_run, created=old is None), view.version
-
-    def _asked(self, order: DeployOrder, name: ServiceName, card: ModelCard, old: Service | None) -> Service:
-        """The service as it would be desired; raises Conflict where the name is not free."""
-        if old is not None and old.phase is ServicePhase.DELETING:
-            raise Conflict(f"service {name!r} is being deleted", remedy="ask again in a moment, or take another --name")
-        if old is not None and old.model != card:
-            raise Conflict(
-                f"service {name!r} serves another model ({old.model.id} from {old.model.weights.source})",
-                remedy=f"take another --name, or `alliage delete {name}` first",
-            )
-        phase = ServicePhase.STARTING
-        if old is not None:
-            phase = advance(SERVICE_TRANSITIONS, old.phase, ServiceEvent.ASKED) or old.phase
-        return Service(
-            name=name,
-            tenant=old.tenant if old is not None else order.tenant,
-            model=card,
-            objective=Objective(ttft_s=order.ttft_s, tpot_s=order.tpot_s),
-            min_replicas=order.min_replicas,
-            max_replicas=order.max_replicas,
-            phase=phase,
-            created_s=old.created_s if old is not None else self._clock.now_s(),
-        )
 
     async def delete(self, name: str) -> Service:
         """Mark a service for deletion; its replicas are drained and stopped, then it is gone."""
@@ -274,6 +248,30 @@ class Desk:
 
         return self._commit(changes)
 
+    def tenants(self) -> tuple[Tenant, ...]:
+        """Those of whom something is set, and those whom services and keys name, by name."""
+        return known_tenants(self._store.snapshot())
+
+    def set_tenant(self, order: TenantOrder) -> tuple[Tenant, tuple[str, ...]]:
+        """What a tenant has a right to from now on, and what of it the fleet cannot keep as it is; raises BadInput."""
+
+        def changes(view: FleetView) -> tuple[Changes, tuple[Tenant, tuple[str, ...]]]:
+            tenant = ordered_tenant(order, view, self._catalog.chips)
+            told = (tenant, doubts(tenant, view))
+            return (Changes() if order.dry_run or tenant in view.tenants else Changes(tenants=(tenant,))), told
+
+        return self._commit(changes)
+
+    def drop_tenant(self, name: str) -> Tenant:
+        """Take away what was set of a tenant, who has the defaults again (and goes, where nothing names it); raises NotFound."""
+
+        def changes(view: FleetView) -> tuple[Changes, Tenant]:
+            tenant_named(name, view)
+            stored = any(tenant.name == name for tenant in view.tenants)
+            return Changes(drop_tenants=(name,)) if stored else Changes(), Tenant(name=name)
+
+        return self._commit(changes)
+
     def logs(self, replica: str, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """Pieces of a replica's log; raises NotFound, or Unavailable when its agent is away."""
         view = self._store.snapshot()
@@ -292,15 +290,3 @@ class Desk:
                 self._wake()
                 return result
         raise Unavailable("the state kept changing while this was decided", remedy="ask again")
-
-
-def _check_order(order: DeployOrder) -> None:
-    """Raise BadInput for numbers that mean nothing."""
-    for label, seconds in (("--ttft", order.ttft_s), ("--tpot", order.tpot_s)):
-        if seconds is not None and not 0 < seconds <= 3600:
-            raise BadInput(f"{label} is {seconds} s", remedy="give a duration between 0 and 1 h, such as 500ms")
-    if not 1 <= order.min_replicas <= order.max_replicas <= REPLICAS_MAX:
-        raise BadInput(
-            f"replicas from {order.min_replicas} to {order.max_replicas} make no sense",
-            remedy=f"keep 1 <= --min-replicas <= --max-replicas <= {REPLICAS_MAX}",
-        )

@@ -5,8 +5,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from alliage.control.desk import DeployOrder
 from alliage.control.measuring import MeasureOrder
+from alliage.control.orders import DeployOrder
 from alliage.fleet.keys import Role
 
 _PLAIN_NAME: Final = re.compile(r"(?!key-)[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
