@@ -34,7 +34,7 @@ class Aim:
 
     def allows(self, node: NodeId, recipe: Recipe) -> bool:
         """Whether a replica by this recipe at this node is one of those."""
-        return recipe.chip == self.recipe.chip and way_key(recipe) == way_key(self.recipe) and node in self.kind.nodes
+        return way_key(recipe) == way_key(self.recipe) and node in self.kind.nodes and recipe.chip == self.recipe.chip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """outlook: the fleet and its services as the plan's programme sees them, and the way back from its names. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
@@ -79,6 +79,7 @@ def outlook(
             for way in _known_ways(service, kind, demand, catalog, measured, memo):
                 mine[_way_name(way, kind)] = way
         inside, outside = _replicas(service, view, by_node, mine)
+        mine = dict(_roomiest(mine))
         used = {way for _, (way, _) in inside}
         mine = {name: way for name, way in mine.items() if (service.name, name) not in barred or name in used}
         ways.update(((service.name, name), way) for name, way in mine.items())
@@ -136,6 +137,12 @@ def _memo_key(kind: Kind) -> object:
     place = kind.place
     own = place.node if place.cores else None
     return place.chip.id, place.devices, place.device_bytes, place.cores, place.engines, own, kind.failed
+
+
+def _roomiest(ways: Mapping[str, LiveWay]) -> Iterator[tuple[str, LiveWay]]:
+    """Those with the longest context that any has: smaller sizes are for fleets that have no room for more."""
+    longest = max((way.recipe.context_tokens for way in ways.values() if not way.is_failed), default=0)
+    return ((name, way) for name, way in ways.items() if way.recipe.context_tokens >= longest or way.is_failed)
 
 
 def _way_name(way: LiveWay, kind: Kind) -> str:
