@@ -120,6 +120,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     STOPPED = "stopped"
     RESTARTED = "restarted"
+    GIVEN_UP = "given_up"
+    """Its recipe failed too often there; another way is taken."""
     SHORT = "short"
     """It runs, but cannot be given all that is asked."""
 

@@ -138,6 +138,8 @@ def headline(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str
             text = f"{decision.service} cannot be served now."
         case Outcome.STOPPED:
             text = f"A replica of {decision.service}{_at(decision)} is stopped."
+        case Outcome.GIVEN_UP:
+            text = f"The recipe of a replica of {decision.service}{_at(decision)} is given up there."
         case Outcome.SHORT:
             text = f"{decision.service} cannot be given all that is asked."
         case Outcome.RESTARTED:
