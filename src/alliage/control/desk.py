@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
+from alliage.control.learning import odd_nodes
 from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
@@ -78,7 +79,11 @@ class Desk:
         """Desired state and bindings, with the memory that is free now."""
         free = {device: count for report in self.reports().values() for device, count in report.free_bytes.items()}
         demand = self._planning.demand
-        return replace(self._store.snapshot(), free_bytes=free, measured=self._store.measured(), demand=demand)
+        measured = self._store.measured()
+        view = self._store.snapshot()
+        return replace(
+            view, free_bytes=free, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand
+        )
 
     def reports(self) -> Mapping[NodeId, NodeReport]:
         """The agents that are connected now."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import structlog
 
 from alliage.catalog.records import Catalog
+from alliage.control.learning import Learning, odd_nodes
 from alliage.control.lost import Silence, lost_nodes
-from alliage.control.observed import NodeReport
+from alliage.control.observed import NodeReport, Observation
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.reconcile import Pass, Refusals, reconcile
@@ -74,6 +75,7 @@ class ControlLoop:
         self._woken = woken
         self._began_s = clock.monotonic_s()
         self.planning = planning
+        self._learning = Learning(catalog)
         self._watching = Watching(began_s=self._began_s, hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
@@ -139,7 +141,26 @@ class ControlLoop:
             view, self._doors.observe(), now_s=self._clock.monotonic_s(), wall_s=self._clock.now_s()
         )
         self.planning.demand = demand
-        return replace(view, measured=self._store.measured(), demand=demand)
+        measured = self._store.measured()
+        view = replace(view, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand)
+        return self._learned(view)
+
+    def _learned(self, view: FleetView) -> FleetView:
+        """The view with what was just seen of replicas at work, which is kept."""
+        now_s, wall_s = self._clock.monotonic_s(), self._clock.now_s()
+        seen = self._learning.look(view, self._doors.observe(), now_s=now_s, wall_s=wall_s)
+        if not seen:
+            return view
+        self._store.record_measured(seen)
+        told = (f"{each.throughput_tps:.3g} tokens/s at {each.concurrency} at once on {each.node}" for each in seen)
+        self._store.append(
+            tuple(
+                Observation(at_s=wall_s, subject=each.service, what=f"does {words}, which is not as was predicted")
+                for each, words in zip(seen, told, strict=True)
+            )
+        )
+        measured = self._store.measured()
+        return replace(view, measured=measured, odd=odd_nodes(measured, wall_s))
 
     def _hear(self, view: FleetView) -> Heard:
         """The reports of now, and what their absence or the gateways' silence means."""

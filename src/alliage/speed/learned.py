@@ -5,11 +5,12 @@ A measurement and a prediction are held against each other by their throughput: 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import log2
+from math import exp, log, log2
+from statistics import fmean
 
 from alliage.catalog.records import ModelCard
 from alliage.fleet.ids import NodeId
-from alliage.fleet.measured import Measured
+from alliage.fleet.measured import Measured, Origin
 from alliage.fleet.replicas import Recipe
 from alliage.footprint.memory import weight_file_bytes
 from alliage.footprint.weight_bytes import weight_bytes
@@ -98,11 +99,15 @@ def calibration_of(
     """The correction that measurements of this recipe imply for `running`; none of them: UNCALIBRATED.
 
     `measured` may hold those of other recipes, which are passed over. A recipe that shares its chip in `cores` is one
-    of a `node`'s own CPU: only what that node did counts. A measurement counts once a load (`_apart`), the newest one.
+    of a `node`'s own CPU: only what that node did counts. A measurement counts once a load (`_apart`), the newest one; where
+    gateways saw the recipe at work, nothing else does.
     """
     known = coefficients or committed()
     mine = [each for each in measured if _is_same(each, running, cores=cores, node=node)]
-    ratios = [ratio for each in _apart(mine) if (ratio := _ratio(each, running, known)) is not None]
+    seen = [each for each in mine if each.origin is Origin.GATEWAY]
+    ratios = [ratio for each in _apart(seen or mine) if (ratio := _ratio(each, running, known)) is not None]
+    if seen and ratios:  # each stands on many requests of those that come: it is believed as it is
+        return Calibration(factor=exp(fmean(log(ratio) for ratio in ratios)), points=len(ratios))
     form = number_format(running.precision)
     if not ratios or form is None:
         return UNCALIBRATED
