@@ -2,14 +2,18 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import Callable
 
 import pytest
 
+from alliage.control.draining import movers
 from alliage.control.loop import LoopSettings
 from alliage.control.observed import EngineState
+from alliage.control.ports import Changes
+from alliage.decide.reasons import Outcome
 from alliage.errors import AlliageError
-from alliage.fleet.ids import ReplicaId
+from alliage.fleet.ids import DeviceId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
 from alliage.fleet.view import FleetView
 from tests.builders import a_node
@@ -48,7 +52,15 @@ def disturb(world: World) -> None:
         "delete": lambda: asyncio.run(world.desk.delete(name)),
         "an engine ends": lambda: world.agents.end(replica),
         "an agent goes": lambda: world.agents.away.add(node),
-        "agents come back": world.agents.away.clear,
+        "agents come back": world.agents.come_back,
+        "a node dies": lambda: world.agents.kill(node),
+        "a line is left open": lambda: freeze(world, node),
+        "the gateway is blind": lambda: setattr(world.doors, "is_blind", True),
+        "the gateway sees": lambda: setattr(world.doors, "is_blind", False),
+        "cordon": lambda: close(world, node, is_cordoned=True),
+        "drain": lambda: close(world, node, is_cordoned=True, is_draining=True),
+        "uncordon": lambda: close(world, node, is_cordoned=False, is_draining=False, cordoned=(), draining=()),
+        "a device is cordoned": lambda: close(world, node, cordoned=(DeviceId(f"{node}/cpu0"),)),
         "control restarts": world.restart_control,
         "a node loses its engines": lambda: world.agents.engines.pop(node, None),
         "a replica is busy": lambda: world.doors.in_flight.update({replica: 1}),
@@ -68,23 +80,31 @@ def disturb(world: World) -> None:
 @pytest.mark.parametrize("seed", range(24))
 def test_safety_holds_at_every_step_and_peace_brings_the_fixed_point(seed: int) -> None:
     """Whatever happens, in whatever order; then with all agents back everything asked for runs, nothing else does."""
-    world = World(a_node("one", cores=4), a_node("two", cores=3), seed=seed)
+    world = World(a_node("one", cores=4), a_node("two", cores=3), a_node("three", cores=2), seed=seed)
+    watch = Watch(world)
     world.run(1)
     for _ in range(STEPS):
         disturb(world)
         cut = len(world.agents.cut)
         before = world.desk.view()
         world.loop.pass_once()
+        check_not_placed(world, before)
+        watch.look()
         world.clock.t_s += world.random.choice((0.1, 0.5, 2.0))
         check_safety(world.desk.view())
         check_drained(world, before, cut)
         check_cores(world)
-    world.agents.away.clear()
+    world.agents.come_back()
+    world.doors.is_blind = False
     world.agents.stale = False
     world.agents.heal()
     world.doors.come_back()
     world.doors.in_flight.clear()
     world.run(200)
+    check_closed(world)
+    for name in world.agents.nodes:
+        close(world, name, is_cordoned=False, is_draining=False, cordoned=(), draining=())
+    world.run(60)
     view = world.desk.view()
     settled = view.version
     running = {
@@ -101,6 +121,70 @@ def test_safety_holds_at_every_step_and_peace_brings_the_fixed_point(seed: int) 
     world.run(20)
     assert world.desk.view().version == settled
     assert sum(len(world.store.decisions(service.name, 500)) for service in view.services) == decided
+
+
+def freeze(world: World, name: NodeId) -> None:
+    """The machine is gone, but nobody closed its line."""
+    report = world.agents.observe().get(name)
+    world.agents.kill(name)
+    if report is not None:
+        world.agents.frozen[name] = report
+
+
+def close(world: World, name: NodeId, **taken: object) -> None:
+    """An admin takes a node or its devices out, or lets them in again."""
+    view = world.store.snapshot()
+    node = view.node(name)
+    if node is not None:
+        changed = dataclasses.replace(node, **taken)  # type: ignore[arg-type]
+        world.store.commit(view.version, Changes(nodes=(changed,)))
+
+
+def check_closed(world: World) -> None:
+    """In peace a draining node is empty, unless what it has finds no room elsewhere."""
+    view = world.desk.view()
+    refused = {service.name for service in view.services if newest(world, service.name) is Outcome.REFUSED}
+    assert all(replica.service in refused for replica in movers(view))
+
+
+def newest(world: World, service: ServiceName) -> Outcome | None:
+    """What was decided last about it."""
+    return next((decision.outcome for decision in world.store.decisions(service, 1)), None)
+
+
+def check_not_placed(world: World, before: FleetView) -> None:
+    """Nothing new is ever bound on a node that was cordoned when the pass began."""
+    known = {replica.id for replica in before.replicas}
+    for replica in world.desk.view().replicas:
+        node = before.node(replica.node)
+        if replica.id not in known and node is not None:
+            assert all(node.takes(binding.device) for binding in replica.bindings)
+
+
+class Watch:
+    """Every replica of a dead node is gone within five seconds of a calm world: the gateway is there and sees."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._dead_since_s: dict[NodeId, float] = {}
+
+    def look(self) -> None:
+        """After a pass: start the clock anew wherever somebody who is needed is away or in trouble."""
+        world, view = self._world, self._world.desk.view()
+        calm = not (world.doors.away or world.doors.is_blind or world.agents.stale)
+        began_s = world.loop._began_s
+        settled = world.clock.t_s - began_s > LoopSettings().settle_s + 1.0
+        phases = {node.id: node.phase for node in view.nodes}
+        near = sum(1 for name in phases if name not in world.agents.away)
+        told = {replica.id for replica in view.replicas if replica.phase is ReplicaPhase.READY}
+        asked = told & set(world.doors.upstreams_of_all()) if world.doors.table is not None else set()
+        for name in world.agents.nodes:
+            mine = {replica.id for replica in view.replicas if replica.node == name}
+            counts = name in world.agents.dead and calm and settled and 2 * near >= len(phases) and bool(mine & asked)
+            if not counts:
+                self._dead_since_s.pop(name, None)
+                continue
+            assert world.clock.t_s - self._dead_since_s.setdefault(name, world.clock.t_s) <= 5.0, name
 
 
 def check_drained(world: World, before: FleetView, cut: int) -> None:

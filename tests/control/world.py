@@ -5,7 +5,7 @@ Everything that decides is real: Desk, ControlLoop, reconcile, plan, bind. Only 
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from alliage.catalog.records import ModelCard
@@ -62,6 +62,10 @@ class SimAgents:
     nodes: dict[NodeId, Node]
     load_s: float = 2.0
     away: set[NodeId] = field(default_factory=set)
+    dead: set[NodeId] = field(default_factory=set)
+    """Away, and nothing runs there any more."""
+    frozen: dict[NodeId, NodeReport] = field(default_factory=dict)
+    """The last report of nodes that are gone, but whose line nobody closed."""
     engines: dict[NodeId, dict[ReplicaId, SimEngine]] = field(default_factory=dict)
     orders: list[Action] = field(default_factory=list)
     stale: bool = False
@@ -69,6 +73,23 @@ class SimAgents:
     last: dict[NodeId, NodeReport] | None = None
     cut: list[ReplicaId] = field(default_factory=list)
     """Replicas whose engine could answer when it was stopped."""
+
+    def kill(self, node: NodeId) -> None:
+        """The machine is gone with all on it."""
+        self.dead.add(node)
+        self.away.add(node)
+        self.engines.pop(node, None)
+
+    def come_back(self) -> None:
+        """Every agent is on its line; the nodes that were dead are empty."""
+        self.away.clear()
+        self.dead.clear()
+        self.frozen.clear()
+
+    def answers(self, replica: ReplicaId) -> bool:
+        """Whether somebody who connects to it gets through: it does not depend on its agent."""
+        running = (engines[replica] for engines in self.engines.values() if replica in engines)
+        return any(self._seen(engine).state in (EngineState.READY, EngineState.ILL) for engine in running)
 
     def observe(self) -> Mapping[NodeId, NodeReport]:
         """What each present agent sees now; while `stale`, what it saw before."""
@@ -78,7 +99,7 @@ class SimAgents:
             for name, engine in list(running.items()):
                 if engine.report.state is EngineState.STOPPED and self.clock.t_s >= engine.forget_at_s:
                     del running[name]
-        self.last = self._seen_now()
+        self.last = {**self.frozen, **self._seen_now()}
         return self.last
 
     def _seen_now(self) -> dict[NodeId, NodeReport]:
@@ -161,6 +182,10 @@ class SimDoors:
     """Implements Doors: one gateway that takes tables at once and has the in-flight counts that a test sets."""
 
     clock: FakeClock
+    answers: Callable[[ReplicaId], bool]
+    """Whether a replica can be reached."""
+    is_blind: bool = False
+    """It reaches none of them: its own trouble."""
     table: RoutingTable | None = None
     in_flight: dict[ReplicaId, int] = field(default_factory=dict)
     pushes: int = 0
@@ -186,8 +211,22 @@ class SimDoors:
         """The one door, if it is on the line."""
         if self.away:
             return ()
-        version = self.table.version if self.table is not None else 0
-        return (DoorReport(door="door", table_version=version, in_flight=dict(self.in_flight), heard_s=self.clock.t_s),)
+        return (
+            DoorReport(
+                door="door",
+                table_version=self.table.version if self.table is not None else 0,
+                in_flight=dict(self.in_flight),
+                heard_s=self.clock.t_s,
+                unreachable=frozenset(self._tried()),
+            ),
+        )
+
+    def _tried(self) -> Iterator[ReplicaId]:
+        """Those in doubt that do not answer; where it is blind, all."""
+        for route in self.table.routes.values() if self.table is not None else ():
+            for upstream in route.upstreams:
+                if self.is_blind or (upstream.is_doubted and not self.answers(upstream.replica)):
+                    yield upstream.replica
 
     def upstreams(self, service: str) -> list[str]:
         """Where the door would send a request."""
@@ -224,7 +263,7 @@ class World:
         self.random = random.Random(seed)
         self.store: Store = store if store is not None else MemoryStore()
         self.agents = SimAgents(self.clock, {node.id: node for node in nodes})
-        self.doors = SimDoors(self.clock)
+        self.doors = SimDoors(self.clock, self.agents.answers)
         self._ids = 0
         self.restart_control()
 

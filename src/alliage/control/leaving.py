@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from alliage.decide.aiming.outlook import Barred
 from alliage.decide.plan import Plan
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, REPLICA_TRANSITIONS, ReplicaEvent, ReplicaPhase, ServicePhase, advance
@@ -28,6 +29,15 @@ def let_go(view: FleetView, planned: Plan) -> FleetView:
     if not gone:
         return view
     return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
+
+
+def stuck(view: FleetView, planned: Plan) -> frozenset[Barred]:
+    """What is aimed at, finds no room, and where nothing leaves that would make any."""
+    return frozenset(
+        (blocked.aim.service, blocked.aim.way)
+        for blocked in planned.blocked
+        if not any(replica.phase in LEAVING and replica.node in blocked.aim.kind.nodes for replica in view.replicas)
+    )
 
 
 def unwanted(replica: Replica) -> Replica:

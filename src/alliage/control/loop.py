@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import structlog
 
 from alliage.catalog.records import Catalog
+from alliage.control.lost import Silence, lost_nodes
+from alliage.control.observed import NodeReport
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.reconcile import Pass, Refusals, reconcile
@@ -15,8 +17,9 @@ from alliage.control.settle import Heard
 from alliage.control.table import awaited, build_table, endpoints_after
 from alliage.control.watching import Watching
 from alliage.decide.plan import Budget
+from alliage.decide.reasons import Reason
 from alliage.fleet.ids import NodeId, ReplicaId
-from alliage.fleet.lifecycles import ReplicaPhase
+from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.routing import RoutingTable, Upstream
 from alliage.fleet.view import FleetView
 
@@ -30,7 +33,11 @@ class LoopSettings:
     tick_s: float = 1.0
     """A pass is done at least so often; a change is acted on at once."""
     silent_s: float = 5.0
-    """An agent not heard for so long is lost: nothing new is placed there, what runs is left alone."""
+    """An agent not heard for so long is unreachable: nothing new is placed there, what runs is left alone."""
+    away_s: float = 3.0
+    """An agent not heard for so long, or whose line is closed, is away: the gateways try whether they reach its replicas."""
+    lost_s: float = 30.0
+    """A node silent for so long is lost where no gateway can be asked: nothing is ready there."""
     drain_s: float = 30.0
     """What a leaving replica is given to finish its requests."""
     hold_s: float = 300.0
@@ -115,6 +122,9 @@ class ControlLoop:
                 return None
             version = committed
         self._refused = done.refused
+        if done.stuck:
+            self.planning.bar(done.stuck, done.view)
+            self.wake()
         if done.observations:
             self._store.append(done.observations)
         self._push_table(replace(done.view, version=version))
@@ -137,13 +147,37 @@ class ControlLoop:
         reports = self._runtime.observe()
         for node_id, report in reports.items():
             self._last_heard_s[node_id] = report.heard_s
-        silent = {
+        lost = self._lost(view, now_s)
+        silent = lost.keys() | {
             node.id
             for node in view.nodes
-            if now_s - self._last_heard_s.get(node.id, self._began_s) > self._settings.silent_s
+            if now_s - self._last_heard_s.get(node.id, self._began_s)
+            > (self._settings.away_s if node.phase is NodePhase.LOST else self._settings.silent_s)
         }
         present = {node_id: report for node_id, report in reports.items() if node_id not in silent}
-        return Heard(reports=present, silent=silent, drained=self._drained(view, now_s))
+        return Heard(reports=present, silent=silent, drained=self._drained(view, now_s), lost=lost)
+
+    def _lost(self, view: FleetView, now_s: float) -> Mapping[NodeId, Reason]:
+        """The nodes that nobody reaches any more; none while agents and gateways still come back to a new control."""
+        settings, near = self._settings, self._near()
+        if now_s - self._began_s < settings.settle_s:
+            return {}
+        silence = Silence(
+            silent_s={
+                node.id: now_s - self._last_heard_s.get(node.id, self._began_s)
+                for node in view.nodes
+                if node.id not in near
+            },
+            doors=tuple(door for door in self._doors.observe() if now_s - door.heard_s <= settings.silent_s),
+            routed={upstream.replica for route in self._table.routes.values() for upstream in route.upstreams},
+            unasked_s=settings.lost_s,
+        )
+        return lost_nodes(view, silence)
+
+    def _near(self) -> Mapping[NodeId, NodeReport]:
+        """The reports of the agents that are not away."""
+        since_s = self._clock.monotonic_s() - self._settings.away_s
+        return {node_id: report for node_id, report in self._runtime.observe().items() if report.heard_s >= since_s}
 
     def _drained(self, view: FleetView, now_s: float) -> set[ReplicaId]:
         """Leaving replicas that no gateway uses any more, or whose time is over.
@@ -167,7 +201,7 @@ class ControlLoop:
 
     def _push_table(self, view: FleetView) -> None:
         """Give the gateways a new table if it says anything new."""
-        reports = self._runtime.observe()
+        reports = self._near()
         self._endpoints = endpoints_after(self._endpoints, view, reports)
         settling = self._clock.monotonic_s() - self._began_s < self._settings.settle_s
         if settling and awaited(view, self._endpoints, reports):

@@ -7,11 +7,12 @@ import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aims, aim
-from alliage.decide.aiming.outlook import Memo, Outlook, outlook
+from alliage.decide.aiming.outlook import Barred, Memo, Outlook, outlook
 from alliage.decide.price.listed import Price
 from alliage.decide.solve.answer import Budget
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import ServiceName
+from alliage.fleet.lifecycles import LEAVING
 from alliage.fleet.view import FleetView
 
 _log = structlog.get_logger()
@@ -35,6 +36,7 @@ class Planning:
         self._beside = beside
         self._woken = woken
         self._memo: Memo = {}
+        self._barred: dict[Barred, object] = {}
         self._solving: asyncio.Future[Aims] | None = None
         self._seen: tuple[object, Outlook] | None = None
         self._considered: Aims | None = None
@@ -48,9 +50,18 @@ class Planning:
         """Of a device-hour, by chip."""
         return self._prices
 
+    def bar(self, ways: frozenset[Barred], view: FleetView) -> None:
+        """These found no room in truth: they are not aimed at again until nodes or replicas are others."""
+        self._barred = {**self._barred, **dict.fromkeys(ways, _room_of(view))}
+
+    def _still_barred(self, view: FleetView) -> frozenset[Barred]:
+        now = _room_of(view)
+        self._barred = {way: room for way, room in self._barred.items() if room == now}
+        return frozenset(self._barred)
+
     async def consider(self, view: FleetView) -> Aims:
         """What would be aimed at if things were so; the loop takes it over if they come to be."""
-        now = outlook(view, self._catalog, self._prices, self._memo)
+        now = outlook(view, self._catalog, self._prices, self._memo, self._still_barred(view))
         if self._beside:
             self._considered = await asyncio.to_thread(aim, now, self.aims, self._budget)
         else:
@@ -59,9 +70,10 @@ class Planning:
 
     def outlook(self, view: FleetView) -> Outlook:
         """The view as the programme sees it; the last one again where nothing it depends on has changed."""
-        key = (view.nodes, view.services, view.replicas, view.measured, view.tenants, view.failed, view.demand)
+        barred = self._still_barred(view)
+        key = (view.nodes, view.services, view.replicas, view.measured, view.tenants, view.failed, view.demand, barred)
         if self._seen is None or self._seen[0] != key:
-            self._seen = key, outlook(view, self._catalog, self._prices, self._memo)
+            self._seen = key, outlook(view, self._catalog, self._prices, self._memo, barred)
         return self._seen[1]
 
     def look(self, view: FleetView) -> Aims | None:
@@ -94,3 +106,8 @@ class Planning:
         else:
             self.aims = done.result()
         self._woken()
+
+
+def _room_of(view: FleetView) -> object:
+    """What decides of whether there is room: the nodes, what they may give, and who is there."""
+    return view.nodes, tuple((replica.id, replica.phase in LEAVING) for replica in view.replicas)

@@ -6,16 +6,18 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.actions import Action, StartReplica, StopReplica
-from alliage.control.leaving import let_go, unwanted
+from alliage.control.draining import as_leaving, why_gone, with_movers
+from alliage.control.leaving import let_go, stuck, unwanted
 from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
 from alliage.control.settle import Heard, settle
 from alliage.decide.aiming.aims import Aims
+from alliage.decide.aiming.outlook import Barred
 from alliage.decide.bind import bind
 from alliage.decide.plan import Budget, Infeasible, Plan, PlannedReplicas, Status, plan
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.room import rooms
-from alliage.fleet.ids import ReplicaId, ServiceName
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import (
     LEAVING,
     SERVICE_TRANSITIONS,
@@ -47,6 +49,8 @@ class Pass:
     actions: tuple[Action, ...]
     observations: tuple[Observation, ...]
     refused: Refusals
+    stuck: frozenset[Barred] = frozenset()
+    """What is aimed at and cannot be placed, with nothing to wait for."""
 
 
 def reconcile(
@@ -66,20 +70,23 @@ def reconcile(
     """
     settled = settle(view, heard, now_s=now_s)
     placed = _without_misplaced(settled.view)
-    aims = aiming(placed)
+    shown = as_leaving(placed)
+    aims = aiming(shown)
     planned: Plan | Infeasible = _NOTHING
     if aims is not None:
-        planned = plan(placed, catalog, now_s=now_s, budget=budget, aims=aims)
-    after, bound = _bound(placed, planned, now_s, new_id)
-    after = _without_gone(let_go(after, planned) if isinstance(planned, Plan) else after)
+        planned = plan(shown, catalog, now_s=now_s, budget=budget, aims=aims)
+    after, bound = _bound(shown, planned, now_s, new_id)
+    after = let_go(after, planned) if isinstance(planned, Plan) else after
+    after = _without_gone(with_movers(after, placed, aims))
     after, services_told = _services_after(after, planned, now_s)
-    changes = _difference(view, after, (*settled.decisions, *bound, *_news(planned, refused)), now_s)
+    changes = _difference(view, after, (*settled.decisions, *bound, *_news(planned, refused)), now_s, heard.lost)
     return Pass(
         view=after,
         changes=changes,
         actions=_actions(after, heard),
         observations=(*settled.observations, *services_told),
         refused=_refusals(planned),
+        stuck=stuck(after, planned) if isinstance(planned, Plan) else frozenset(),
     )
 
 
@@ -229,7 +236,13 @@ def _news(planned: Plan | Infeasible, refused: Refusals) -> tuple[Decision, ...]
     )
 
 
-def _difference(before: FleetView, after: FleetView, decisions: tuple[Decision, ...], now_s: float) -> Changes:
+def _difference(
+    before: FleetView,
+    after: FleetView,
+    decisions: tuple[Decision, ...],
+    now_s: float,
+    lost: Mapping[NodeId, Reason],
+) -> Changes:
     """The rows that differ."""
     nodes = {node.id: node for node in before.nodes}
     services = {service.name: service for service in before.services}
@@ -243,13 +256,12 @@ def _difference(before: FleetView, after: FleetView, decisions: tuple[Decision, 
         replicas=tuple(replica for replica in after.replicas if replicas.get(replica.id) != replica),
         drop_services=tuple(name for name in services if name not in kept),
         drop_replicas=tuple(replica.id for replica in gone),
-        decisions=(*decisions, *(_stopped(replica, now_s) for replica in gone)),
+        decisions=(*decisions, *(_stopped(replica, now_s, why_gone(replica, before, lost)) for replica in gone)),
     )
 
 
-def _stopped(replica: Replica, now_s: float) -> Decision:
-    """What is kept of a replica that was given back."""
-    reason = Reason(code=ReasonCode.NOT_WANTED, facts={"replica": replica.id})
+def _stopped(replica: Replica, now_s: float, reason: Reason) -> Decision:
+    """What is kept of a replica that was given back, or is gone with its node."""
     return Decision(
         at_s=now_s,
         service=replica.service,

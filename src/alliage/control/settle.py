@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from alliage.control.observed import OVER, EngineState, NodeReport, Observation, ReplicaReport
@@ -43,6 +43,8 @@ class Heard:
     reports: Mapping[NodeId, NodeReport]
     silent: AbstractSet[NodeId]
     drained: AbstractSet[ReplicaId]
+    lost: Mapping[NodeId, Reason] = field(default_factory=dict)
+    """Silent nodes that nobody reaches any more, and why: what ran there is gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +65,13 @@ def settle(view: FleetView, heard: Heard, *, now_s: float) -> Settled:
     """Every node and replica after what was heard of it."""
     nodes = {node.id: node for node in view.nodes}
     for report in heard.reports.values():
-        nodes[report.node.id] = _node_after(nodes.get(report.node.id), report.node)
+        nodes[report.node.id] = _node_after(nodes.get(report.node.id), report, view)
     for node_id in heard.silent & nodes.keys():
         node = nodes[node_id]
         nodes[node_id] = replace(node, phase=advance(NODE_TRANSITIONS, node.phase, NodeEvent.SILENT) or node.phase)
+    for node_id in heard.lost.keys() & nodes.keys():
+        node = nodes[node_id]
+        nodes[node_id] = replace(node, phase=advance(NODE_TRANSITIONS, node.phase, NodeEvent.LOST) or node.phase)
     replicas = tuple(_replica_after(replica, heard, now_s) for replica in view.replicas)
     after = replace(view, nodes=tuple(nodes[key] for key in sorted(nodes)), replicas=replicas)
     return Settled(
@@ -76,12 +81,20 @@ def settle(view: FleetView, heard: Heard, *, now_s: float) -> Settled:
     )
 
 
-def _node_after(old: Node | None, told: Node) -> Node:
-    """What its agent tells; whether it is cordoned or draining is its admins' word, whatever the agent says."""
-    old = old or replace(told, phase=NodePhase.READY, is_cordoned=False, is_draining=False, cordoned=(), draining=())
+def _node_after(old: Node | None, report: NodeReport, view: FleetView) -> Node:
+    """What its agent tells; whether it is cordoned or draining is its admins' word, whatever the agent says.
+
+    A lost node that is back is ready once nothing runs there that nobody knows: it may hold what is to be bound.
+    """
+    told = report.node
+    if old is None:
+        return replace(told, phase=NodePhase.READY, is_cordoned=False, is_draining=False, cordoned=(), draining=())
+    phase = advance(NODE_TRANSITIONS, old.phase, NodeEvent.HEARD) or old.phase
+    if old.phase is NodePhase.LOST and _has_strangers(report, view):
+        phase = old.phase
     return replace(
         told,
-        phase=advance(NODE_TRANSITIONS, old.phase, NodeEvent.HEARD) or old.phase,
+        phase=phase,
         is_cordoned=old.is_cordoned,
         is_draining=old.is_draining,
         cordoned=old.cordoned,
@@ -89,8 +102,15 @@ def _node_after(old: Node | None, told: Node) -> Node:
     )
 
 
+def _has_strangers(report: NodeReport, view: FleetView) -> bool:
+    known = {replica.id for replica in view.replicas}
+    return any(key not in known and told.state not in OVER for key, told in report.replicas.items())
+
+
 def _replica_after(replica: Replica, heard: Heard, now_s: float) -> Replica:
-    """One replica after its report, its retry time and its drain."""
+    """One replica after its report, its retry time and its drain; gone with its node, drained or not."""
+    if replica.node in heard.lost:
+        return replace(_moved(replica, ReplicaEvent.NODE_LOST), note=f"node {replica.node} is lost")
     node = heard.reports.get(replica.node)
     report = node.replicas.get(replica.id) if node is not None else None
     if replica.phase is ReplicaPhase.BACKOFF:

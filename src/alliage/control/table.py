@@ -1,6 +1,7 @@
 """The routing table from desired state and what agents report. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from alliage.control.observed import EngineState, NodeReport
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
@@ -17,14 +18,14 @@ Endpoints = Mapping[ReplicaId, Upstream]
 def endpoints_after(old: Endpoints, view: FleetView, reports: Mapping[NodeId, NodeReport]) -> dict[ReplicaId, Upstream]:
     """Where each ready replica listens.
 
-    What an absent agent told before still holds: its engines outlive it. What a present agent does not tell is over.
+    What an absent agent told before still holds, in doubt: its engines outlive it. What a present one does not tell is over.
     """
     found: dict[ReplicaId, Upstream] = {}
     for replica in view.replicas:
         node = reports.get(replica.node)
         if node is None:
             if replica.id in old:
-                found[replica.id] = old[replica.id]
+                found[replica.id] = replace(old[replica.id], is_doubted=True)
             continue
         told = node.replicas.get(replica.id)
         if told is not None and told.state is EngineState.READY:

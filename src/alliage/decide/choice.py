@@ -232,7 +232,7 @@ def _cores_facts(recipe: Recipe, room: Room) -> Facts:
 def _worse(option: _Option, taken: _Option, aim: Aim | None) -> Reason:
     """What the option that was taken has before one that fits too."""
     if aim is not None and not _is_allowed(option, aim):
-        return Reason(code=ReasonCode.NOT_PLANNED, facts={"instead": aim.label})
+        return Reason(code=ReasonCode.NOT_PLANNED, facts={"instead": aim.way})
     mine, other = option.way.recipe, taken.way.recipe
     if taken.promise is not None and (option.promise, option.way.devices) != (taken.promise, taken.way.devices):
         return Reason(code=ReasonCode.CARRIES_LESS, facts=_carries_facts(option, taken.promise, taken.way))

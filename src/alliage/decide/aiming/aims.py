@@ -23,6 +23,8 @@ class Aim:
 
     service: ServiceName
     kind: Kind
+    way: str
+    """Its name in the programme."""
     recipe: Recipe
     count: int
     rate_rps: float | None
@@ -30,15 +32,9 @@ class Aim:
     demand_rps: float
     """What the service is asked, all its aims together."""
 
-    @property
-    def label(self) -> str:
-        """`vllm BF16 on 2 nvidia-h20, at 8 nvidia-h20 at hohhot-1`."""
-        recipe = self.recipe
-        return f"{recipe.engine} {recipe.precision} on {recipe.devices} {recipe.chip}, at {self.kind.name}"
-
     def allows(self, node: NodeId, recipe: Recipe) -> bool:
         """Whether a replica by this recipe at this node is one of those."""
-        return recipe.chip == self.recipe.chip and way_key(recipe) == way_key(self.recipe) and node in self.kind.nodes
+        return way_key(recipe) == way_key(self.recipe) and node in self.kind.nodes and recipe.chip == self.recipe.chip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +76,7 @@ def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:
             Aim(
                 service=ServiceName(each.work),
                 kind=kinds[each.pool],
+                way=each.way,
                 recipe=way.recipe,
                 count=each.count,
                 rate_rps=way.rate_rps,

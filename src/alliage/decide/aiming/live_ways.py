@@ -42,6 +42,8 @@ def live_ways(
     """
     best: dict[tuple[str, str, int], LiveWay] = {}
     for way in ways(service.model, kind.place, catalog).ways:
+        if way.recipe.device_bytes > (kind.place.device_bytes or 0):
+            continue  # cores have the memory of their node, which `ways` does not look at
         carried = carrying(service, way.recipe, kind.place, demand, measured)
         if carried is not None and not isinstance(carried, Promise):
             continue

@@ -1,6 +1,7 @@
 """outlook: the fleet and its services as the plan's programme sees them, and the way back from its names. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,7 +11,7 @@ from alliage.decide.aiming.live_ways import LiveWay, live_ways
 from alliage.decide.price.listed import Price
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.measured import Measured
 from alliage.fleet.replicas import Evidence, Recipe, Replica
@@ -21,6 +22,8 @@ from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
 Memo = dict[object, tuple[LiveWay, ...]]
 """Ways that were reckoned before: reckoning them is most of the work. It may be emptied at any time."""
 MEMO_MAX: Final = 20_000
+Barred = tuple[ServiceName, str]
+"""A service and the name of one of its ways: what was aimed at and found no room in truth."""
 MeasuredBy = Mapping[tuple[str, str], Sequence[Measured]]
 """Measurements by model and chip."""
 
@@ -47,10 +50,17 @@ class Outlook:
         return self.kinds, services
 
 
-def outlook(view: FleetView, catalog: Catalog, prices: Mapping[str, Price], memo: Memo) -> Outlook:
+def outlook(
+    view: FleetView,
+    catalog: Catalog,
+    prices: Mapping[str, Price],
+    memo: Memo,
+    barred: AbstractSet[Barred] = frozenset(),
+) -> Outlook:
     """What there is to plan: ready nodes that take new work, and services that are not being deleted.
 
     What runs on nodes that are lost, or that take nothing new, is no part of it: what it carries is taken off the demand.
+    What is `barred` is no way either, unless something runs by it.
     """
     if len(memo) > MEMO_MAX:
         memo.clear()
@@ -68,8 +78,11 @@ def outlook(view: FleetView, catalog: Catalog, prices: Mapping[str, Price], memo
         for kind in there:
             for way in _known_ways(service, kind, demand, catalog, measured, memo):
                 mine[_way_name(way, kind)] = way
-        ways.update(((service.name, name), way) for name, way in mine.items())
         inside, outside = _replicas(service, view, by_node, mine)
+        mine = dict(_roomiest(mine))
+        used = {way for _, (way, _) in inside}
+        mine = {name: way for name, way in mine.items() if (service.name, name) not in barred or name in used}
+        ways.update(((service.name, name), way) for name, way in mine.items())
         for replica, place in inside:
             standing[replica.id] = place
             key = (service.name, *place)
@@ -126,6 +139,12 @@ def _memo_key(kind: Kind) -> object:
     return place.chip.id, place.devices, place.device_bytes, place.cores, place.engines, own, kind.failed
 
 
+def _roomiest(ways: Mapping[str, LiveWay]) -> Iterator[tuple[str, LiveWay]]:
+    """Those with the longest context that any has: smaller sizes are for fleets that have no room for more."""
+    longest = max((way.recipe.context_tokens for way in ways.values() if not way.is_failed), default=0)
+    return ((name, way) for name, way in ways.items() if way.recipe.context_tokens >= longest or way.is_failed)
+
+
 def _way_name(way: LiveWay, kind: Kind) -> str:
     return f"{way.name}, {kind.name}"
 
@@ -161,7 +180,6 @@ def _ask(  # noqa: PLR0917 - the parts of what is asked
     prices: Mapping[str, Price],
 ) -> ServiceAsk:
     """What is asked of the nodes that are there."""
-    serving = sum(1 for replica in outside if replica.phase is ReplicaPhase.READY)
     rates = {way_key(way.recipe): way.rate_rps or 0.0 for way in ways.values()}
     carried = sum(rates.get(way_key(each.recipe), 0.0) for each in outside if each.phase is ReplicaPhase.READY)
     rate = max(service.rate_rps or 0.0, demand.rate_rps if demand is not None else 0.0)
@@ -183,8 +201,8 @@ def _ask(  # noqa: PLR0917 - the parts of what is asked
             )
             for name, way in ways.items()
         ),
-        min_replicas=max(0, min(least, service.max_replicas) - serving),
-        max_replicas=max(0, service.max_replicas - serving),
+        min_replicas=max(0, min(least, service.max_replicas) - len(outside)),
+        max_replicas=max(0, service.max_replicas - len(outside)),
         residency=frozenset(service.residency),
         start_micros=_start_micros(service, ways, prices),
     )
