@@ -170,7 +170,7 @@ def deploy(
     min_replicas: Annotated[int, typer.Option(min=0, help="Least number; 0: none while nobody asks.")] = 1,
     max_replicas: Annotated[
         int | None,
-        typer.Option(min=1, help="Most replicas.", show_default="as many as needed with a goal, a rate or least 0"),
+        typer.Option(min=1, help="Most replicas.", show_default="the least; as needed with a goal, a rate or least 0"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and explain, change nothing.")] = False,
     remote_code: Annotated[
