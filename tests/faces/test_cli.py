@@ -243,7 +243,7 @@ def test_tenants_from_set_to_drop(home: Path) -> None:
     assert listed[0].split() == ["TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "DEVICES", "SERVICES", "KEYS"]
     assert [line.split()[0] for line in listed[1:]] == ["default", "other"]
     assert "has the defaults again" in done(alliage("tenant", "drop", "default", home=home)).err
-    assert "2 requests/s, in local" in done(alliage("services", home=home)).out
+    assert "rate 2/s, in local" in done(alliage("services", home=home)).out
 
 
 @pytest.mark.parametrize(
@@ -295,7 +295,7 @@ def test_keys_from_create_to_revoke(home: Path) -> None:
             "nothing was ever recorded about 'nothing'\n  try: nodes, services and replicas: laptop",
         ),
         (("keys", "create", "team/ci"), 2, "name is 'team/ci': use 1 to 63 letters"),
-        (("deploy", MODEL, "--min-replicas", "0"), 2, "--min-replicas"),
+        (("deploy", MODEL, "--min-replicas", "-1"), 2, "--min-replicas"),
         (("deploy", MODEL, "--min-replicas", "2", "--max-replicas", "1"), 2, "replicas from 2 to 1"),
         (("deploy", MODEL, "--name", "A B"), 2, "'A B' cannot be the name of a service"),
         (("nonsense",), 2, "No such command"),

@@ -149,7 +149,7 @@ def _goal(service: answers.ServiceAnswer) -> str:
     """What was asked: how fast, how much, where."""
     goals = (("first token", service.objective.ttft_s), ("a token", service.objective.tpot_s))
     asked = [f"{name} {format_seconds(seconds)}" for name, seconds in goals if seconds is not None]
-    asked += [f"{service.rate_rps:g} requests/s"] if service.rate_rps is not None else []
+    asked += [f"rate {service.rate_rps:g}/s"] if service.rate_rps is not None else []
     asked += [f"in {' or '.join(service.residency)}"] if service.residency else []
     return ", ".join(asked) or "none"
 
