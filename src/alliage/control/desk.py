@@ -13,7 +13,7 @@ from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
-from alliage.control.tenancy import TenantOrder, doubts, known_tenants, ordered_tenant, tenant_named
+from alliage.control.tenancy import TenantOrder, ordered_tenant, tenant_named
 from alliage.decide.fit import Fit, FitAsk, fit
 from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
@@ -253,17 +253,12 @@ class Desk:
 
         return self._commit(changes)
 
-    def tenants(self) -> tuple[Tenant, ...]:
-        """Those of whom something is set, and those whom services and keys name, by name."""
-        return known_tenants(self._store.snapshot())
+    def set_tenant(self, order: TenantOrder) -> Tenant:
+        """What a tenant has a right to from now on (`dry_run`: would have); raises BadInput."""
 
-    def set_tenant(self, order: TenantOrder) -> tuple[Tenant, tuple[str, ...]]:
-        """What a tenant has a right to from now on, and what of it the fleet cannot keep as it is; raises BadInput."""
-
-        def changes(view: FleetView) -> tuple[Changes, tuple[Tenant, tuple[str, ...]]]:
+        def changes(view: FleetView) -> tuple[Changes, Tenant]:
             tenant = ordered_tenant(order, view, self._catalog.chips)
-            told = (tenant, doubts(tenant, view))
-            return (Changes() if order.dry_run or tenant in view.tenants else Changes(tenants=(tenant,))), told
+            return Changes() if order.dry_run or tenant in view.tenants else Changes(tenants=(tenant,)), tenant
 
         return self._commit(changes)
 

@@ -25,6 +25,8 @@ def explain(name: str, decisions: Sequence[Decision], *, view: FleetView, catalo
     verb = "runs" if service is not None else "ran"
     parts += [describe(each, view=view, catalog=catalog, verb=verb) for each in reversed(newest)]
     later = decisions[: decisions.index(newest[0])] if newest else decisions
+    if service is not None and (failed := failures(service, view)):
+        parts.append(failed)
     if later := later[:_LATER_MAX]:
         parts.append("\n".join(["Since then:", *(f"  - {_event(each, view, catalog)}" for each in reversed(later))]))
     return "\n\n".join(parts)
@@ -35,12 +37,26 @@ def standing(name: str, service: Service | None, replicas: Sequence[Replica]) ->
     if service is None:
         return f"{name} is not deployed; this is what was decided about it last."
     ready = sum(1 for replica in replicas if replica.phase is ReplicaPhase.READY)
-    wanted = service.min_replicas
+    wanted = max(service.min_replicas, ready)
     counted = f"{ready} of {wanted} {'replica' if wanted == 1 else 'replicas'} ready"
+    if service.phase is ServicePhase.IDLE:
+        counted = "nobody asks for it, and the first request starts a replica"
     state = "not served" if service.phase is ServicePhase.UNSERVED else str(service.phase)
     lines = [f"{name} is {state}: {counted}."]
     lines += [f"  {each.id} is {phase_words(each)}" for each in replicas if each.phase is not ReplicaPhase.READY]
     return "\n".join(lines)
+
+
+def failures(service: Service, view: FleetView) -> str:
+    """The recipes of the service's model that are not tried now, and how to have them tried again; "" for none."""
+    marks = [each for each in view.failed if each.recipe.model == service.model.id]
+    if not marks:
+        return ""
+    again = f"alliage deploy {service.model.id}"
+    if service.name != service.model.id:
+        again += f" --name {service.name}"
+    lines = [f"  - {each.recipe.engine} on {each.node} ({each.recipe.chip}): {each.why}" for each in marks]
+    return "\n".join(["Failed before, and left alone:", *lines, f"  To try it again, ask again with `{again} ...`."])
 
 
 def phase_words(replica: Replica) -> str:

@@ -58,6 +58,9 @@ class NodeAnswer(Answer):
     phase: str
     connected: bool
     rehearsed: bool
+    region: str = ""
+    """Of its site, with the site's other `tags`: what a service's residency may name."""
+    tags: tuple[str, ...] = ()
     devices: tuple[DeviceAnswer, ...]
     engines: tuple[EngineAnswer, ...]
 
@@ -95,6 +98,10 @@ class ServiceAnswer(Answer):
     why: str
     model: ModelAnswer
     objective: ObjectiveAnswer
+    rate_rps: float | None = None
+    """Requests a second that are to be expected, as was asked; null: what is seen."""
+    residency: tuple[str, ...] = ()
+    """Sites, regions or tags of sites where it may live; empty: anywhere."""
     min_replicas: int
     max_replicas: int
     replicas: int

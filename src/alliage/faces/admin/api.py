@@ -7,7 +7,15 @@ from fastapi.middleware import Middleware
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from alliage.control.desk import Desk
-from alliage.faces.admin import catalog_routes, fit_routes, fleet_routes, key_routes, measurement_routes, service_routes
+from alliage.faces.admin import (
+    catalog_routes,
+    fit_routes,
+    fleet_routes,
+    key_routes,
+    measurement_routes,
+    service_routes,
+    tenant_routes,
+)
 from alliage.faces.admin.access import Caller
 from alliage.faces.admin.answers import ErrorAnswer, HealthAnswer
 from alliage.faces.admin.faults import register_faults
@@ -45,6 +53,7 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
         service_routes.router,
         measurement_routes.router,
         key_routes.router,
+        tenant_routes.router,
     ):
         app.include_router(router)
     _add_own(app, desk, version)

@@ -46,6 +46,8 @@ def tell_nodes(desk: Desk, view: FleetView) -> tuple[answers.NodeAnswer, ...]:
             phase=node.phase,
             connected=node.id in connected,
             rehearsed=node.is_rehearsed,
+            region=node.region,
+            tags=node.tags,
             devices=tuple(_device(each, view, catalog) for each in node.devices),
             engines=tuple(
                 answers.EngineAnswer(engine=each.engine, version=each.version, program=each.program)
@@ -71,6 +73,8 @@ def tell_service(desk: Desk, service: Service, view: FleetView) -> answers.Servi
         why=_why(desk, service, replicas),
         model=tell_model(service.model),
         objective=answers.ObjectiveAnswer(ttft_s=service.objective.ttft_s, tpot_s=service.objective.tpot_s),
+        rate_rps=service.rate_rps,
+        residency=service.residency,
         min_replicas=service.min_replicas,
         max_replicas=service.max_replicas,
         replicas=len(replicas),

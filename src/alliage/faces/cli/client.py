@@ -70,6 +70,10 @@ class AdminClient:
         """As `get`."""
         return self._checked(self._ask("POST", path, body=body)).text
 
+    def patch(self, *path: str, body: Mapping[str, Any]) -> str:
+        """As `get`."""
+        return self._checked(self._ask("PATCH", path, body=body)).text
+
     def delete(self, *path: str) -> str:
         """As `get`."""
         return self._checked(self._ask("DELETE", path)).text

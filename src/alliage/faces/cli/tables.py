@@ -19,18 +19,19 @@ _STYLES = {
     "deleting": "yellow",
     "stopping": "yellow",
     "backoff": "red",
+    "idle": "dim",
     "unserved": "red",
     "unreachable": "red",
 }
 
 
 def services_table(services: Iterable[answers.ServiceAnswer], *, now_s: float) -> Table:
-    """Name, phase, replicas, model, goal, tenant, age."""
+    """Name, phase, replicas that are ready of those asked for, model, goal, tenant, age."""
     table = _table("SERVICE", "PHASE", "READY", "MODEL", "GOAL", "TENANT", "AGE")
     for each in services:
         model = f"{each.model.id} {each.model.precision}"
-        ready = f"{each.replicas_ready}/{each.min_replicas}"
-        _row(table, each.name, _phase(each.phase), ready, model, _goal(each.objective), each.tenant, _age(each, now_s))
+        ready = f"{each.replicas_ready}/{max(each.min_replicas, each.replicas_ready)}"
+        _row(table, each.name, _phase(each.phase), ready, model, _goal(each), each.tenant, _age(each, now_s))
     return table
 
 
@@ -144,9 +145,13 @@ def status_lines(status: answers.StatusAnswer) -> list[str]:
     return lines + [f"problem  {each}" for each in status.problems]
 
 
-def _goal(objective: answers.ObjectiveAnswer) -> str:
-    goals = (("first token", objective.ttft_s), ("a token", objective.tpot_s))
-    return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in goals if seconds is not None) or "none"
+def _goal(service: answers.ServiceAnswer) -> str:
+    """What was asked: how fast, how much, where."""
+    goals = (("first token", service.objective.ttft_s), ("a token", service.objective.tpot_s))
+    asked = [f"{name} {format_seconds(seconds)}" for name, seconds in goals if seconds is not None]
+    asked += [f"rate {service.rate_rps:g}/s"] if service.rate_rps is not None else []
+    asked += [f"in {' or '.join(service.residency)}"] if service.residency else []
+    return ", ".join(asked) or "none"
 
 
 def _place(binding: answers.BindingAnswer) -> str:
