@@ -19,9 +19,10 @@ from alliage.control.ports import Store
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.solve.answer import Budget
 from alliage.errors import NotFound
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from tests.builders import CATALOG, a_card, a_node, a_node_report, a_replica_report
 from tests.doubles.memory_store import MemoryStore
 
@@ -192,6 +193,8 @@ class SimDoors:
     away: bool = False
     """It has yet to dial control again; it works by its last table."""
     waiting: RoutingTable | None = None
+    traffic: dict[ServiceName, Traffic] = field(default_factory=dict)
+    replicas: dict[ReplicaId, ReplicaTraffic] = field(default_factory=dict)
 
     def push(self, table: RoutingTable) -> None:
         """Take it, or when it comes back."""
@@ -218,6 +221,8 @@ class SimDoors:
                 in_flight=dict(self.in_flight),
                 heard_s=self.clock.t_s,
                 unreachable=frozenset(self._tried()),
+                traffic=dict(self.traffic),
+                replicas=dict(self.replicas),
             ),
         )
 
@@ -246,13 +251,13 @@ class SimDoors:
 
 @dataclass(slots=True)
 class Cards:
-    """Implements Models: every name is a small card, but `missing`."""
+    """Implements Models: the catalogue's, any other name is a small card, but `missing`."""
 
     async def resolve(self, reference: str, *, remote_code: bool) -> ModelCard:
-        """A card of that name."""
+        """The catalogue's card, or a small one of that name."""
         if reference == "missing":
             raise NotFound("there is no model 'missing'", remedy="models: tiny")
-        return replace(a_card(reference), remote_code=remote_code)
+        return CATALOG.models.get(reference) or replace(a_card(reference), remote_code=remote_code)
 
 
 class World:
@@ -331,6 +336,8 @@ def an_order(
     dry_run: bool = False,
     name: str | None = None,
     ttft_s: float | None = None,
+    tpot_s: float | None = None,
+    rate_rps: float | None = None,
 ) -> DeployOrder:
     """An order with everything else left open."""
     return DeployOrder(
@@ -338,9 +345,10 @@ def an_order(
         name=name,
         tenant="default",
         ttft_s=ttft_s,
-        tpot_s=None,
+        tpot_s=tpot_s,
         min_replicas=replicas,
-        max_replicas=replicas,
+        max_replicas=None,
         remote_code=False,
         dry_run=dry_run,
+        rate_rps=rate_rps,
     )

@@ -76,7 +76,7 @@ class ControlLoop:
         self._began_s = clock.monotonic_s()
         self.planning = planning
         self._learning = Learning(catalog)
-        self._watching = Watching(began_s=self._began_s, hold_s=settings.hold_s, idle_s=settings.idle_s)
+        self._watching = Watching(began_s=clock.now_s(), hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
         self._endpoints: dict[ReplicaId, Upstream] = {}
