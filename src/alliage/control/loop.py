@@ -32,7 +32,7 @@ class LoopSettings:
     """A pass is done at least so often; a change is acted on at once."""
     silent_s: float = 5.0
     """An agent not heard for so long is unreachable: nothing new is placed there, what runs is left alone."""
-    away_s: float = 3.0
+    away_s: float = 2.5
     """An agent not heard for so long, or whose line is closed, is away: the gateways try whether they reach its replicas."""
     lost_s: float = 30.0
     """A node silent for so long is lost where no gateway can be asked: nothing is ready there."""

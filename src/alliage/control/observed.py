@@ -65,7 +65,7 @@ class DoorReport:
     in_flight: Mapping[ReplicaId, int]
     heard_s: float
     unreachable: frozenset[ReplicaId] = frozenset()
-    """Replicas that it tried to reach and could not."""
+    """Replicas of its table that it cannot reach now. It tries those that are doubted, and those that failed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ class Upstream:
     is_rehearsed: bool = False
     """It only keeps time, and each answer says so."""
     is_doubted: bool = False
-    """Its node's agent is away: control asks the gateways to try whether they reach it."""
+    """Control does not hear its agent: gateways find out whether they still reach it, and tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
