@@ -275,7 +275,7 @@ class World:
         self._ids = 0
         self.restart_control()
 
-    def restart_control(self) -> None:
+    def restart_control(self, *, rehearsed: frozenset[NodeId] | None = None) -> None:
         """A new loop and desk over the same store and the same world."""
         self.loop = ControlLoop(
             store=self.store,
@@ -286,6 +286,7 @@ class World:
             new_id=self._new_id,
             settings=LoopSettings(),
             woken=asyncio.Event(),
+            rehearsed=rehearsed,
         )
         self.desk = Desk(
             store=self.store,

@@ -16,6 +16,7 @@ from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop
 from alliage.control.ports import Clock, Store
 from alliage.errors import BadInput, LinkError
+from alliage.fleet.ids import NodeId
 from alliage.link.doors import DoorHub
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import PROTOCOL, AgentHello, GatewayHello, Refused
@@ -68,8 +69,18 @@ class ControlSystem:
             _log.warning("a line broke", error=str(error))
 
 
-def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Callable[[], str]) -> ControlSystem:
-    """Open the store (migrating it if it is older) and join the rooms; raises StoreError, BadInput for bad facts."""
+def build_control(
+    home: Home,
+    settings: Settings,
+    clock: Clock,
+    *,
+    new_id: Callable[[], str],
+    rehearsed: frozenset[NodeId] | None = None,
+) -> ControlSystem:
+    """Open the store (migrating it if it is older) and join the rooms; raises StoreError, BadInput for bad facts.
+
+    `rehearsed` are the nodes of the fleet file; None where that is not known.
+    """
     catalog = load_catalog(*home.catalogs)
     for chip in settings.prices.keys() - catalog.chips.keys():
         raise BadInput(
@@ -94,6 +105,7 @@ def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Calla
         new_id=new_id,
         settings=settings.control,
         woken=wake,
+        rehearsed=rehearsed,
     )
     desk = Desk(
         store=store,

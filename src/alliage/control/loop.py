@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from alliage.catalog.records import Catalog
-from alliage.control.lost import Silence, lost_nodes
+from alliage.control.lost import Silence, lost_nodes, retired_nodes
 from alliage.control.observed import NodeReport
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.reconcile import Pass, Refusals, reconcile
@@ -56,7 +56,9 @@ class ControlLoop:
         new_id: Callable[[], str],
         settings: LoopSettings,
         woken: asyncio.Event,
+        rehearsed: frozenset[NodeId] | None = None,
     ) -> None:
+        """`rehearsed` are the nodes of the present fleet file; others that were rehearsed once are dropped. None: unknown."""
         self._store = store
         self._runtime = runtime
         self._doors = doors
@@ -65,6 +67,7 @@ class ControlLoop:
         self._new_id = new_id
         self._settings = settings
         self._woken = woken
+        self._rehearsed = rehearsed
         self._began_s = clock.monotonic_s()
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
@@ -139,7 +142,14 @@ class ControlLoop:
             > (self._settings.away_s if node.phase is NodePhase.LOST else self._settings.silent_s)
         }
         present = {node_id: report for node_id, report in reports.items() if node_id not in silent}
-        return Heard(reports=present, silent=silent, drained=self._drained(view, now_s), lost=lost)
+        retired = retired_nodes(view, self._rehearsed, reports)
+        return Heard(
+            reports=present,
+            silent=silent | retired.keys(),
+            drained=self._drained(view, now_s),
+            lost={**lost, **retired},
+            retired=frozenset(retired),
+        )
 
     def _lost(self, view: FleetView, now_s: float) -> Mapping[NodeId, Reason]:
         """The nodes that nobody reaches any more; none while agents and gateways still come back to a new control."""
