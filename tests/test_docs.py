@@ -47,6 +47,16 @@ def test_every_option_is_documented(command: str, spared: set[str]) -> None:
     assert flags - {"--home", "--json"} - spared <= told
 
 
+@pytest.mark.parametrize("group", ["node", "device"])
+def test_every_word_about_nodes_and_devices_is_documented(group: str) -> None:
+    """What `alliage node` and `alliage device` can do stands in their page."""
+    told = (ROOT / "docs" / "nodes.md").read_text()
+    for name in get_command(app).commands[group].commands:  # type: ignore[attr-defined]
+        assert re.search(rf"alliage {group} [^\n`]*\b{name}\b|\b{name}\b[^\n]*NODE/DEVICE|\b{group} {name}\b", told), (
+            name
+        )
+
+
 def test_readme_shows_only_commands_that_exist() -> None:
     """Every `alliage X` of the README is a command."""
     told = set(re.findall(r"\balliage ([a-z]+)\b", (ROOT / "README.md").read_text()))

@@ -26,6 +26,9 @@ from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from tests.builders import CATALOG, a_card, a_node, a_node_report, a_replica_report
 from tests.doubles.memory_store import MemoryStore
 
+REACH_S = 1.0
+"""What a gateway takes to find out that it does not reach a replica, at worst."""
+
 
 @dataclass(slots=True)
 class FakeClock:
@@ -195,6 +198,8 @@ class SimDoors:
     waiting: RoutingTable | None = None
     traffic: dict[ServiceName, Traffic] = field(default_factory=dict)
     replicas: dict[ReplicaId, ReplicaTraffic] = field(default_factory=dict)
+    doubted_s: dict[ReplicaId, float] = field(default_factory=dict)
+    """Since when it tries them."""
 
     def push(self, table: RoutingTable) -> None:
         """Take it, or when it comes back."""
@@ -202,13 +207,14 @@ class SimDoors:
         if self.away:
             self.waiting = table
         else:
-            self.table = table
+            self._take(table)
 
     def come_back(self) -> None:
         """It has dialled, and got the newest table."""
         self.away = False
         if self.waiting is not None:
-            self.table, self.waiting = self.waiting, None
+            self._take(self.waiting)
+            self.waiting = None
 
     def observe(self) -> tuple[DoorReport, ...]:
         """The one door, if it is on the line."""
@@ -228,10 +234,16 @@ class SimDoors:
 
     def _tried(self) -> Iterator[ReplicaId]:
         """Those in doubt that do not answer; where it is blind, all."""
-        for route in self.table.routes.values() if self.table is not None else ():
-            for upstream in route.upstreams:
-                if self.is_blind or (upstream.is_doubted and not self.answers(upstream.replica)):
-                    yield upstream.replica
+        for replica, since_s in self.doubted_s.items():
+            if self.is_blind or (not self.answers(replica) and self.clock.t_s - since_s >= REACH_S):
+                yield replica
+
+    def _take(self, table: RoutingTable) -> None:
+        """Work by it; what is doubted is tried from now on, what is not is not."""
+        self.table = table
+        upstreams = [upstream for route in table.routes.values() for upstream in route.upstreams]
+        doubted = (each.replica for each in upstreams if each.is_doubted or self.is_blind)
+        self.doubted_s = {each: self.doubted_s.get(each, self.clock.t_s) for each in doubted}
 
     def upstreams(self, service: str) -> list[str]:
         """Where the door would send a request."""
@@ -272,7 +284,7 @@ class World:
         self._ids = 0
         self.restart_control()
 
-    def restart_control(self) -> None:
+    def restart_control(self, *, rehearsed: frozenset[NodeId] | None = None) -> None:
         """A new loop and desk over the same store and the same world."""
         planning = Planning(CATALOG, listed_prices(CATALOG, {}), budget=Budget(), beside=False, woken=lambda: None)
         self.loop = ControlLoop(
@@ -285,6 +297,7 @@ class World:
             settings=LoopSettings(),
             woken=asyncio.Event(),
             planning=planning,
+            rehearsed=rehearsed,
         )
         self.desk = Desk(
             store=self.store,

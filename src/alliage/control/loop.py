@@ -9,7 +9,7 @@ import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.control.learning import Learning, odd_nodes
-from alliage.control.lost import Silence, lost_nodes
+from alliage.control.lost import Silence, lost_nodes, retired_nodes
 from alliage.control.observed import NodeReport, Observation
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
@@ -35,7 +35,7 @@ class LoopSettings:
     """A pass is done at least so often; a change is acted on at once."""
     silent_s: float = 5.0
     """An agent not heard for so long is unreachable: nothing new is placed there, what runs is left alone."""
-    away_s: float = 3.0
+    away_s: float = 2.5
     """An agent not heard for so long, or whose line is closed, is away: the gateways try whether they reach its replicas."""
     lost_s: float = 30.0
     """A node silent for so long is lost where no gateway can be asked: nothing is ready there."""
@@ -64,7 +64,9 @@ class ControlLoop:
         settings: LoopSettings,
         woken: asyncio.Event,
         planning: Planning,
+        rehearsed: frozenset[NodeId] | None = None,
     ) -> None:
+        """`rehearsed` are the nodes of the present fleet file; others that were rehearsed once are dropped. None: unknown."""
         self._store = store
         self._runtime = runtime
         self._doors = doors
@@ -73,6 +75,7 @@ class ControlLoop:
         self._new_id = new_id
         self._settings = settings
         self._woken = woken
+        self._rehearsed = rehearsed
         self._began_s = clock.monotonic_s()
         self.planning = planning
         self._learning = Learning(catalog)
@@ -176,7 +179,14 @@ class ControlLoop:
             > (self._settings.away_s if node.phase is NodePhase.LOST else self._settings.silent_s)
         }
         present = {node_id: report for node_id, report in reports.items() if node_id not in silent}
-        return Heard(reports=present, silent=silent, drained=self._drained(view, now_s), lost=lost)
+        retired = retired_nodes(view, self._rehearsed, reports)
+        return Heard(
+            reports=present,
+            silent=silent | retired.keys(),
+            drained=self._drained(view, now_s),
+            lost={**lost, **retired},
+            retired=frozenset(retired),
+        )
 
     def _lost(self, view: FleetView, now_s: float) -> Mapping[NodeId, Reason]:
         """The nodes that nobody reaches any more; none while agents and gateways still come back to a new control."""

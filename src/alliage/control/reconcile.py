@@ -258,6 +258,7 @@ def _difference(
         services=tuple(service for service in after.services if services.get(service.name) != service),
         replicas=tuple(replica for replica in after.replicas if replicas.get(replica.id) != replica),
         failed=tuple(mark for mark in after.failed if mark not in before.failed),
+        drop_nodes=tuple(sorted(nodes.keys() - {node.id for node in after.nodes})),
         drop_services=tuple(name for name in services if name not in kept),
         drop_replicas=tuple(replica.id for replica in gone),
         decisions=(*decisions, *(_stopped(replica, now_s, why_gone(replica, before, lost)) for replica in gone)),

@@ -18,7 +18,8 @@ Endpoints = Mapping[ReplicaId, Upstream]
 def endpoints_after(old: Endpoints, view: FleetView, reports: Mapping[NodeId, NodeReport]) -> dict[ReplicaId, Upstream]:
     """Where each ready replica listens.
 
-    What an absent agent told before still holds, in doubt: its engines outlive it. What a present one does not tell is over.
+    What an absent agent told before still holds, with doubts: its engines outlive it, unless its machine is what died. What a
+    present agent does not tell is over.
     """
     found: dict[ReplicaId, Upstream] = {}
     for replica in view.replicas:

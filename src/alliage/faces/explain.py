@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from alliage.catalog.records import Catalog
+from alliage.control.draining import movers
 from alliage.decide.reasons import Decision, Outcome
 from alliage.faces.reasons import describe, headline, why
 from alliage.fleet.ids import ServiceName
@@ -22,6 +23,8 @@ def explain(name: str, decisions: Sequence[Decision], *, view: FleetView, catalo
     parts = [standing(name, service, view.replicas_of(ServiceName(name)))]
     main = [each for each in decisions if each.outcome in (Outcome.PLACED, Outcome.REFUSED, Outcome.SHORT)]
     newest = [each for each in main if each.at_s == main[0].at_s]
+    if leaving := _leaving(name, view, is_refused=bool(newest) and newest[0].outcome is Outcome.REFUSED):
+        parts[0] = "\n".join([parts[0], *leaving])
     verb = "runs" if service is not None else "ran"
     parts += [describe(each, view=view, catalog=catalog, verb=verb) for each in reversed(newest)]
     later = decisions[: decisions.index(newest[0])] if newest else decisions
@@ -57,6 +60,16 @@ def failures(service: Service, view: FleetView) -> str:
         again += f" --name {service.name}"
     lines = [f"  - {each.recipe.engine} on {each.node} ({each.recipe.chip}): {each.why}" for each in marks]
     return "\n".join(["Failed before, and left alone:", *lines, f"  To try it again, ask again with `{again} ...`."])
+
+
+def _leaving(name: str, view: FleetView, *, is_refused: bool) -> list[str]:
+    """A line for each replica that an admin wants elsewhere, and what it waits for."""
+    until = "because one more replica can be placed nowhere else" if is_refused else "until its successor is ready"
+    return [
+        f"  {each.id} still serves on {each.node}, which is being drained, {until}"
+        for each in movers(view)
+        if each.service == name and each.phase is ReplicaPhase.READY
+    ]
 
 
 def phase_words(replica: Replica) -> str:

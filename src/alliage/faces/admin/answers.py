@@ -40,6 +40,10 @@ class DeviceAnswer(Answer):
     bound_bytes: int
     free_bytes: int | None
     facts: Mapping[str, str]
+    cordoned: bool = False
+    """By itself or with its node: nothing new is placed on it."""
+    draining: bool = False
+    """By itself or with its node: what runs on it is replaced elsewhere and leaves."""
 
 
 class EngineAnswer(Answer):
@@ -63,6 +67,12 @@ class NodeAnswer(Answer):
     tags: tuple[str, ...] = ()
     devices: tuple[DeviceAnswer, ...]
     engines: tuple[EngineAnswer, ...]
+    cordoned: bool = False
+    """As a whole: nothing new is placed there."""
+    draining: bool = False
+    """As a whole: what runs there is replaced elsewhere and leaves."""
+    cordoned_devices: tuple[str, ...] = ()
+    """One by one; a device that is not there now may be among them."""
 
 
 class ModelAnswer(Answer):

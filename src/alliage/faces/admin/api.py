@@ -13,6 +13,7 @@ from alliage.faces.admin import (
     fleet_routes,
     key_routes,
     measurement_routes,
+    node_routes,
     service_routes,
     tenant_routes,
 )
@@ -48,6 +49,7 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
     register_faults(app)
     for router in (
         fleet_routes.router,
+        node_routes.router,
         catalog_routes.router,
         fit_routes.router,
         service_routes.router,
