@@ -83,8 +83,7 @@ def _route(
         upstreams=upstreams,
         waiting="" if upstreams or refusal else _waiting(replicas, reports),
         refusal=refusal,
-        ttft_s=service.objective.ttft_s,
-        tpot_s=service.objective.tpot_s,
+        objective=service.objective,
     )
 
 
