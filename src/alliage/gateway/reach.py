@@ -5,6 +5,7 @@ It reports and prefers; whether a replica is dead is for control to judge.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from alliage.fleet.ids import ReplicaId
@@ -59,10 +60,12 @@ class Reach:
         pool.missed += 1
         self._settle()
 
-    def suspect(self, pool: Pool) -> None:
-        """It broke off an answer: it is tried at once."""
-        if not pool.is_closed:
-            pool.is_suspect = True
+    def suspect(self, pool: Pool, *, at_once: bool = False) -> None:
+        """It broke off an answer: it is tried, now or with the next round."""
+        if pool.is_closed:
+            return
+        pool.is_suspect = True
+        if at_once:
             self._due[pool] = None
             self._try_due()
 
@@ -99,7 +102,7 @@ class Reach:
             del self._due[pool]
             if pool not in self._trying and not pool.is_closed:
                 self._trying[pool] = task = self._loop.create_task(self._try(pool))
-                task.add_done_callback(lambda _, pool=pool: self._tried(pool))
+                task.add_done_callback(partial(self._tried, pool))
 
     async def _try(self, pool: Pool) -> None:
         try:
@@ -113,6 +116,6 @@ class Reach:
             transport.close()
             self.reached(pool)
 
-    def _tried(self, pool: Pool) -> None:
+    def _tried(self, pool: Pool, _: asyncio.Task[None]) -> None:
         del self._trying[pool]
         self._try_due()

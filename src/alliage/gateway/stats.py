@@ -62,6 +62,10 @@ class ServiceStats:
         self.missed = 0
         self.in_flight = 0
 
+    def ended(self, status: int) -> None:
+        """One answer of this status."""
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+
     def traffic(self, held: int) -> Traffic:
         """The sums now, with how many requests are held."""
         return Traffic(

@@ -213,9 +213,14 @@ class Pool:
         self._now_s = loop.time()
 
     @property
+    def has_failed(self) -> bool:
+        """It failed, and has accepted no connection since."""
+        return self.is_suspect or self.missed > 0
+
+    @property
     def is_in_doubt(self) -> bool:
         """Whether it should be tried."""
-        return self.is_suspect or self.missed > 0 or self.upstream.is_doubted
+        return self.has_failed or self.upstream.is_doubted
 
     @property
     def is_unreachable(self) -> bool:
