@@ -1,6 +1,7 @@
 """The routing table from desired state and what agents report. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from alliage.control.observed import EngineState, NodeReport
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
@@ -17,14 +18,15 @@ Endpoints = Mapping[ReplicaId, Upstream]
 def endpoints_after(old: Endpoints, view: FleetView, reports: Mapping[NodeId, NodeReport]) -> dict[ReplicaId, Upstream]:
     """Where each ready replica listens.
 
-    What an absent agent told before still holds: its engines outlive it. What a present agent does not tell is over.
+    What an absent agent told before still holds, with doubts: its engines outlive it, unless its machine is what died. What a
+    present agent does not tell is over.
     """
     found: dict[ReplicaId, Upstream] = {}
     for replica in view.replicas:
         node = reports.get(replica.node)
         if node is None:
             if replica.id in old:
-                found[replica.id] = old[replica.id]
+                found[replica.id] = replace(old[replica.id], is_doubted=True)
             continue
         told = node.replicas.get(replica.id)
         if told is not None and told.state is EngineState.READY:
@@ -92,7 +94,9 @@ def _refusal(name: ServiceName) -> str:
 
 
 def _waiting(replicas: tuple[Replica, ...], reports: Mapping[NodeId, NodeReport]) -> str:
-    """How far the most advanced replica is."""
+    """How far the most advanced replica is; without any, control is told by the gateway that one is waited for."""
+    if not replicas:
+        return "none of its engines runs, one is being started"
     for replica in replicas:
         node = reports.get(replica.node)
         told = node.replicas.get(replica.id) if node is not None else None

@@ -9,29 +9,26 @@ from typing import Final
 
 import structlog
 
-from alliage.catalog.records import Task
 from alliage.decide.route import choose_upstream
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.keys import Role
-from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
+from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
+from alliage.gateway.chosen import only, paths
 from alliage.gateway.continuing import BODY_BYTES_MAX, Continuation
 from alliage.gateway.door import Door
-from alliage.gateway.failing import Failures
+from alliage.gateway.failing import Failures, no_upstream, waited_for
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Endpoint, Request, sane_accept
-from alliage.gateway.stats import ServiceStats
+from alliage.gateway.stats import CLIENT_GONE, ServiceStats
 from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _CHAT: Final = b"/v1/chat/completions"
 _REPLICA_HEADER: Final = REPLICA_HEADER.lower().encode()
-CLIENT_GONE: Final = 499
-"""What counts as the status of a request whose client left before it was answered."""
 
 
 class Exchange:
@@ -104,7 +101,7 @@ class Exchange:
             request.entry = who
         if table is None:
             if not self._hold(""):
-                self._refuse(self._waited("This gateway has not heard from control yet"))
+                self._refuse(waited_for(None, self._failures, door.limits.hold_s))
             return
         route = table.routes.get(ask.model)  # type: ignore[call-overload]  # a text that may name a service
         if route is None:
@@ -112,12 +109,12 @@ class Exchange:
             return
         self._stats = door.stats.of(ask.model)
         if self._endpoint.task not in route.tasks:
-            self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), _paths(route)))
+            self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
         self._timing.named(self._stats, route, streams=bool(ask.stream))
         upstreams = door.reach.preferred(route.upstreams)
         if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
-            problem, upstreams = _only(route, chosen.decode("latin-1"), request.entry)
+            problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)
             if problem is not None:
                 self._refuse(problem)
                 return
@@ -128,18 +125,11 @@ class Exchange:
             self._go_to(upstream)
 
     def _without_upstream(self, route: Route) -> None:
-        failures = self._failures
-        failed = problems.upstream_failed(route.service, failures.why) if failures.why else None
-        if failed is not None and (_REPLICA_HEADER in self._request.headers or not failures.may_pass(route)):
-            self._refuse(failed)
-        elif route.refusal:
-            self._refuse(problems.not_ready(route.refusal, retry_after_s=30))
-        elif route.waiting or failed is not None:
-            why = f"The service {route.service!r} is not ready: {route.waiting}"
-            if not self._hold(route.service):
-                self._refuse(failed or self._waited(why))
-        else:
-            self._refuse(problems.not_ready(f"The service {route.service!r} has no running engine."))
+        problem = no_upstream(route, self._failures, named=_REPLICA_HEADER in self._request.headers)
+        if problem is not None:
+            self._refuse(problem)
+        elif not self._hold(route.service):
+            self._refuse(waited_for(route, self._failures, self._door.limits.hold_s))
 
     def _hold(self, service: str) -> bool:
         """Wait for a new table, `hold_s` from the first time on; False when that is over."""
@@ -150,9 +140,6 @@ class Exchange:
             return False
         door.hold(self, service)
         return True
-
-    def _waited(self, why: str) -> Problem:
-        return problems.not_ready(f"{why}; waited {self._door.limits.hold_s:g} s.")
 
     def _go_to(self, upstream: Upstream) -> None:
         pool = self._door.pools[upstream.replica]
@@ -175,12 +162,8 @@ class Exchange:
 
     def unreachable(self, why: str) -> None:
         """No connection could be made."""
-        if self._ended:
-            return
-        if self._passing is not None:
-            self._go_on(self._passing, why, until_reached=True)
-        else:
-            self._try_another(why)
+        if not self._ended:
+            self._fail(why)
 
     def _ask_on(self, connection: UpstreamConnection) -> None:
         request, pool, ask = self._request, self._pool, self._ask
@@ -193,17 +176,8 @@ class Exchange:
         self._touched_s = self._door.now_s
         if self._paused:
             connection.pause()
-        connection.ask(
-            self,
-            b"%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b"
-            % (
-                pool.head(self._endpoint.path),
-                sane_accept(request.headers.get(b"accept")),
-                request.id,
-                len(body),
-                body,
-            ),
-        )
+        accept = sane_accept(request.headers.get(b"accept"))
+        connection.ask(self, pool.request(self._endpoint.path, accept, request.id, body))
 
     def lost(self, connection: UpstreamConnection, why: str) -> None:
         """The engine's connection broke. A kept-alive one may have been closing as we asked: that is no failure."""
@@ -216,15 +190,17 @@ class Exchange:
 
     def _lose(self, why: str) -> None:
         """It had the request and did not finish it."""
-        if self._passing is not None:
-            if self._pool is not None:
-                self._door.reach.suspect(self._pool)
-            self._go_on(self._passing, why, until_reached=True)
-            return
+        begun = self._passing is not None
         if self._pool is not None:
-            self._door.reach.suspect(self._pool, at_once=True)
-        self._failures.losses += 1
-        self._try_another(why)
+            self._door.reach.suspect(self._pool, at_once=not begun)
+        self._failures.losses += not begun
+        self._fail(why)
+
+    def _fail(self, why: str) -> None:
+        if self._passing is None:
+            self._try_another(why)
+        else:
+            self._go_on(self._passing, why, until_reached=True)
 
     def _try_another(self, why: str) -> None:
         """The answer has not begun: another replica is asked, but none after two that took the request and failed."""
@@ -254,9 +230,7 @@ class Exchange:
         elif self._joins:
             self._joins = False
             self._timing.began(streams=True)
-            if connection.status != 200 or not (connection.header(b"content-type") or b"").startswith(
-                b"text/event-stream"
-            ):
+            if not connection.is_stream:
                 self._connection = None
                 connection.drop()
                 self._go_on(passing, f"it answered with status {connection.status}")
@@ -266,13 +240,9 @@ class Exchange:
         out = passing.take(body, complete)
         if out:
             self._transport.write(out)
-        if self._resumed is not None and passing.is_over and not complete:
+        if complete or (self._resumed is not None and passing.is_over):
             self._connection = None
-            connection.drop()
-            self._end(passing)
-        elif complete:
-            self._connection = None
-            connection.release()
+            (connection.release if complete else connection.drop)()
             self._end(passing)
 
     def _end(self, passing: Passing) -> None:
@@ -293,14 +263,9 @@ class Exchange:
         keep = request.keep and not self._door.draining
         rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
         continued = self._endpoint.path == _CHAT and bool(ask.stream) and len(request.body) <= BODY_BYTES_MAX
+        kept = self._door.kept if continued else None
         self._passing = passing = Passing(
-            connection,
-            request,
-            self._endpoint,
-            ask,
-            keep=keep,
-            rehearsed=rehearsed,
-            kept=self._door.kept if continued else None,
+            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=kept
         )
         request.body = b""  # it is not asked again, unless the engine dies
         if request.kept_bytes:
@@ -367,16 +332,16 @@ class Exchange:
         self._finish(problem.status, keep=keep)
 
     def _finish(self, status: int, *, keep: bool, broken: bool = False) -> None:
-        self._ended = True
-        self._leave_replica()
-        self._let_go()
-        self._stats.ended(status)
+        self._over(status)
         self._timing.ended(status, broken=broken)
         self._done(keep)
 
-    def _let_go(self) -> None:
+    def _over(self, status: int) -> None:
+        self._ended = True
+        self._leave_replica()
         if self._passing is not None:
             self._passing.let_go()
+        self._stats.ended(status)
 
     def _leave_replica(self) -> ReplicaId | None:
         pool, self._pool = self._pool, None
@@ -390,15 +355,12 @@ class Exchange:
         """The client is gone: the engine's connection closes at once, so that it stops working on this."""
         if self._ended:
             return
-        self._ended = True
         self._door.held.pop(self, None)
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.drop()
-        self._leave_replica()
-        self._let_go()
+        self._over(CLIENT_GONE)
         self._door.room.give_back(self._request)
-        self._stats.ended(CLIENT_GONE)
         self._timing.left()
 
     def pause(self) -> None:
@@ -440,18 +402,3 @@ class Exchange:
             model = "" if self._ask is None else self._ask.model
             self._timing.replica_failed()
             self._refuse(problems.upstream_slow(model, limit_s))
-
-
-def _only(route: Route, replica: str, who: KeyEntry | None) -> tuple[Problem | None, tuple[Upstream, ...]]:
-    """The one replica that an admin asks for, or why not."""
-    if who is None or who.role is not Role.ADMIN:
-        return problems.admins_only(REPLICA_HEADER), ()
-    found = tuple(each for each in route.upstreams if each.replica == replica)
-    if found:
-        return None, found
-    return problems.no_such_replica(route.service, replica, (each.replica for each in route.upstreams)), ()
-
-
-def _paths(route: Route) -> list[str]:
-    """The endpoints that a route's model answers."""
-    return ["/v1/embeddings" if task is Task.EMBED else "/v1/chat/completions" for task in route.tasks]

@@ -1,10 +1,12 @@
-"""What failed one request so far: whom it is not to be given to again, and whether another can be hoped for. Decides, asks nobody."""
+"""What failed one request so far: whom it is not to be given to again, whether waiting may help, and what to say where not."""
 
 from typing import Final
 
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Route
+from alliage.gateway import problems
+from alliage.gateway.problems import Problem
 from alliage.gateway.upstream import Pool
 
 _NOBODY: Final[frozenset[ReplicaId]] = frozenset()
@@ -57,3 +59,23 @@ class Failures:
     def may_be_continued(self, route: Route) -> bool:
         """The same for an answer that has begun: engines of its kind can go on with it."""
         return self.may_pass(route) and any(pool.upstream.engine in CONTINUES for pool in self._pools or ())
+
+
+def no_upstream(route: Route, failures: Failures, *, named: bool) -> Problem | None:
+    """What to say where there is nobody to ask, None where waiting may help; `named`: only one replica would do."""
+    if failures.why and (named or not failures.may_pass(route)):
+        return problems.upstream_failed(route.service, failures.why)
+    if route.refusal:
+        return problems.not_ready(route.refusal, retry_after_s=30)
+    if route.waiting or failures.why:
+        return None
+    return problems.not_ready(f"The service {route.service!r} has no running engine.")
+
+
+def waited_for(route: Route | None, failures: Failures, hold_s: float) -> Problem:
+    """What to say when waiting did not help; no route where there is no table yet."""
+    if route is None:
+        return problems.not_ready(f"This gateway has not heard from control yet; waited {hold_s:g} s.")
+    if failures.why:
+        return problems.upstream_failed(route.service, failures.why)
+    return problems.not_ready(f"The service {route.service!r} is not ready: {route.waiting}; waited {hold_s:g} s.")

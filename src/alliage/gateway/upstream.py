@@ -87,6 +87,11 @@ class UpstreamConnection(asyncio.Protocol):
                 return value
         return None
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer is a stream of events."""
+        return self.status == 200 and (self.header(b"content-type") or b"").startswith(b"text/event-stream")
+
     def on_headers_complete(self) -> None:
         """Called by the parser."""
         parser = self._parser
@@ -232,7 +237,13 @@ class Pool:
         """Neither control nor we reach it; the last word on a pool that is closed."""
         return self.missed > 0 and self.upstream.is_doubted
 
-    def head(self, path: bytes) -> bytes:
+    def request(self, path: bytes, accept: bytes, request_id: bytes, body: bytes) -> bytes:
+        """A whole request as bytes."""
+        return b"%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+            self._head(path), accept, request_id, len(body), body,
+        )  # fmt: skip
+
+    def _head(self, path: bytes) -> bytes:
         """The part of a request's head that is the same for all requests to this path."""
         head = self._heads.get(path)
         if head is None:
