@@ -125,8 +125,8 @@ class Exchange:
             self._go_to(upstream)
 
     def _without_upstream(self, route: Route) -> None:
-        problem = no_upstream(route, self._failures, named=_REPLICA_HEADER in self._request.headers)
-        if problem is not None:
+        named = _REPLICA_HEADER in self._request.headers
+        if (problem := no_upstream(route, self._failures, named=named)) is not None:
             self._refuse(problem)
         elif not self._hold(route.service):
             self._refuse(waited_for(route, self._failures, self._door.limits.hold_s))
@@ -163,7 +163,7 @@ class Exchange:
     def unreachable(self, why: str) -> None:
         """No connection could be made."""
         if not self._ended:
-            self._fail(why)
+            self._fail(why, until_reached=True)
 
     def _ask_on(self, connection: UpstreamConnection) -> None:
         request, pool, ask = self._request, self._pool, self._ask
@@ -194,15 +194,15 @@ class Exchange:
         if self._pool is not None:
             self._door.reach.suspect(self._pool, at_once=not begun)
         self._failures.losses += not begun
-        self._fail(why)
+        self._fail(why, until_reached=begun)
 
-    def _fail(self, why: str) -> None:
+    def _fail(self, why: str, *, until_reached: bool) -> None:
         if self._passing is None:
-            self._try_another(why)
+            self._try_another(why, until_reached=until_reached)
         else:
-            self._go_on(self._passing, why, until_reached=True)
+            self._go_on(self._passing, why, until_reached=until_reached)
 
-    def _try_another(self, why: str) -> None:
+    def _try_another(self, why: str, *, until_reached: bool = False) -> None:
         """The answer has not begun: another replica is asked, but none after two that took the request and failed."""
         pool, ask = self._pool, self._ask
         self._timing.replica_failed()
@@ -212,7 +212,7 @@ class Exchange:
         if pool is None or ask is None or self._failures.are_too_many:
             self._refuse(problems.upstream_failed("" if ask is None else ask.model, why))
             return
-        self._failures.add(pool)
+        self._failures.add(pool, until_reached=until_reached)
         self._fresh = False
         self._stats.retried += 1
         self._route(ask)
@@ -229,12 +229,12 @@ class Exchange:
                 return
         elif self._joins:
             self._joins = False
-            self._timing.began(streams=True)
             if not connection.is_stream:
                 self._connection = None
                 connection.drop()
                 self._go_on(passing, f"it answered with status {connection.status}")
                 return
+            self._begins(streams=True)
         if self._timing.awaits_first and body:
             self._timing.saw(body)
         out = passing.take(body, complete)
@@ -262,18 +262,21 @@ class Exchange:
             return None
         keep = request.keep and not self._door.draining
         rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
-        continued = self._endpoint.path == _CHAT and bool(ask.stream) and len(request.body) <= BODY_BYTES_MAX
-        kept = self._door.kept if continued else None
+        may_be_continued = self._endpoint.path == _CHAT and bool(ask.stream) and len(request.body) <= BODY_BYTES_MAX
+        kept = self._door.kept if may_be_continued else None
         self._passing = passing = Passing(
             connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=kept
         )
         request.body = b""  # it is not asked again, unless the engine dies
         if request.kept_bytes:
             self._door.room.give_back(request)
-        self._held_until_s = 0.0  # if its engine dies it may wait anew
-        self._timing.began(streams=passing.streams)
+        self._begins(streams=passing.streams)
         self._stats.streamed += passing.streams
         return passing
+
+    def _begins(self, *, streams: bool) -> None:
+        self._held_until_s = 0.0  # if this engine dies it may wait anew
+        self._timing.began(streams=streams)
 
     def _go_on(self, passing: Passing, why: str, *, until_reached: bool = False) -> None:
         """The engine failed in the middle of its answer: another one goes on with it, now or later, or it is broken off."""
