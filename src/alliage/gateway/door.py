@@ -8,8 +8,8 @@ from typing import Final, Protocol
 
 import structlog
 
-from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import KeyEntry, RoutingTable
+from alliage.fleet.ids import ReplicaId, ServiceName
+from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway import problems
 from alliage.gateway.flights import Flights
 from alliage.gateway.kept import Kept
@@ -153,6 +153,10 @@ class Door:
         waiting, self.held = self.held, {}
         for held in waiting:
             held.wake()
+
+    def route(self, model: str) -> Route | None:
+        """The service of this name; None without a table, too."""
+        return None if self.table is None else self.table.routes.get(ServiceName(model))
 
     def knows_replica(self, replica: ReplicaId) -> bool:
         """Whether new requests may go there."""

@@ -16,7 +16,7 @@ from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
 from alliage.gateway.chosen import only, paths
-from alliage.gateway.continuing import BODY_BYTES_MAX, Continuation
+from alliage.gateway.continuing import Continuation
 from alliage.gateway.door import Door
 from alliage.gateway.failing import Failures, no_upstream, waited_for
 from alliage.gateway.passing import Passing
@@ -27,7 +27,6 @@ from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
-_CHAT: Final = b"/v1/chat/completions"
 _REPLICA_HEADER: Final = REPLICA_HEADER.lower().encode()
 
 
@@ -72,9 +71,9 @@ class Exchange:
         ask = read_ask(self._request.body)
         if isinstance(ask, Problem):
             self._refuse(ask)
-            return
-        self._ask = ask
-        self._route(ask)
+        else:
+            self._ask = ask
+            self._route(ask)
 
     def wake(self) -> None:
         """There is a new table, an engine is reached again, it waited too long, or the gateway is stopping."""
@@ -82,12 +81,11 @@ class Exchange:
             return
         if self._passing is not None and self._resumed is not None:
             self._go_on_with(self._passing, self._resumed)
-            return
-        if self._door.draining:
+        elif self._door.draining:
             self._refuse(problems.not_ready("This gateway is stopping; ask again."))
-            return
-        self._request.entry = None  # its key may have been revoked
-        self._route(self._ask)
+        else:
+            self._request.entry = None  # its key may have been revoked
+            self._route(self._ask)
 
     def _route(self, ask: Ask) -> None:
         """Send it to a replica, hold it, or say no."""
@@ -136,10 +134,9 @@ class Exchange:
         door = self._door
         if not self._held_until_s:
             self._held_until_s = door.loop.time() + door.limits.hold_s
-        if door.draining or door.loop.time() >= self._held_until_s:
-            return False
-        door.hold(self, service)
-        return True
+        if may := not door.draining and door.loop.time() < self._held_until_s:
+            door.hold(self, service)
+        return may
 
     def _go_to(self, upstream: Upstream) -> None:
         pool = self._door.pools[upstream.replica]
@@ -262,16 +259,13 @@ class Exchange:
             return None
         keep = request.keep and not self._door.draining
         rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
-        may_be_continued = self._endpoint.path == _CHAT and bool(ask.stream) and len(request.body) <= BODY_BYTES_MAX
-        kept = self._door.kept if may_be_continued else None
         self._passing = passing = Passing(
-            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=kept
+            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=self._door.kept
         )
         request.body = b""  # it is not asked again, unless the engine dies
         if request.kept_bytes:
             self._door.room.give_back(request)
         self._begins(streams=passing.streams)
-        self._stats.streamed += passing.streams
         return passing
 
     def _begins(self, *, streams: bool) -> None:
@@ -283,12 +277,12 @@ class Exchange:
         self._timing.replica_failed()
         self._failures.why = why
         what, ask, pool = passing.continuation(), self._ask, self._pool
+        replica = self._leave_replica()
+        _log.warning("engine failed while answering", replica=replica, why=why, request=self._request.id.decode())
         if what is None or ask is None or pool is None or self._failures.are_too_many:
             self._break_off(passing, why)
             return
-        dead = self._leave_replica()
         self._failures.add(pool, until_reached=until_reached)
-        _log.warning("engine failed while answering", replica=dead, why=why, request=self._request.id.decode())
         passing.join(what, says_usage=ask.wants_usage)
         if what.finish is not None:
             self._resumed = what
@@ -299,9 +293,8 @@ class Exchange:
 
     def _go_on_with(self, passing: Passing, what: Continuation) -> None:
         """Now, if there is another that can; held while one may come."""
-        door, table, failures = self._door, self._door.table, self._failures
-        route = None if self._ask is None or table is None else table.routes.get(self._ask.model)  # type: ignore[call-overload]
-        if route is None:
+        door, failures = self._door, self._failures
+        if self._ask is None or (route := door.route(self._ask.model)) is None:
             self._break_off(passing, failures.why)
             return
         self._resumed = what
@@ -318,7 +311,6 @@ class Exchange:
     def _break_off(self, passing: Passing, why: str) -> None:
         """The engine failed in the middle: a stream gets an error event, anything else is cut short."""
         self._stats.broken += 1
-        _log.warning("engine failed while answering", why=why, request=self._request.id.decode())
         last = passing.break_off(why)
         if last is None:
             self._transport.close()
@@ -392,8 +384,9 @@ class Exchange:
         if connection is None or self._paused:
             return
         limit_s = limits.upstream_head_s if self._passing is None else limits.upstream_stall_s
-        is_lost = self._pool is not None and self._pool.is_lost
-        if now_s - self._touched_s < (min(limit_s, limits.lost_s) if is_lost else limit_s):
+        if is_lost := self._pool is not None and self._pool.is_lost:
+            limit_s = min(limit_s, limits.lost_s)
+        if now_s - self._touched_s < limit_s:
             return
         self._connection = None
         connection.drop()

@@ -5,7 +5,7 @@ from typing import Final
 from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.gateway import problems, wire
 from alliage.gateway.body import USAGE_BYTES_MAX, Ask, find_usage, read_usage
-from alliage.gateway.continuing import KEPT_BYTES_MAX, Continuation, Joining, continuation_of
+from alliage.gateway.continuing import BODY_BYTES_MAX, KEPT_BYTES_MAX, Continuation, Joining, continuation_of
 from alliage.gateway.kept import Kept
 from alliage.gateway.request import Endpoint, Request
 from alliage.gateway.sse import UsageTap
@@ -13,6 +13,7 @@ from alliage.gateway.upstream import UpstreamConnection
 from alliage.units import MIB
 
 _REHEARSED: Final = f"{REHEARSAL_HEADER}: true\r\n".encode()
+_CHAT: Final = b"/v1/chat/completions"
 _EVENT_STREAM: Final = b"text/event-stream"
 _USAGE_BODY_BYTES_MAX: Final = MIB
 """A larger JSON answer is not kept to read its usage: that is looked for as it passes."""
@@ -34,15 +35,16 @@ class Passing:
         ask: Ask,
         *,
         keep: bool,
-        rehearsed: bool = False,
-        kept: Kept | None = None,
+        rehearsed: bool,
+        kept: Kept,
     ) -> None:
-        """With `kept` the request and what is said are kept there, so that another replica can go on with the answer."""
+        """`kept` has room for the request and what is said, so that another replica can go on with the answer."""
         self._kept = kept
         self._asked = b""
         self._said: bytearray | None = None
-        if kept is not None and kept.keep(len(request.body)):
-            self._asked = request.body
+        body = request.body
+        if ask.stream and endpoint.path == _CHAT and len(body) <= BODY_BYTES_MAX and kept.keep(len(body)):
+            self._asked = body
             self._said = bytearray()
         self._joining: Joining | None = None
         self._model = ask.model
@@ -123,7 +125,7 @@ class Passing:
 
     def let_go(self) -> None:
         """Of what was kept; from now on it cannot be continued. May be told twice."""
-        if self._kept is not None and self._said is not None:
+        if self._said is not None:
             self._kept.give_back(len(self._asked) + len(self._said))
         self._said = None
         self._asked = b""
@@ -158,7 +160,7 @@ class Passing:
         return read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _keep_said(self, said: bytearray, body: bytes) -> None:
-        if len(said) + len(body) > KEPT_BYTES_MAX or (self._kept is not None and not self._kept.keep(len(body))):
+        if len(said) + len(body) > KEPT_BYTES_MAX or not self._kept.keep(len(body)):
             self.let_go()
         else:
             said += body

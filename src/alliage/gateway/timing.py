@@ -71,6 +71,7 @@ class Timing:
         self.awaits_first = streams
         if self._service is not None and not self._first_s:
             self._service.first_byte.add(perf_counter() - self._began_s)
+            self._service.streamed += streams
 
     def saw(self, piece: bytes) -> None:
         """A piece of a stream of which no event was seen yet; comments are none."""
