@@ -85,8 +85,7 @@ def _route(
         upstreams=upstreams,
         waiting="" if upstreams or refusal else _waiting(replicas, reports),
         refusal=refusal,
-        ttft_s=service.objective.ttft_s,
-        tpot_s=service.objective.tpot_s,
+        objective=service.objective,
     )
 
 
@@ -95,7 +94,9 @@ def _refusal(name: ServiceName) -> str:
 
 
 def _waiting(replicas: tuple[Replica, ...], reports: Mapping[NodeId, NodeReport]) -> str:
-    """How far the most advanced replica is."""
+    """How far the most advanced replica is; without any, control is told by the gateway that one is waited for."""
+    if not replicas:
+        return "none of its engines runs, one is being started"
     for replica in replicas:
         node = reports.get(replica.node)
         told = node.replicas.get(replica.id) if node is not None else None
