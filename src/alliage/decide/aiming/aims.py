@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alliage.decide.aiming.kinds import Kind
-from alliage.decide.aiming.outlook import Outlook, way_key
+from alliage.decide.aiming.outlook import Outlook, service_of, way_key
 from alliage.decide.solve.answer import Budget, Infeasible, Plan, Unmet
 from alliage.decide.solve.explain import explain
 from alliage.decide.solve.planner import plan as solve
+from alliage.decide.solve.problem import Problem
 from alliage.decide.solve.reasons import Why
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.replicas import Recipe
@@ -68,32 +69,50 @@ def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:
     if isinstance(made, Infeasible):
         return Aims(outlook=now, plan=made, aims={}, short={})
     kinds = {kind.name: kind for kind in now.kinds}
-    asked = {each.name: each.demand_rps for each in problem.services}
-    aims: dict[ServiceName, list[Aim]] = {ServiceName(each.name): [] for each in problem.services}
+    asked: dict[ServiceName, float] = {}
+    counts: dict[ServiceName, dict[tuple[str, str], int]] = {}
+    for service in problem.services:
+        name = service_of(service.name)
+        asked[name] = asked.get(name, 0.0) + service.demand_rps
+        counts.setdefault(name, {})
     for each in made.replicas:
-        way = now.ways[ServiceName(each.work), each.way]
-        aims[ServiceName(each.work)].append(
+        mine = counts[service_of(each.work)]
+        mine[each.way, each.pool] = mine.get((each.way, each.pool), 0) + each.count
+    aims = {
+        name: tuple(
             Aim(
-                service=ServiceName(each.work),
-                kind=kinds[each.pool],
-                way=each.way,
-                recipe=way.recipe,
-                count=each.count,
-                rate_rps=way.rate_rps,
-                demand_rps=asked[each.work],
+                service=name,
+                kind=kinds[pool],
+                way=way,
+                recipe=now.ways[name, way].recipe,
+                count=count,
+                rate_rps=now.ways[name, way].rate_rps,
+                demand_rps=asked[name],
             )
+            for (way, pool), count in mine.items()
         )
+        for name, mine in counts.items()
+    }
+    return Aims(outlook=now, plan=made, aims=aims, short=_short(problem, made, last, budget))
+
+
+def _short(problem: Problem, made: Plan, last: Aims | None, budget: Budget) -> dict[ServiceName, Shortage]:
+    """What services lack. What would change it is looked for once, when a service begins to lack something."""
     known = last.short if last is not None else {}
     short: dict[ServiceName, Shortage] = {}
     looked = 0
     for unmet in made.unmet:
-        name = ServiceName(unmet.work)
+        name = service_of(unmet.work)
+        if name in short:  # its first replica is missing, and so are the others
+            first = short[name].unmet
+            both = replace(first, missing_replicas=first.missing_replicas + unmet.missing_replicas)
+            short[name] = replace(short[name], unmet=both)
+            continue
         changes: tuple[Why, ...] = ()
         if name in known:
             changes = known[name].would_change
         elif looked < EXPLAINED_MAX:
             looked += 1
-            told = explain(problem, made, unmet.work, budget)
-            changes = tuple(tried.why for tried in told.would_change)
-        short[name] = Shortage(unmet=unmet, would_change=changes)
-    return Aims(outlook=now, plan=made, aims={name: tuple(each) for name, each in aims.items()}, short=short)
+            changes = tuple(tried.why for tried in explain(problem, made, unmet.work, budget).would_change)
+        short[name] = Shortage(unmet=replace(unmet, work=name), would_change=changes)
+    return short

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from alliage.catalog.records import Catalog
@@ -11,7 +11,7 @@ from alliage.decide.aiming.live_ways import LiveWay, live_ways
 from alliage.decide.price.listed import Price
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
-from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.measured import Measured, measured_on
 from alliage.fleet.replicas import Evidence, Recipe, Replica
@@ -22,6 +22,10 @@ from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
 Memo = dict[object, tuple[LiveWay, ...]]
 """Ways that were reckoned before: reckoning them is most of the work. It may be emptied at any time."""
 MEMO_MAX: Final = 20_000
+MORE: Final = "#more"
+"""Behind a service's name: its replicas beyond the first."""
+FIRST_TIMES: Final = 20
+"""What a first replica is worth, in times of what its dearest way costs; others are worth some four times theirs."""
 Barred = tuple[ServiceName, str]
 """A service and the name of one of its ways: what was aimed at and found no room in truth."""
 MeasuredBy = Mapping[tuple[str, str], Sequence[Measured]]
@@ -37,8 +41,6 @@ class Outlook:
     kinds: tuple[Kind, ...]
     ways: Mapping[tuple[str, str], LiveWay] = field(compare=False, repr=False)
     """By service and the way's name in the problem."""
-    standing: Mapping[ReplicaId, tuple[str, str]] = field(compare=False, repr=False)
-    """Replicas that the plan decides of, with their way and pool."""
 
     @property
     def shape(self) -> object:
@@ -71,7 +73,6 @@ def outlook(
     ways: dict[tuple[str, str], LiveWay] = {}
     asks: list[ServiceAsk] = []
     running: dict[tuple[str, str, str], int] = {}
-    standing: dict[ReplicaId, tuple[str, str]] = {}
     for service in services:
         demand = view.demand.get(service.name)
         mine: dict[str, LiveWay] = {}
@@ -89,11 +90,13 @@ def outlook(
         used = {way for _, (way, _) in inside}
         mine = {name: way for name, way in mine.items() if (service.name, name) not in barred or name in used}
         ways.update(((service.name, name), way) for name, way in mine.items())
-        for replica, place in inside:
-            standing[replica.id] = place
-            key = (service.name, *place)
+        ask = _ask(service, demand, mine, [mine[way] for _, (way, _) in inside], outside, prices)
+        works = _parts(ask, mine, prices)
+        asks.extend(works)
+        inside.sort(key=lambda each: each[0].phase is not ReplicaPhase.READY)
+        for number, (_, place) in enumerate(inside):
+            key = (works[min(number, len(works) - 1)].name, *place)
             running[key] = running.get(key, 0) + 1
-        asks.append(_ask(service, demand, mine, [mine[way] for _, (way, _) in inside], outside, prices))
     return Outlook(
         problem=Problem(
             sites=_sites(view),
@@ -106,7 +109,6 @@ def outlook(
         ),
         kinds=there,
         ways=ways,
-        standing=standing,
     )
 
 
@@ -211,6 +213,21 @@ def _ask(  # noqa: PLR0917 - the parts of what is asked
         residency=frozenset(service.residency),
         start_micros=_start_micros(service, ways, prices),
     )
+
+
+def _parts(ask: ServiceAsk, ways: Mapping[str, LiveWay], prices: Mapping[str, Price]) -> tuple[ServiceAsk, ...]:
+    """Where nothing is known of demand the first replica is a work of its own, worth more than any service's second one."""
+    if ask.demand_rps or ask.min_replicas < 2:
+        return (ask,)
+    dearest = max((price_of(way.recipe.chip, prices) * way.recipe.devices for way in ways.values()), default=0)
+    first = replace(ask, min_replicas=1, max_replicas=1, value_micros=FIRST_TIMES * max(dearest, 1_000_000))
+    more = replace(ask, name=f"{ask.name}{MORE}", min_replicas=ask.min_replicas - 1, max_replicas=ask.max_replicas - 1)
+    return first, more
+
+
+def service_of(work: str) -> ServiceName:
+    """The service that a work of the programme stands for."""
+    return ServiceName(work.removesuffix(MORE))
 
 
 def _start_micros(service: Service, ways: Mapping[str, LiveWay], prices: Mapping[str, Price]) -> int:
