@@ -110,7 +110,7 @@ class Exchange:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
         self._timing.named(self._stats, route, streams=bool(ask.stream))
-        upstreams = door.reach.preferred(route.upstreams)
+        upstreams = door.reach.preferred(route.upstreams) if door.reach.unreachable else route.upstreams
         if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
             problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)
             if problem is not None:

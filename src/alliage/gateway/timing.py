@@ -41,21 +41,18 @@ class Timing:
         """It is given to this replica."""
         self._entered_s = now_s = perf_counter()
         self._first_here_s = 0.0  # of the part that this replica says
-        self._replica = stats = self._stats.of_replica(replica)
+        self._replica = stats = self._stats.by_replica.get(replica) or self._stats.of_replica(replica)
         stats.enter(now_s)
         if self._service is not None:
             self._service.in_flight += 1
 
     def leave(self) -> None:
         """It is taken from its replica, if it has one."""
-        if self._replica is not None:
-            self._leave(self._replica, perf_counter())
-
-    def _leave(self, replica: ReplicaStats, now_s: float) -> None:
-        self._replica = None
-        replica.leave(now_s)
-        if self._service is not None:
-            self._service.in_flight -= 1
+        replica, self._replica = self._replica, None
+        if replica is not None:
+            replica.leave(perf_counter())
+            if self._service is not None:
+                self._service.in_flight -= 1
 
     def replica_failed(self) -> None:
         """The present replica did not finish it."""
@@ -92,7 +89,6 @@ class Timing:
         service, replica, now_s = self._service, self._replica, perf_counter()
         if replica is not None:
             self._count(replica, status, prompt and prompt + said, completion - said, now_s)
-            self._leave(replica, now_s)
         if service is None:
             return
         if prompt or completion:
