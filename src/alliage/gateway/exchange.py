@@ -110,7 +110,7 @@ class Exchange:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
         self._timing.named(self._stats, route, streams=bool(ask.stream))
-        upstreams = door.reach.preferred(route.upstreams)
+        upstreams = door.reach.preferred(route.upstreams) if door.reach.unreachable else route.upstreams
         if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
             problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)
             if problem is not None:
@@ -231,7 +231,8 @@ class Exchange:
                 connection.drop()
                 self._go_on(passing, f"it answered with status {connection.status}")
                 return
-            self._begins(streams=True)
+            self._held_until_s = 0.0  # if this one dies too it may wait anew
+            self._timing.began(streams=True)
         if self._timing.awaits_first and body:
             self._timing.saw(body)
         out = passing.take(body, complete)
@@ -265,12 +266,9 @@ class Exchange:
         request.body = b""  # it is not asked again, unless the engine dies
         if request.kept_bytes:
             self._door.room.give_back(request)
-        self._begins(streams=passing.streams)
+        self._held_until_s = 0.0
+        self._timing.began(streams=passing.streams)
         return passing
-
-    def _begins(self, *, streams: bool) -> None:
-        self._held_until_s = 0.0  # if this engine dies it may wait anew
-        self._timing.began(streams=streams)
 
     def _go_on(self, passing: Passing, why: str, *, until_reached: bool = False) -> None:
         """The engine failed in the middle of its answer: another one goes on with it, now or later, or it is broken off."""
@@ -311,12 +309,13 @@ class Exchange:
     def _break_off(self, passing: Passing, why: str) -> None:
         """The engine failed in the middle: a stream gets an error event, anything else is cut short."""
         self._stats.broken += 1
+        self._timing.failed()
         last = passing.break_off(why)
         if last is None:
             self._transport.close()
         else:
             self._transport.write(last)
-        self._finish(passing.status, keep=passing.keep and last is not None, broken=True)
+        self._finish(passing.status, keep=passing.keep and last is not None)
 
     def _refuse(self, problem: Problem) -> None:
         request = self._request
@@ -324,11 +323,11 @@ class Exchange:
         keep = request.keep and not self._door.draining and not problem.closes
         connection = wire.connection_header(keep=keep, old=request.old)
         self._transport.write(wire.refusal(problem, request_id=request.id, connection=connection))
+        self._timing.refused(problem.status)
         self._finish(problem.status, keep=keep)
 
-    def _finish(self, status: int, *, keep: bool, broken: bool = False) -> None:
+    def _finish(self, status: int, *, keep: bool) -> None:
         self._over(status)
-        self._timing.ended(status, broken=broken)
         self._done(keep)
 
     def _over(self, status: int) -> None:

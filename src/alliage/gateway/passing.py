@@ -10,10 +10,12 @@ from alliage.gateway.kept import Kept
 from alliage.gateway.request import Endpoint, Request
 from alliage.gateway.sse import UsageTap
 from alliage.gateway.upstream import UpstreamConnection
-from alliage.units import MIB
+from alliage.units import KIB, MIB
 
 _REHEARSED: Final = f"{REHEARSAL_HEADER}: true\r\n".encode()
 _CHAT: Final = b"/v1/chat/completions"
+_BLOCK_BYTES: Final = 4 * KIB
+"""Room for what is kept is asked for in blocks, not for each token."""
 _EVENT_STREAM: Final = b"text/event-stream"
 _USAGE_BODY_BYTES_MAX: Final = MIB
 """A larger JSON answer is not kept to read its usage: that is looked for as it passes."""
@@ -23,7 +25,7 @@ class Passing:
     """One answer that has begun. `keep` is whether the client's connection may be used after it."""
 
     __slots__ = (
-        "_asked", "_chunked", "_end", "_joining", "_kept", "_kept_bytes", "_model", "_pieces", "_said", "_tap", "_told", "head", "keep",
+        "_asked", "_chunked", "_end", "_granted_bytes", "_joining", "_kept", "_kept_bytes", "_model", "_pieces", "_said", "_tap", "_told", "head", "keep",
         "status",
     )  # fmt: skip
 
@@ -41,6 +43,7 @@ class Passing:
         """`kept` has room for the request and what is said, so that another replica can go on with the answer."""
         self._kept = kept
         self._asked = b""
+        self._granted_bytes = 0
         self._said: bytearray | None = None
         body = request.body
         if ask.stream and endpoint.path == _CHAT and len(body) <= BODY_BYTES_MAX and kept.keep(len(body)):
@@ -126,7 +129,7 @@ class Passing:
     def let_go(self) -> None:
         """Of what was kept; from now on it cannot be continued. May be told twice."""
         if self._said is not None:
-            self._kept.give_back(len(self._asked) + len(self._said))
+            self._kept.give_back(len(self._asked) + self._granted_bytes)
         self._said = None
         self._asked = b""
 
@@ -160,10 +163,14 @@ class Passing:
         return read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def _keep_said(self, said: bytearray, body: bytes) -> None:
-        if len(said) + len(body) > KEPT_BYTES_MAX or not self._kept.keep(len(body)):
-            self.let_go()
-        else:
-            said += body
+        more = len(said) + len(body) - self._granted_bytes
+        if more > 0:
+            block = max(more, _BLOCK_BYTES)
+            if self._granted_bytes + more > KEPT_BYTES_MAX or not self._kept.keep(block):
+                self.let_go()
+                return
+            self._granted_bytes += block
+        said += body
 
     def _keep_for_usage(self, pieces: list[bytes], body: bytes) -> None:
         pieces.append(body)

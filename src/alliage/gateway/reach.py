@@ -15,12 +15,14 @@ from alliage.gateway.upstream import Pool
 
 _TRIES_MAX: Final = 256
 """At the same time; a hall that is lost is tried in so many at once."""
+_GATHER_S: Final = 0.02
+"""A hall that is back is found replica by replica: those who wait are woken once for several."""
 
 
 class Reach:
     """Tries each doubted pool every `reach_every_s`, until it is reached or gone, with `reach_s` to accept a connection."""
 
-    __slots__ = ("_changed", "_due", "_found", "_limits", "_loop", "_pools", "_trying", "unreachable")
+    __slots__ = ("_changed", "_due", "_found", "_found_due", "_limits", "_loop", "_pools", "_trying", "unreachable")
 
     def __init__(
         self,
@@ -31,12 +33,13 @@ class Reach:
         changed: Callable[[], None],
         found: Callable[[], None],
     ) -> None:
-        """`changed` is called when `unreachable` is another set, `found` when one that was in doubt was reached."""
+        """`changed` is called when `unreachable` is another set, `found` soon after one that was in doubt was reached."""
         self._loop = loop
         self._limits = limits
         self._pools = pools
         self._changed = changed
         self._found = found
+        self._found_due: asyncio.TimerHandle | None = None
         self._due: dict[Pool, None] = {}
         self._trying: dict[Pool, asyncio.Task[None]] = {}
         self.unreachable: set[ReplicaId] = set()
@@ -52,13 +55,14 @@ class Reach:
         """It accepted a connection."""
         if pool.missed or pool.is_suspect:
             pool.missed, pool.is_suspect = 0, False
-            self._settle()
-            self._found()
+            self._settle(pool)
+            if self._found_due is None:
+                self._found_due = self._loop.call_later(_GATHER_S, self._tell_found)
 
     def missed(self, pool: Pool) -> None:
         """It did not."""
         pool.missed += 1
-        self._settle()
+        self._settle(pool)
 
     def suspect(self, pool: Pool, *, at_once: bool = False) -> None:
         """It broke off an answer: it is tried, now or with the next round."""
@@ -71,7 +75,10 @@ class Reach:
 
     def table_taken(self) -> None:
         """Other pools, or other doubts."""
-        self._settle()
+        now = {replica for replica, pool in self._pools.items() if pool.is_unreachable}
+        if now != self.unreachable:
+            self.unreachable = now
+            self._changed()
         self._look()
 
     async def run(self) -> None:
@@ -82,6 +89,8 @@ class Reach:
                 self._look()
         finally:
             self._due.clear()
+            if self._found_due is not None:
+                self._found_due.cancel()
             for task in self._trying.values():
                 task.cancel()
 
@@ -89,12 +98,16 @@ class Reach:
         self._due |= {pool: None for pool in self._pools.values() if pool.is_in_doubt}
         self._try_due()
 
-    def _settle(self) -> None:
-        """The set anew; that is rare."""
-        now = {replica for replica, pool in self._pools.items() if pool.is_unreachable}
-        if now != self.unreachable:
-            self.unreachable = now
-            self._changed()
+    def _tell_found(self) -> None:
+        self._found_due = None
+        self._found()
+
+    def _settle(self, pool: Pool) -> None:
+        replica = pool.upstream.replica
+        if self._pools.get(replica) is not pool or pool.is_unreachable == (replica in self.unreachable):
+            return
+        self.unreachable ^= {replica}
+        self._changed()
 
     def _try_due(self) -> None:
         while self._due and len(self._trying) < _TRIES_MAX:

@@ -93,7 +93,7 @@ class ReplicaStats:
     """One replica's counters, as `ReplicaTraffic` names them. Every `enter` is followed by one `leave`."""
 
     __slots__ = (
-        "_busy_s", "_changed_s", "answered", "began_s", "decode_s", "decode_tokens", "failed", "first_tokens", "in_flight", "input_tokens",
+        "answered", "began_s", "busy_s", "changed_s", "decode_s", "decode_tokens", "failed", "first_tokens", "in_flight", "input_tokens",
         "output_tokens", "ttft_s",
     )  # fmt: skip
 
@@ -108,19 +108,19 @@ class ReplicaStats:
         self.decode_tokens = 0
         self.decode_s = 0.0
         self.in_flight = 0
-        self._busy_s = 0.0
-        self._changed_s = 0.0
+        self.busy_s = 0.0
+        self.changed_s = 0.0
 
     def enter(self, now_s: float) -> None:
         """One request more, at this time of `perf_counter`."""
-        self._busy_s += self.in_flight * (now_s - self._changed_s)
-        self._changed_s = now_s
+        self.busy_s += self.in_flight * (now_s - self.changed_s)
+        self.changed_s = now_s
         self.in_flight += 1
 
     def leave(self, now_s: float) -> None:
         """One request less."""
-        self._busy_s += self.in_flight * (now_s - self._changed_s)
-        self._changed_s = now_s
+        self.busy_s += self.in_flight * (now_s - self.changed_s)
+        self.changed_s = now_s
         self.in_flight -= 1
 
     def traffic(self, now_s: float) -> ReplicaTraffic:
@@ -135,7 +135,7 @@ class ReplicaStats:
             ttft_s=self.ttft_s,
             decode_tokens=self.decode_tokens,
             decode_s=self.decode_s,
-            busy_s=self._busy_s + self.in_flight * (now_s - self._changed_s),
+            busy_s=self.busy_s + self.in_flight * (now_s - self.changed_s),
             in_flight=self.in_flight,
         )
 
