@@ -2,6 +2,7 @@
 
 from alliage.decide.packing.learning import LOOK_FROM, Heard
 from alliage.decide.packing.packing import Packing
+from alliage.decide.packing.scarcity import cell_of
 from alliage.decide.packing.weights import Weights
 from tests.decide.packing.builders import evenly, gang, host, part
 
@@ -31,7 +32,7 @@ def test_few_gangs_contradict_by_the_devices_they_want() -> None:
 
 
 def test_looks_are_rarer_as_more_has_arrived() -> None:
-    """The first after 64 arrivals, at last one in 1,024."""
+    """The first after 32 arrivals, at last one in 1,024."""
     heard = Heard([part(300)])
     looks = [at for at in range(1, 20_001) if heard.hear(0)]
     assert looks[0] == LOOK_FROM
@@ -74,3 +75,31 @@ def test_scarce_cpu_makes_room_for_devices_cheap() -> None:
     assert scarce.opening == weights.opening / 16
     assert 4 <= scarce.stream_shapes < weights.stream_shapes
     assert weights.for_reach(1.0) == weights
+
+
+def test_scarce_cpu_is_counted_finely() -> None:
+    """Half of the devices can be filled: an eighth of the cell, and more streams for no more work."""
+    weights = Weights()
+    scarce = weights.for_reach(0.5)
+    assert scarce.cells_a_request == 8 * weights.cells_a_request
+    assert scarce.streams == 4 * weights.streams
+    assert scarce.streams * scarce.stream_shapes <= weights.streams * weights.stream_shapes
+    typical = evenly(part(500, 8_000))
+    assert (cell_of(typical, weights.cells_a_request), cell_of(typical, scarce.cells_a_request)) == (2_000, 200)
+
+
+def test_few_arrivals_of_many_sorts_teach_nothing() -> None:
+    """Of 128 sorts that are as common as was told, 32 arrivals miss most, and those that want most devices: mere chance."""
+    shapes = [part(300, 10 * at) if at % 8 else gang(8, 10 * at) for at in range(128)]
+    heard = Heard(shapes)
+    hear(heard, *(4 * at + at % 4 for at in range(LOOK_FROM)))
+    assert heard.contradict(evenly(*shapes)) is None
+
+
+def test_gangs_that_nobody_told_of_are_noticed_at_the_first_look() -> None:
+    """Nothing but gangs where parts were told."""
+    heard = Heard([gang(2), gang(4), gang(8)])
+    hear(heard, *(at % 3 for at in range(LOOK_FROM)))
+    learnt = heard.contradict(evenly(part(300), part(500)))
+    assert learnt is not None
+    assert {one.shape.devices for one in learnt} == {2, 4, 8}

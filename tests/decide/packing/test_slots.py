@@ -4,6 +4,7 @@ import pytest
 
 from alliage.decide.packing.packing import Packing
 from alliage.decide.packing.slots import slot_worths, unforeseen_gangs
+from alliage.decide.packing.weights import Weights
 from tests.decide.packing.builders import evenly, gang, host, part
 
 
@@ -36,3 +37,16 @@ def test_pairs_go_where_fours_cannot() -> None:
     placed = packing.place(0)
     assert placed is not None
     assert placed.host == 1
+
+
+def test_gangs_price_the_hosts_that_they_fit_on() -> None:
+    """Demand for fours prices the hosts of four above the others of the same kind; without gangs they cost the same."""
+    fleet = [host("red", 4), host("red", 2)]
+    for typical, dearer in ((evenly(gang(4)), True), (evenly(part(500)), False)):
+        weights = Weights(unforeseen=0.0)
+        packing = Packing(fleet, [part(500)], typical, weights=weights, compiled=False, learns=False)
+        verdict = packing.score(0)
+        assert verdict is not None
+        assert verdict.runner_up is not None
+        offers = {offer.host: offer.cost.kind for offer in (verdict.chosen, verdict.runner_up)}
+        assert (offers[0] > offers[1]) == dearer

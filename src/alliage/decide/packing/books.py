@@ -52,7 +52,7 @@ def values_most(tables: Tables) -> int:
 def fresh_books(tables: Tables, held: Held, weights: Weights, values: int) -> Books:
     """The books, with room for so many fill values and spots."""
     hosts, width = held.idle.shape
-    kinds, classes, groups = len(tables.kinds), len(tables.classes), hosts + 2
+    kinds, classes, groups = len(tables.makes), len(tables.classes), hosts + 2
     count = _zeros(1, 8)
     count[0, COUNT_GRAIN] = GRAINS_A_MILLI_AND_STREAM * weights.streams
     count[0, COUNT_CELL], count[0, COUNT_STREAMS] = tables.cell_milli, weights.streams

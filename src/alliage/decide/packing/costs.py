@@ -10,7 +10,7 @@ class Cost:
     fill: float
     """What typical shapes will now never fill there; below zero where the request uses what they could not."""
     kind: float
-    """What the kind is worth to those that can use fewer kinds."""
+    """What the kind, with so many devices a host, is worth to those that can use little else: bound ones and gangs."""
     slot: float
     """What the room is worth to shapes that find little of it, such as gangs."""
     opening: float

@@ -30,13 +30,13 @@ COUNT_VALUES, COUNT_SPOTS, COUNT_LIVE, COUNT_IDLE, COUNT_GRAIN, COUNT_CELL, COUN
 NO_ROOM, FULL = -1, -2
 UNKNOWN, END = -1, -2  # of a cell: not looked at yet, no more ways
 MOST = 1 << 61
-SLOT_PRICE_MAX = 1 << 36  # two thousand devices
+SLOT_PRICE_MAX = 1 << 36  # five hundred devices or more, by the number of streams
 
 
 class Books(NamedTuple):
     """Everything one packing knows.
 
-    Sizes: D demands, S shapes, A masks, J kinds, M typical, C classes, K streams of L, T host types, H hosts of at most G devices, R groups, V fill values, P spots (exact states). All in milli and MiB.
+    Sizes: D demands, S shapes, A masks, J makes (see `makes`; "kind" below), M typical, C classes, K streams of L, T host types, H hosts of at most G devices, R groups, V fill values, P spots (exact states). All in milli and MiB.
     """
 
     demand: Longs  # D x 4: cpu, milli a device, devices, milli in all

@@ -9,7 +9,7 @@ import numpy as np
 from alliage.decide.packing.layout import Reals
 from alliage.decide.packing.shapes import WHOLE, Shape, Typical
 
-LOOK_FROM, LOOK_EVERY = 64, 1024
+LOOK_FROM, LOOK_EVERY = 32, 1024
 DOUBT = 0.15
 COVERED = 0.95
 CHURNS_FROM = 1 / 16
@@ -31,7 +31,7 @@ class Heard:
         self._next, self._fades = LOOK_FROM, LOOK_EVERY
 
     def hear(self, shape: int) -> bool:
-        """Counts one arrival; True when it is time to look (after 64, a quarter more each time, at last every 1,024)."""
+        """Counts one arrival; True when it is time to look (after 32, at first every 32, then a quarter more each time, at last every 1,024)."""
         self._counts[shape] += 1
         self._arrived += 1
         self._lately += 1
@@ -53,7 +53,7 @@ class Heard:
         """What is typical of the arrivals, where it differs by more than chance from what was told; else None.
 
         Differs: the variation distance between the shares, of requests or of devices wanted, less half the root of sorts
-        over arrivals (what chance alone makes of it at most), is over 0.15.
+        over arrivals (what chance alone makes of it; sorts that were told and did not come count too), is over 0.15.
         """
         heard, told = self._shares(typical)
         doubt = max(_distance(heard, told), _distance(heard, told, self._milli))
@@ -101,7 +101,8 @@ def _distance(heard: Reals, told: Reals, weight: Reals | float = 1.0) -> float:
     if not had.any():
         return 0.0
     apart = np.abs(had / had.sum() - said / (said.sum() or 1.0)).sum() / 2
-    return float(apart - sqrt(np.count_nonzero(had) * (had * weight).sum()) / (2 * had.sum()))
+    sorts = (((heard > 0) | (told > 0)) * weight).sum()
+    return float(apart - sqrt(sorts / had.sum()) / 2)
 
 
 def _typical(heard: Counter[_Sort]) -> tuple[Typical, ...]:

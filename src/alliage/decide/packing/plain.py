@@ -6,6 +6,7 @@ The kernels must give the same costs and so the same choices; a property test ho
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from alliage.decide.packing.makes import Make, Mask, make_of, mask_of
 from alliage.decide.packing.scarcity import bare_share, cell_of, reach
 from alliage.decide.packing.shapes import WHOLE, Host, Placed, Shape, Typical
 from alliage.decide.packing.slots import slot_worths, unforeseen_gangs
@@ -52,15 +53,15 @@ class PlainPacking:
         self.weights = (weights or Weights()).for_reach(reach(hosts, typical))
         self.shapes = shapes
         self.rooms = [Room(host, host.cpu_milli, host.memory_mib, [WHOLE] * host.devices) for host in hosts]
-        self.kinds = sorted({host.kind for host in hosts})
+        self.makes = sorted({make_of(host) for host in hosts})
         told = in_order(typical)
         self.wanting = [one for one in told if one.shape.devices]
         self.wanting += unforeseen_gangs(hosts, self.wanting, self.weights.unforeseen)
         total = sum(one.share * demand_of(one.shape).milli for one in self.wanting)
         self.worth = [one.share * demand_of(one.shape).milli / total for one in self.wanting]
         self.slot_worth = slot_worths(self.wanting, self.worth)
-        self.cell = self.weights.cell_milli or cell_of(told)
-        self.sums = {kind: self._sums(kind) for kind in self.kinds}
+        self.cell = self.weights.cell_milli or cell_of(told, self.weights.cells_a_request)
+        self.sums = {make: self._sums(make) for make in self.makes}
         self._draw(told, bare_share(hosts, told))
 
     def _draw(self, told: Sequence[Typical], bare: float) -> None:
@@ -98,15 +99,15 @@ class PlainPacking:
         cpu = room.cpu - room.cpu % self.cell
         left = max(0, cpu - wanted.cpu_milli)
         left -= left % self.cell
-        kind = room.host.kind
+        make = make_of(room.host)
         grain = GRAINS * self.weights.streams
-        lost = self._waste(kind, left, sorted(after)) - self._waste(kind, cpu, before)
-        price = int(self.weights.kind * demand.milli * self._demand_price(kind) * grain) if demand.devices else 0
+        lost = self._waste(make, left, sorted(after)) - self._waste(make, cpu, before)
+        price = int(self.weights.kind * demand.milli * self._demand_price(make) * grain) if demand.devices else 0
         slot = 0
         for one, worth in zip(self.wanting, self.slot_worth, strict=True):
             total = sum(self._slots(one.shape, each) for each in self.rooms)
             cost = min(int(self.weights.slot * worth * self._idle() / max(total, 1) * grain), 1 << 36)
-            slot += cost * (self._fits(one.shape, kind, cpu, before) - self._fits(one.shape, kind, left, sorted(after)))
+            slot += cost * (self._fits(one.shape, make, cpu, before) - self._fits(one.shape, make, left, sorted(after)))
         return lost * GRAINS, price, slot, self._opening(room, grain)
 
     def _ways(self, room: Room, shape: Shape) -> list[int]:
@@ -122,28 +123,28 @@ class PlainPacking:
         return [WHOLE] if room.idle.count(WHOLE) >= demand.devices else []
 
     def _tie(self, room: Room) -> tuple[object, ...]:
-        """Least idle; used before empty; least cpu; the idle devices; the kind with most idle, then by name."""
+        """Least idle; used before empty; least cpu; the idle devices; the make with most idle, then by name."""
         host = room.host
-        kind = self.kinds.index(host.kind)
+        make = self.makes.index(make_of(host))
         few = room.held < len(self.weights.chances()) - 1
-        empty = (kind, host.devices, host.cpu_milli, host.memory_mib, room.held) if few else (-1,)
-        idle_of_kind = sum(sum(each.idle) for each in self.rooms if each.host.kind == host.kind)
+        empty = (make, host.devices, host.cpu_milli, host.memory_mib, room.held) if few else (-1,)
+        idle_of_make = sum(sum(each.idle) for each in self.rooms if make_of(each.host) == make_of(host))
         cell = room.cpu - room.cpu % self.cell
-        return sum(room.idle), empty, cell, host.devices, *sorted(room.idle), -idle_of_kind, kind
+        return sum(room.idle), empty, cell, host.devices, *sorted(room.idle), -idle_of_make, make
 
     def _idle(self) -> int:
         return sum(sum(room.idle) for room in self.rooms)
 
-    def _demand_price(self, kind: str) -> float:
-        """Demand that may use the kind, over the room open to that demand."""
-        by_kinds: dict[frozenset[str], float] = {}
+    def _demand_price(self, make: Make) -> float:
+        """Demand that may use the make, over the room open to that demand."""
+        by_mask: dict[Mask, float] = {}
         for one, worth in zip(self.wanting, self.worth, strict=True):
-            by_kinds[one.shape.kinds] = by_kinds.get(one.shape.kinds, 0.0) + worth
+            by_mask[mask_of(one.shape)] = by_mask.get(mask_of(one.shape), 0.0) + worth
         price = 0.0
-        for kinds in sorted(by_kinds, key=sorted):
-            if not kinds or kind in kinds:
-                open_to = sum(sum(room.idle) for room in self.rooms if not kinds or room.host.kind in kinds)
-                price += by_kinds[kinds] * self._idle() / max(open_to, 1)
+        for mask in sorted(by_mask, key=lambda mask: mask.order):
+            if mask.takes(make):
+                open_to = sum(sum(room.idle) for room in self.rooms if mask.takes(make_of(room.host)))
+                price += by_mask[mask] * self._idle() / max(open_to, 1)
         return price
 
     def _opening(self, room: Room, grain: int) -> int:
@@ -159,28 +160,28 @@ class PlainPacking:
         return int(self.weights.opening * ((host.devices / 8.0) * lost / max(as_large, 1)) * WHOLE * grain)
 
     def _slots(self, shape: Shape, room: Room) -> int:
-        return self._fits(shape, room.host.kind, room.cpu - room.cpu % self.cell, room.idle)
+        return self._fits(shape, make_of(room.host), room.cpu - room.cpu % self.cell, room.idle)
 
-    def _fits(self, shape: Shape, kind: str, cpu: int, idle: Sequence[int]) -> int:
+    def _fits(self, shape: Shape, make: Make, cpu: int, idle: Sequence[int]) -> int:
         """How many of a typical shape fit, each alone."""
-        if shape.kinds and kind not in shape.kinds:
+        if not mask_of(shape).takes(make):
             return 0
         demand = demand_of(shape)
         by_devices = sum(each // demand.device_milli for each in idle) // demand.devices
         return min(by_devices, cpu // demand.cpu_milli) if demand.cpu_milli else by_devices
 
-    def _waste(self, kind: str, cpu: int, idle: Sequence[int]) -> int:
+    def _waste(self, make: Make, cpu: int, idle: Sequence[int]) -> int:
         """Milli that the streams leave of a host, over all streams."""
-        rounded = [self._rounded(kind, each) for each in idle]
-        filled = sum(self._fill(kind, stream, cpu, list(rounded)) for stream in self.streams)
+        rounded = [self._rounded(make, each) for each in idle]
+        filled = sum(self._fill(make, stream, cpu, list(rounded)) for stream in self.streams)
         return self.weights.streams * sum(idle) - filled
 
-    def _rounded(self, kind: str, idle: int) -> int:
-        """The most of a device's idle milli that typical shapes of the kind can fill."""
-        return max(each for each in self.sums[kind] if each <= idle)
+    def _rounded(self, make: Make, idle: int) -> int:
+        """The most of a device's idle milli that typical shapes on the make can fill."""
+        return max(each for each in self.sums[make] if each <= idle)
 
-    def _sums(self, kind: str) -> set[int]:
-        wanting = [one.shape for one in self.wanting if not one.shape.kinds or kind in one.shape.kinds]
+    def _sums(self, make: Make) -> set[int]:
+        wanting = [one.shape for one in self.wanting if mask_of(one.shape).takes(make)]
         wanted = {demand_of(shape).device_milli for shape in wanting}
         sums = {0}
         for total in range(1, WHOLE + 1):
@@ -188,12 +189,12 @@ class PlainPacking:
                 sums.add(total)
         return sums
 
-    def _fill(self, kind: str, stream: Sequence[Shape], cpu: int, idle: list[int]) -> int:
+    def _fill(self, make: Make, stream: Sequence[Shape], cpu: int, idle: list[int]) -> int:
         """Milli that one stream fills: the least device that suffices for a part, idle ones for whole devices."""
         filled = 0
         for shape in stream:
             demand = demand_of(shape)
-            if demand.cpu_milli > cpu or (demand.devices and shape.kinds and kind not in shape.kinds):
+            if demand.cpu_milli > cpu or not mask_of(shape).takes(make):
                 continue
             if demand.devices == 1 and demand.device_milli < WHOLE:
                 enough = [each for each in idle if each >= demand.device_milli]

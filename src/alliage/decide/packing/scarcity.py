@@ -5,8 +5,6 @@ from math import inf
 
 from alliage.decide.packing.shapes import WHOLE, Host, Typical
 
-CELLS_A_REQUEST = 4
-
 
 def bare_share(hosts: Sequence[Host], typical: Sequence[Typical]) -> float:
     """How much of the demand for cpu alone will fall on hosts with devices, from 0 to 1.
@@ -36,10 +34,10 @@ def demand_milli(one: Typical) -> int:
     return one.shape.devices * (one.shape.device_milli if one.shape.devices == 1 else WHOLE)
 
 
-def cell_of(typical: Sequence[Typical]) -> int:
-    """A quarter of the mean cpu of typical shapes with devices, rounded down to 1, 2 or 5 times a power of ten."""
+def cell_of(typical: Sequence[Typical], a_request: float) -> int:
+    """The mean cpu of typical shapes with devices over `a_request`, rounded down to 1, 2 or 5 times a power of ten."""
     wanting = [one for one in typical if one.shape.devices > 0]
     total = sum(one.share for one in wanting)
     mean = sum(one.share * one.shape.cpu_milli for one in wanting) / total if total > 0 else 0
     cells = [mantissa * 10**power for power in range(10) for mantissa in (1, 2, 5)]
-    return max([cell for cell in cells if cell * CELLS_A_REQUEST <= mean], default=1)
+    return max([cell for cell in cells if cell * a_request <= mean], default=1)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 STREAM_SHAPES_MIN = 4
+STREAMS_TIMES = 4
+CELLS_EXPONENT, REACH_MIN = 3, 0.01
 STAY_OF_CHURN, OPENING_OF_CHURN = 0.6, 2.0
 
 
@@ -19,8 +21,10 @@ class Weights:
     """The part of the demand for devices that is taken to be gangs of any size, whatever is typical."""
     streams: int = 32
     stream_shapes: int = 50
+    cells_a_request: float = 4.0
+    """How many cells of cpu the mean typical request wants at least; cpu is rounded down to whole cells."""
     cell_milli: int = 0
-    """Cpu is rounded down to multiples of it; 0 chooses it by the typical shapes."""
+    """The cell; 0 chooses it by the typical shapes."""
 
     def chances(self) -> tuple[int, ...]:
         """Of a host that holds 0, 1, 2 ... requests to be empty when it is wanted, in 1024ths; the last is 0."""
@@ -32,10 +36,21 @@ class Weights:
     def for_reach(self, reach: float) -> "Weights":
         """For cpu that runs out when only the part `reach` of the devices is filled.
 
-        Room for devices is worth less then. And a host sees fewer of the requests to come: it is soon full.
+        Room for devices is worth less then. A host sees fewer of the requests to come, for it is soon full: streams are
+        shorter, and more of them for the same work. What rounding hides of cpu is then what the hosts run out of: cells are finer.
         """
         shapes = max(min(STREAM_SHAPES_MIN, self.stream_shapes), round(self.stream_shapes * reach**2))
-        return replace(self, slot=self.slot * reach**2, opening=self.opening * reach**2, stream_shapes=shapes)
+        times = 1
+        while times < STREAMS_TIMES and 2 * times * shapes <= self.stream_shapes:
+            times *= 2
+        return replace(
+            self,
+            slot=self.slot * reach**2,
+            opening=self.opening * reach**2,
+            streams=self.streams * times,
+            stream_shapes=shapes,
+            cells_a_request=self.cells_a_request / max(reach, REACH_MIN) ** CELLS_EXPONENT,
+        )
 
     def for_churn(self) -> "Weights":
         """Where requests leave: a host that holds few is soon empty, and keeping it so is worth more."""
