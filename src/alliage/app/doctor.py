@@ -38,6 +38,9 @@ def examine(home: Home, *, pci_root: Path = PCI_ROOT, dev_root: Path = DEV_ROOT)
     missing = ((cpu_unknown(),) if not bare.devices else ()) + ((engine_missing(),) if not bare.engines else ())
     return Examination(
         node=replace(bare, devices=(*bare.devices, *found.devices)),
-        free_bytes={**dict.fromkeys((device.id for device in bare.devices), free_bytes()), **found.free_bytes},
+        free_bytes={
+            **{device.id: min(free_bytes(), device.memory_bytes) for device in bare.devices},
+            **found.free_bytes,
+        },
         problems=(*missing, *found.problems),
     )
