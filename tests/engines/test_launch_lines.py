@@ -18,7 +18,10 @@ from tests.builders import CATALOG, a_recipe, a_replica
 
 SECRET: Final = "the-secret"
 PAIRS: Final = [
-    (engine.id, stack) for engine in CATALOG.engines.values() for stack in engine.stacks if engine.id != "llama.cpp"
+    (engine.id, stack)
+    for engine in CATALOG.engines.values()
+    for stack in engine.stacks
+    if engine.launcher != "llama.cpp"
 ]
 WITH_IMAGE: Final = [
     (engine, stack)

@@ -14,6 +14,7 @@ from alliage.runtimes.cgroups import Limits, read_limits
 from alliage.runtimes.cpuinfo import CpuInfo, parse_cpuinfo, parse_meminfo
 from alliage.runtimes.detect import bindable_bytes, bindable_cores, detect_node, find_engines, find_vllm, free_bytes
 from alliage.units import GIB, MIB
+from tests.builders import CATALOG
 from tests.runtimes.scene import CHIPS
 
 AMD = """\
@@ -182,6 +183,30 @@ def test_a_llama_server_that_was_asked_for_takes_the_bundled_ones_place(tmp_path
     assert (found.engine, found.program) == ("llama.cpp", str(program))
     (found,) = find_engines(str(tmp_path / "none"))
     assert found.program == "bundled"
+
+
+# What a build with CUDA answered on a machine with an H100 on 2026-11-26, and what one without says.
+@pytest.mark.parametrize(
+    ("script", "engines"),
+    [
+        (
+            "echo Available devices:\necho '  CUDA0: NVIDIA H100 80GB HBM3 (81079 MiB, 80552 MiB free)'",
+            ["llama.cpp-cuda"],
+        ),
+        ("echo Available devices:", []),
+        ("echo 'error: invalid argument: --list-devices' >&2; exit 1", []),
+        ("printf '\\377\\n'", []),
+    ],
+)
+def test_a_llama_server_is_asked_which_cards_it_can_use(tmp_path: Path, script: str, engines: list[str]) -> None:
+    """It serves on the CPU as before, and on cards where it lists some; an old or broken program is for the CPU."""
+    program = tmp_path / "llama-server"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    found = find_engines(str(program))
+    assert [each.engine for each in found] == ["llama.cpp", *engines]
+    assert {each.program for each in found} == {str(program)}
+    assert CATALOG.engines.keys() >= set(engines)
 
 
 def a_python(folder: Path, script: str) -> str:

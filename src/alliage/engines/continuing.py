@@ -11,6 +11,7 @@ from typing import Final
 
 CONTINUES: Final[Mapping[str, Mapping[str, bool]]] = {
     "llama.cpp": {},
+    "llama.cpp-cuda": {},
     "vllm": {"continue_final_message": True, "add_generation_prompt": False},
     "sglang": {"continue_final_message": True},
 }

@@ -11,6 +11,8 @@ BUNDLED: Final = "bundled"
 HTTP_THREADS_SPARE: Final = 512
 """As in the bundled launcher: requests that wait for a slot hold a thread each, and /health must still answer."""
 READY_BASE_S: Final = 120.0
+ALL_LAYERS: Final = "999"
+"""More than any model has; older programs offload none unless they are told."""
 LOAD_BYTES_PER_S: Final = 50_000_000
 """A slow disk; it only makes the time after which a start counts as failed longer for larger models."""
 
@@ -42,16 +44,21 @@ def launch_spec(
     if program == BUNDLED:
         argv, environment = _bundled(python, where, slots, context, recipe.cores, embed=embed), _bundled_secret(key)
     else:
-        argv, environment = _program(program, where, slots, context, recipe.cores, embed=embed), _program_settings(key)
+        argv = _program(program, where, slots, context, recipe.cores, embed=embed)
+        environment = _program_settings(key, on_cpu=any(binding.cores for binding in replica.bindings))
     return LaunchSpec(
         argv=argv,
-        environment={**environment, **shown},
+        environment={**_facts(surroundings), **environment, **shown},
         cores=tuple(core for binding in replica.bindings for core in binding.cores),
         host=host,
         port=port,
         ready_path="/health",
         ready_within_s=READY_BASE_S + recipe.memory_bytes // LOAD_BYTES_PER_S,
     )
+
+
+def _facts(surroundings: Surroundings | None) -> dict[str, str]:
+    return dict(surroundings.facts.environment) if surroundings is not None else {}
 
 
 def _bundled(
@@ -77,6 +84,10 @@ def _program(
     return (program, *where, *sizes, *http, "--cont-batching", "--jinja", *pooled)
 
 
-def _program_settings(key: str) -> dict[str, str]:
-    """By environment: the key, which must not be seen, and what an older program may not know and then ignores."""
-    return {"LLAMA_API_KEY": key, "LLAMA_ARG_CACHE_RAM": "0", "LLAMA_ARG_FIT": "off"}
+def _program_settings(key: str, *, on_cpu: bool) -> dict[str, str]:
+    """By environment: the key, which must not be seen, and what an older program may not know and then ignores.
+
+    A program that was built for accelerators takes every one it finds, also for a replica that was given cores only.
+    """
+    shown = {"LLAMA_ARG_DEVICE": "none"} if on_cpu else {"LLAMA_ARG_N_GPU_LAYERS": ALL_LAYERS}
+    return {"LLAMA_API_KEY": key, "LLAMA_ARG_CACHE_RAM": "0", "LLAMA_ARG_FIT": "off", **shown}

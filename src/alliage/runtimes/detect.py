@@ -5,9 +5,10 @@ import importlib.util
 import math
 import os
 import platform
+import re
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,8 @@ RESERVE_BYTES_MIN: Final = 512 * MIB
 RESERVE_SHARE: Final = 0.05
 """Left to the system and to Alliage itself: 5 % of the memory, 512 MiB at least."""
 LLAMA_CPP: Final = "llama.cpp"
+LLAMA_CPP_ON: Final[Mapping[str, str]] = {"CUDA": "llama.cpp-cuda"}
+"""What `llama-server --list-devices` calls a make's devices (`CUDA0: NVIDIA H100 ...`) -> the engine that such a build is."""
 VLLM: Final = "vllm"
 ASK_S: Final = 20.0
 _VLLM_VERSION: Final = """
@@ -35,6 +38,7 @@ found = [each.version for name in names for each in importlib.metadata.distribut
 sys.exit(1) if importlib.util.find_spec("vllm") is None else print(found[0] if found else "")
 """
 """Builds for CPUs may have another distribution's name; the module is always `vllm`."""
+_LISTED: Final = re.compile(r"\s+([A-Za-z]+)\d+: .*")
 _log = structlog.get_logger(__name__)
 
 
@@ -59,16 +63,35 @@ def free_bytes() -> int:
 
 
 def find_engines(llama_server: str) -> tuple[EngineFound, ...]:
-    """The engines here. `llama_server`: "" for the bundled llama.cpp, `path` to look on PATH, or a program's path."""
+    """The engines here. `llama_server`: "" for the bundled llama.cpp, `path` to look on PATH, or a program's path.
+
+    A program is asked once which accelerators it can use.
+    """
     if llama_server:
         program = shutil.which("llama-server" if llama_server == "path" else llama_server)
         if program is not None:
-            return (EngineFound(engine=LLAMA_CPP, version="", program=program),)
+            ids = (LLAMA_CPP, *_accelerated(program))
+            return tuple(EngineFound(engine=each, version="", program=program) for each in ids)
         _log.warning("the llama-server asked for is not there; the bundled llama.cpp serves", asked=llama_server)
     if importlib.util.find_spec("xllamacpp") is None:
         return ()
     version = importlib.metadata.version("xllamacpp")
     return (EngineFound(engine=LLAMA_CPP, version=version, program="bundled"),)
+
+
+def _accelerated(program: str) -> tuple[str, ...]:
+    """The engines that a `llama-server` is beside the one on the CPU; () where it does not tell within `ASK_S`."""
+    try:
+        told = subprocess.run(
+            (program, "--list-devices"), capture_output=True, text=True, timeout=ASK_S, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError, UnicodeDecodeError) as error:
+        _log.warning(
+            "the llama-server does not tell its devices; it serves on the CPU", program=program, error=str(error)
+        )
+        return ()
+    makes = {match[1] for line in told.splitlines() if (match := _LISTED.fullmatch(line)) is not None}
+    return tuple(engine for make, engine in LLAMA_CPP_ON.items() if make in makes)
 
 
 def find_vllm(python: str) -> tuple[EngineFound, ...]:

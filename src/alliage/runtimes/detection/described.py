@@ -143,7 +143,8 @@ def _problems(told: Told, device: Device, seen: SeenDevice, chip: Chip | None) -
 
 
 def _figure(value: float | None, unit: str) -> str | None:
-    return f"{value:g} {unit}" if value is not None else None
+    """Four digits: libraries tell milliwatts, which mean nothing."""
+    return f"{value:.4g} {unit}" if value is not None else None
 
 
 def _text(value: int | None) -> str | None:

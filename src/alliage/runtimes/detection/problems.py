@@ -141,3 +141,15 @@ def engine_missing() -> Problem:
         what="there is no engine here, so no model can be served",
         fix="pip install 'alliage[llama]'",
     )
+
+
+def card_without_engine(stack: Stack, devices: tuple[str, ...], engines: tuple[str, ...]) -> Problem:
+    """Cards that are there and known, and nothing on this node that would serve on them; `engines` of the catalogue would."""
+    return Problem(
+        stack=stack.id,
+        lack=Lack.ENGINE,
+        what=f"no engine here runs on {', '.join(devices)} ({stack.name}), so nothing is served there",
+        fix=f"install {' or '.join(engines)}, and say where in [agent] of $ALLIAGE_HOME/alliage.toml (vllm_python, llama_server)"
+        if engines
+        else "describe an engine that does in $ALLIAGE_HOME/engines/NAME.toml",
+    )
