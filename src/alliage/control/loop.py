@@ -12,6 +12,7 @@ from alliage.control.lost import Silence, lost_nodes
 from alliage.control.observed import NodeReport
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
+from alliage.control.recent import Recent
 from alliage.control.reconcile import Pass, Refusals, reconcile
 from alliage.control.settle import Heard
 from alliage.control.table import awaited, build_table, endpoints_after
@@ -74,6 +75,7 @@ class ControlLoop:
         self._woken = woken
         self._began_s = clock.monotonic_s()
         self.planning = planning
+        self.recent = Recent()
         self._watching = Watching(began_s=self._began_s, hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
@@ -139,6 +141,7 @@ class ControlLoop:
             view, self._doors.observe(), now_s=self._clock.monotonic_s(), wall_s=self._clock.now_s()
         )
         self.planning.demand = demand
+        self.recent.look(self._doors.observe())
         return replace(view, measured=self._store.measured(), demand=demand)
 
     def _hear(self, view: FleetView) -> Heard:
