@@ -60,6 +60,7 @@ FACTS: dict[str, str | int | float] = {
     "gateways": 2,
     "draining": 1,
 }
+WANTED = {ServiceName("tiny"): 1}
 
 
 @pytest.fixture(autouse=True)
@@ -126,20 +127,22 @@ def a_view(service: ServicePhase = ServicePhase.READY, replica: ReplicaPhase = R
 
 def test_explain_of_a_placed_service(snapshot: SnapshotAssertion) -> None:
     """Which chip, engine and recipe, and why: what a newcomer reads first."""
-    assert explain("tiny", (a_decision(Outcome.PLACED, FITS),), view=a_view(), catalog=CATALOG) == snapshot
+    assert (
+        explain("tiny", (a_decision(Outcome.PLACED, FITS),), view=a_view(), catalog=CATALOG, wanted=WANTED) == snapshot
+    )
 
 
 def test_explain_of_a_refused_service(snapshot: SnapshotAssertion) -> None:
     """What was rejected and what would change it; the service itself never came to be."""
     view = replace(a_view(), services=(), replicas=())
-    assert explain("tiny", (a_decision(Outcome.REFUSED),), view=view, catalog=CATALOG) == snapshot
+    assert explain("tiny", (a_decision(Outcome.REFUSED),), view=view, catalog=CATALOG, wanted=WANTED) == snapshot
 
 
 def test_explain_tells_what_happened_since(snapshot: SnapshotAssertion) -> None:
     """An engine that ended does not hide why the replica stands where it stands."""
     decisions = (a_decision(Outcome.RESTARTED, ENDED, at_s=200.0), a_decision(Outcome.PLACED, FITS))
     view = a_view(ServicePhase.STARTING, ReplicaPhase.BACKOFF)
-    assert explain("tiny", decisions, view=view, catalog=CATALOG) == snapshot
+    assert explain("tiny", decisions, view=view, catalog=CATALOG, wanted=WANTED) == snapshot
 
 
 def test_describe_of_an_unknown_engine_still_reads() -> None:
@@ -159,7 +162,7 @@ def test_real_decisions_explain_themselves() -> None:
     assert world.deploy("two")
     world.run(3)
     assert not world.deploy("three")
-    text = explain("three", world.desk.decisions("three", 9), view=world.desk.view(), catalog=CATALOG)
+    text = explain("three", world.desk.decisions("three", 9), view=world.desk.view(), catalog=CATALOG, wanted=WANTED)
     assert "three cannot be served now." in text
     assert "the rest is held by one, two" in text
     assert "deleting service one would free 1 core" in text

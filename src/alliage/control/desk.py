@@ -15,7 +15,7 @@ from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
-from alliage.control.recent import Recent
+from alliage.control.recent import Recent, Seen
 from alliage.control.tenancy import TenantOrder, doubts, known_tenants, ordered_tenant, tenant_named
 from alliage.control.top import Top, top_of
 from alliage.decide.aiming.aims import Aims
@@ -103,6 +103,10 @@ class Desk:
         """How many replicas each service is to have by the plan of now."""
         return wanted_replicas(view, self._planning.aims)
 
+    def seen(self) -> Mapping[ServiceName, Seen]:
+        """What the gateways saw of services in the last seconds."""
+        return self._recent.seen()
+
     def top(self, *, events: int) -> Top:
         """All that a live view shows, with so many of the newest observations and as many decisions."""
         return top_of(
@@ -125,17 +129,15 @@ class Desk:
         service = next((each for each in view.services if each.name == name), None)
         if service is None or aims is None:
             return None
-        until_s = self._clock.monotonic_s() + WALL_S
-
-        def is_late() -> bool:
-            return self._clock.monotonic_s() > until_s
-
         async with self._explaining:  # one at a time: each of them may take a processor for seconds
             if self._explained is None or self._explained[0] is not aims:
                 self._explained = aims, {}
             told = self._explained[1]
             if service.name not in told:
-                told[service.name] = await asyncio.to_thread(explain_now, service.name, aims, is_late)
+                until_s = self._clock.monotonic_s() + WALL_S
+                told[service.name] = await asyncio.to_thread(
+                    explain_now, service.name, aims, lambda: self._clock.monotonic_s() > until_s
+                )
         explanation = told[service.name]
         return None if explanation is None else by_plan(service, view.demand, aims, explanation)
 

@@ -7,7 +7,15 @@ from fastapi.middleware import Middleware
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from alliage.control.desk import Desk
-from alliage.faces.admin import catalog_routes, fit_routes, fleet_routes, key_routes, measurement_routes, service_routes
+from alliage.faces.admin import (
+    catalog_routes,
+    fit_routes,
+    fleet_routes,
+    key_routes,
+    measurement_routes,
+    service_routes,
+    top_routes,
+)
 from alliage.faces.admin.access import Caller
 from alliage.faces.admin.answers import ErrorAnswer, HealthAnswer
 from alliage.faces.admin.faults import register_faults
@@ -43,6 +51,7 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
         catalog_routes.router,
         fit_routes.router,
         service_routes.router,
+        top_routes.router,
         measurement_routes.router,
         key_routes.router,
     ):
