@@ -34,8 +34,8 @@ def frame(seen: top_answers.TopAnswer, *, width: int, height: int | None, troubl
         sections.append(_prices(seen.prices, width))
     if seen.events:
         sections.append(_events(seen.events))
-    room = None if height is None else height - len(head)
-    lines = head + ([Text("")] if height is None else []) + stacked(sections, room)
+    room = None if height is None else max(0, height - len(head))
+    lines = (head + ([Text("")] if height is None else []) + stacked(sections, room))[:height]
     for line in lines:
         line.truncate(width, overflow="ellipsis")
     return lines
