@@ -59,6 +59,7 @@ FACTS: dict[str, str | int | float] = {
     "silent_s": 4.0,
     "gateways": 2,
     "draining": 1,
+    "why": "devices_full",
 }
 WANTED = {ServiceName("tiny"): 1}
 

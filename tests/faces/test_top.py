@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import httpx2
@@ -189,3 +191,17 @@ def test_the_command(tmp_path: Path) -> None:
             terminal.expect("\x1b[?1049l")
             assert terminal.process.wait(20) == 0
             assert b"Traceback" not in terminal.seen
+
+
+def test_every_column_is_documented(busy: TopAnswer) -> None:
+    """What a frame shows is told in docs/watching.md by the name that stands above it."""
+    told = (Path(__file__).parents[2] / "docs" / "watching.md").read_text()
+    lines = plain(frame(busy, width=1000, height=None))
+    heads = [after for before, after in pairwise(lines) if not before]
+    titles = {
+        title for head in heads for title in re.split(r"  +", head) if title not in {"SERVICE", "PHASE", "SITE", "NODE"}
+    }
+    by_section = {"REGION", "NODES", "UNREACHABLE", "LOST", "CORDONED", "REPLICAS"}
+    assert {"GOAL", "SCARCITY", "STATE"} <= titles
+    for title in titles - by_section - {"PRICE OF A DEVICE-HOUR", "EVENTS, THE NEWEST FIRST"}:
+        assert f"`{title}`" in told, title

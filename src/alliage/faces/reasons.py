@@ -108,8 +108,7 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
         case ReasonCode.DEMAND_UNMET:
             text = _unmet(facts)
         case ReasonCode.BY_PLAN:
-            rest = {name: value for name, value in facts.items() if name != "why"}
-            text = words(Why(code=WhyCode(str(facts["why"])), facts=rest))
+            text = _by_plan(facts)
         case _:
             assert_never(reason.code)
     return text
@@ -212,6 +211,14 @@ def _objective(facts: Facts) -> str:
     if isinstance(each := facts.get("tpot_s"), int | float):
         asked.append(f"{format_seconds(each)} a token")
     return " and ".join(asked) or "the objective"
+
+
+def _by_plan(facts: Facts) -> str:
+    """What the plan's programme says, in its own words."""
+    code = next((each for each in WhyCode if each == facts.get("why")), None)
+    if code is None:
+        return "the plan of the whole fleet has it so"
+    return words(Why(code=code, facts={name: value for name, value in facts.items() if name != "why"}))
 
 
 def _carries_less(facts: Facts) -> str:
