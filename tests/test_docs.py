@@ -12,6 +12,7 @@ from alliage.app.config import Settings
 from alliage.faces.cli.main import app
 
 ROOT = Path(__file__).parent.parent
+_COMMON = {"--name", "--dry-run", "--remote-code", "--wait", "--timeout"}
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 
 
@@ -24,7 +25,7 @@ def test_every_setting_is_documented_with_its_default(section: str) -> None:
     assert rows.keys() == known.keys()
     for name, default in known.items():
         if name != "python":
-            text = f'"{default}"' if isinstance(default, str) else str(default).lower()
+            text = f'"{default}"' if isinstance(default, str) else str(default).lower().replace("()", "[]")
             assert rows[name] == text, name
 
 
@@ -33,6 +34,27 @@ def test_every_option_of_up_is_documented() -> None:
     command = get_command(app).commands["up"]  # type: ignore[attr-defined]
     flags = {option for parameter in command.params for option in parameter.opts if option.startswith("--")}
     assert flags <= set(re.findall(r"--[a-z-]+", SETTINGS)) | {"--help"}
+
+
+@pytest.mark.parametrize(("command", "spared"), [("tenant set", set()), ("deploy", _COMMON)])
+def test_every_option_is_documented(command: str, spared: set[str]) -> None:
+    """Options of these commands stand in docs/tenants.md, but those that say nothing of what is asked."""
+    found = get_command(app)
+    for name in command.split():
+        found = found.commands[name]  # type: ignore[attr-defined]
+    flags = {option for parameter in found.params for option in parameter.opts if option.startswith("--")}
+    told = set(re.findall(r"--[a-z-]+", (ROOT / "docs" / "tenants.md").read_text()))
+    assert flags - {"--home", "--json"} - spared <= told
+
+
+@pytest.mark.parametrize("group", ["node", "device"])
+def test_every_word_about_nodes_and_devices_is_documented(group: str) -> None:
+    """What `alliage node` and `alliage device` can do stands in their page."""
+    told = (ROOT / "docs" / "nodes.md").read_text()
+    for name in get_command(app).commands[group].commands:  # type: ignore[attr-defined]
+        assert re.search(rf"alliage {group} [^\n`]*\b{name}\b|\b{name}\b[^\n]*NODE/DEVICE|\b{group} {name}\b", told), (
+            name
+        )
 
 
 def test_readme_shows_only_commands_that_exist() -> None:

@@ -23,10 +23,11 @@ def test_no_file_means_the_defaults(tmp_path: Path) -> None:
 
 def test_file_changes_what_it_names(tmp_path: Path) -> None:
     """And nothing else."""
-    home = home_with(tmp_path, "[gateway]\nhold_s = 1\n[agent]\nllama_server = 'path'\n")
+    home = home_with(tmp_path, "[gateway]\nhold_s = 1\n[agent]\nllama_server = 'path'\ntags = ['state']\n")
     settings = read_settings(home)
     assert settings.gateway.hold_s == 1.0
     assert settings.agent.llama_server == "path"
+    assert (settings.agent.region, settings.agent.tags) == ("", ("state",))
     assert settings.control == Settings().control
 
 

@@ -6,11 +6,13 @@ import pytest
 
 from alliage.control.lost import TROUBLE_S, Silence, lost_nodes
 from alliage.control.observed import DoorReport, EngineState
+from alliage.control.ports import Changes
 from alliage.decide.reasons import Outcome, ReasonCode
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
+from alliage.fleet.nodes import REHEARSAL, EngineFound
 from alliage.fleet.view import FleetView
-from tests.builders import a_node, a_replica
+from tests.builders import a_node, a_replica, a_service
 from tests.control.world import World, a_serving_world
 
 A, B, C = NodeId("a"), NodeId("b"), NodeId("c")
@@ -196,3 +198,26 @@ def test_a_node_that_dies_while_its_replica_starts_is_lost_after_half_a_minute()
     world.run(3)
     (successor,) = world.desk.view().replicas
     assert successor.node != replica.node
+
+
+def test_rehearsed_nodes_that_no_file_has_any_more_are_dropped() -> None:
+    """With their replicas, at once; those of the file and real ones stay, and one whose agent speaks is not dropped."""
+    world = World(a_node("real"))
+    rehearsed = (EngineFound(engine="llama.cpp", version="1", program=REHEARSAL),)
+    old, kept, still = (replace(a_node(name), engines=rehearsed) for name in ("old", "kept", "still"))
+    replicas = tuple(a_replica(f"tiny-{name}", node=name, phase=ReplicaPhase.READY) for name in ("old", "kept"))
+    world.store.commit(
+        0, Changes(nodes=(old, kept, still), services=(a_service("tiny", replicas=2),), replicas=replicas)
+    )
+    world.agents.nodes[still.id] = still
+    world.restart_control(rehearsed=frozenset({kept.id}))
+    world.loop.pass_once()
+
+    view = world.desk.view()
+    assert [node.id for node in view.nodes] == ["kept", "real", "still"]
+    assert "tiny-old" not in [replica.id for replica in view.replicas]
+    stopped = next(each for each in world.desk.decisions("tiny", 9) if each.outcome is Outcome.STOPPED)
+    assert stopped.because[0].facts == {"node": "old", "retired": 1, "replica": "tiny-old"}
+    world.restart_control()
+    world.loop.pass_once()
+    assert len(world.desk.view().nodes) == 3, "who was not told of a file drops nobody"

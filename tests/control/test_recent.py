@@ -10,9 +10,9 @@ from alliage.fleet.traffic import Traffic
 CHAT = ServiceName("chat")
 
 
-def told(door: str = "door", *, counted_s: float, **sums: float) -> DoorReport:
+def told(door: str = "door", *, counted_s: float, began_s: float = 0.0, **sums: int) -> DoorReport:
     """A report of a gateway with sums of one service."""
-    traffic = {CHAT: Traffic(**sums)} if sums else {}  # type: ignore[arg-type] - counts are whole where they are given whole
+    traffic = {CHAT: Traffic(began_s=began_s, **sums)} if sums else {}
     return DoorReport(door=door, table_version=1, in_flight={}, heard_s=0.0, counted_s=counted_s, traffic=traffic)
 
 

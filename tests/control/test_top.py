@@ -82,7 +82,8 @@ def test_top_knows_who_is_on_the_line() -> None:
     world = a_serving_world(a_node("a"), a_node("b"))
     world.agents.away.add(NodeId("b"))
     top = world.desk.top(events=0)
-    assert (top.connected, top.doors, top.observations, top.decisions) == ({"a"}, 1, (), ())
+    assert top.connected == frozenset({NodeId("a")})
+    assert (top.doors, top.observations, top.decisions) == (1, (), ())
 
 
 def test_explained_by_the_plan_of_now() -> None:

@@ -19,11 +19,15 @@ from alliage.control.ports import Store
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.solve.answer import Budget
 from alliage.errors import NotFound
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from tests.builders import CATALOG, a_card, a_node, a_node_report, a_replica_report
 from tests.doubles.memory_store import MemoryStore
+
+REACH_S = 1.0
+"""What a gateway takes to find out that it does not reach a replica, at worst."""
 
 
 @dataclass(slots=True)
@@ -192,6 +196,10 @@ class SimDoors:
     away: bool = False
     """It has yet to dial control again; it works by its last table."""
     waiting: RoutingTable | None = None
+    traffic: dict[ServiceName, Traffic] = field(default_factory=dict)
+    replicas: dict[ReplicaId, ReplicaTraffic] = field(default_factory=dict)
+    doubted_s: dict[ReplicaId, float] = field(default_factory=dict)
+    """Since when it tries them."""
 
     def push(self, table: RoutingTable) -> None:
         """Take it, or when it comes back."""
@@ -199,13 +207,14 @@ class SimDoors:
         if self.away:
             self.waiting = table
         else:
-            self.table = table
+            self._take(table)
 
     def come_back(self) -> None:
         """It has dialled, and got the newest table."""
         self.away = False
         if self.waiting is not None:
-            self.table, self.waiting = self.waiting, None
+            self._take(self.waiting)
+            self.waiting = None
 
     def observe(self) -> tuple[DoorReport, ...]:
         """The one door, if it is on the line."""
@@ -218,15 +227,23 @@ class SimDoors:
                 in_flight=dict(self.in_flight),
                 heard_s=self.clock.t_s,
                 unreachable=frozenset(self._tried()),
+                traffic=dict(self.traffic),
+                replicas=dict(self.replicas),
             ),
         )
 
     def _tried(self) -> Iterator[ReplicaId]:
         """Those in doubt that do not answer; where it is blind, all."""
-        for route in self.table.routes.values() if self.table is not None else ():
-            for upstream in route.upstreams:
-                if self.is_blind or (upstream.is_doubted and not self.answers(upstream.replica)):
-                    yield upstream.replica
+        for replica, since_s in self.doubted_s.items():
+            if self.is_blind or (not self.answers(replica) and self.clock.t_s - since_s >= REACH_S):
+                yield replica
+
+    def _take(self, table: RoutingTable) -> None:
+        """Work by it; what is doubted is tried from now on, what is not is not."""
+        self.table = table
+        upstreams = [upstream for route in table.routes.values() for upstream in route.upstreams]
+        doubted = (each.replica for each in upstreams if each.is_doubted or self.is_blind)
+        self.doubted_s = {each: self.doubted_s.get(each, self.clock.t_s) for each in doubted}
 
     def upstreams(self, service: str) -> list[str]:
         """Where the door would send a request."""
@@ -246,13 +263,13 @@ class SimDoors:
 
 @dataclass(slots=True)
 class Cards:
-    """Implements Models: every name is a small card, but `missing`."""
+    """Implements Models: the catalogue's, any other name is a small card, but `missing`."""
 
     async def resolve(self, reference: str, *, remote_code: bool) -> ModelCard:
-        """A card of that name."""
+        """The catalogue's card, or a small one of that name."""
         if reference == "missing":
             raise NotFound("there is no model 'missing'", remedy="models: tiny")
-        return replace(a_card(reference), remote_code=remote_code)
+        return CATALOG.models.get(reference) or replace(a_card(reference), remote_code=remote_code)
 
 
 class World:
@@ -267,7 +284,7 @@ class World:
         self._ids = 0
         self.restart_control()
 
-    def restart_control(self) -> None:
+    def restart_control(self, *, rehearsed: frozenset[NodeId] | None = None) -> None:
         """A new loop and desk over the same store and the same world."""
         planning = Planning(CATALOG, listed_prices(CATALOG, {}), budget=Budget(), beside=False, woken=lambda: None)
         self.loop = ControlLoop(
@@ -280,6 +297,7 @@ class World:
             settings=LoopSettings(),
             woken=asyncio.Event(),
             planning=planning,
+            rehearsed=rehearsed,
         )
         self.desk = Desk(
             store=self.store,
@@ -332,6 +350,8 @@ def an_order(
     dry_run: bool = False,
     name: str | None = None,
     ttft_s: float | None = None,
+    tpot_s: float | None = None,
+    rate_rps: float | None = None,
 ) -> DeployOrder:
     """An order with everything else left open."""
     return DeployOrder(
@@ -339,9 +359,10 @@ def an_order(
         name=name,
         tenant="default",
         ttft_s=ttft_s,
-        tpot_s=None,
+        tpot_s=tpot_s,
         min_replicas=replicas,
-        max_replicas=replicas,
+        max_replicas=None,
         remote_code=False,
         dry_run=dry_run,
+        rate_rps=rate_rps,
     )

@@ -107,6 +107,7 @@ def build_world() -> tuple[World, LoggingAgents]:
     world = World(a_node())
     agents = LoggingAgents(world.clock, world.agents.nodes)
     world.agents = agents
+    world.doors.answers = agents.answers
     world.restart_control()
     world.desk._models = CatalogueCards()
     keys = (

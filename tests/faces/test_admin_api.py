@@ -181,6 +181,10 @@ def test_a_body_has_a_largest_size(quiet: Served) -> None:
         ("POST", "/v1/keys", {"name": "x"}),
         ("DELETE", "/v1/keys/user", None),
         ("GET", "/v1/replicas/x/logs", None),
+        ("GET", "/v1/tenants", None),
+        ("GET", "/v1/tenants/default", None),
+        ("PATCH", "/v1/tenants/default", {"tier": 1}),
+        ("DELETE", "/v1/tenants/default", None),
         ("POST", "/v1/services", {"model": "/models/x.gguf"}),
         ("POST", "/v1/services", {"model": "ORG/NAME"}),
         ("POST", "/v1/services", {"model": MODEL, "remote_code": True}),
@@ -213,6 +217,14 @@ def test_a_user_works_in_the_own_tenant(cloud: Served) -> None:
         ({"model": 5}, "model is 5"),
         ({"min_replicas": 3, "max_replicas": 2}, "from 3 to 2"),
         ({"ttft_s": -1}, "-1"),
+        ({"rate_rps": 0}, "--rate is 0"),
+        ({"rate_rps": 1e9}, "--rate is 1000000000"),
+        ({"rate_rps": "12"}, "rate_rps is '12'"),
+        ({"min_replicas": -1}, "from -1 to"),
+        ({"min_replicas": 0, "max_replicas": 0}, "from 0 to 0"),
+        ({"residency": ["mars"]}, "'mars'"),
+        ({"residency": "local"}, "residency is 'local'"),
+        ({"residency": [""]}, "residency.0 is ''"),
         ({"name": "No Good"}, "'No Good'"),
         ({"name": "x" * 500}, "name is 'xxx"),
     ],
@@ -223,6 +235,67 @@ def test_bad_bodies_name_field_and_value(quiet: Served, body: dict[str, Any], wo
     assert (status, code) == (400, "bad_input")
     assert words in message
     assert len(message) < 300
+
+
+def test_what_a_service_asks_for_is_told_again(cloud: Served) -> None:
+    """Rate, residency and replicas come back as they were asked; with a rate there is no limit of replicas but the largest."""
+    asked = deploy(cloud, rate_rps=2, residency=["local"], min_replicas=0).json()["service"]
+    assert (asked["rate_rps"], asked["residency"]) == (2.0, ["local"])
+    assert (asked["min_replicas"], asked["max_replicas"]) == (0, 1000)
+    (node,) = ask(cloud, "GET", "/v1/status").json()["nodes"]
+    assert (node["region"], node["tags"]) == ("", [])
+    again = deploy(cloud).json()["service"]
+    assert (again["rate_rps"], again["residency"], again["max_replicas"]) == (None, [], 1)
+
+
+def test_tenants_from_set_to_drop(cloud: Served) -> None:
+    """Named by keys and services, set, changed in part, dropped back to the defaults; a dry run changes nothing."""
+    deploy(cloud)
+    names = [each["name"] for each in ask(cloud, "GET", "/v1/tenants").json()["tenants"]]
+    assert names == ["default", "other"]
+    rights = {
+        "tier": 1,
+        "weight": 2,
+        "guarantees": [{"chips": ["nvidia-h20", "huawei-910b"], "devices": 8, "site": "moon"}],
+        "budget_micros": 40_000_000,
+    }
+    dry = ask(cloud, "PATCH", "/v1/tenants/default", json=rights | {"dry_run": True}).json()
+    assert (dry["dry_run"], dry["tenant"]["tier"]) == (True, 1)
+    assert ask(cloud, "GET", "/v1/tenants/default").json()["tier"] == 0
+
+    set_ = ask(cloud, "PATCH", "/v1/tenants/default", json=rights).json()["tenant"]
+    assert {name: set_[name] for name in rights} == rights
+    assert set_["doubts"] == ["no node is at the site 'moon'; sites there are: local"]
+    assert (set_["services"], set_["keys"]) == ([MODEL], ["admin", "user"])
+
+    part = ask(cloud, "PATCH", "/v1/tenants/default", json={"budget_micros": None, "guarantees": []}).json()["tenant"]
+    assert (part["tier"], part["weight"], part["guarantees"], part["budget_micros"]) == (1, 2.0, [], None)
+    assert ask(cloud, "DELETE", "/v1/tenants/default").json()["tier"] == 0
+    assert ask(cloud, "PATCH", "/v1/tenants/new", json={"weight": 0.5}).status_code == 200
+    assert ask(cloud, "DELETE", "/v1/tenants/new").status_code == 200
+    assert error_of(ask(cloud, "DELETE", "/v1/tenants/new"))[:2] == (404, "not_found")
+    assert error_of(ask(cloud, "GET", "/v1/tenants/new"))[2] == "there is no tenant 'new'"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"tier": -1}, "tier -1"),
+        ({"tier": "0"}, "tier is '0'"),
+        ({"weight": 0}, "weight 0"),
+        ({"budget_micros": 1.5}, "budget_micros is 1.5"),
+        ({"budget": 1}, "budget is 1: extra inputs are not permitted"),
+        ({"guarantees": [{"chips": ["nvidia-h2O"], "devices": 8}]}, "no chip 'nvidia-h2O'"),
+        ({"guarantees": [{"chips": [], "devices": 8}]}, "guarantees.0.chips"),
+        ({"guarantees": [{"chips": ["nvidia-h20"], "devices": 0}]}, "0 devices"),
+    ],
+)
+def test_bad_rights_name_field_and_value(quiet: Served, body: dict[str, Any], words: str) -> None:
+    """400 in the one shape; so is a name that is none."""
+    status, code, message = error_of(ask(quiet, "PATCH", "/v1/tenants/a", json=body))
+    assert (status, code) == (400, "bad_input")
+    assert words in message
+    assert error_of(ask(quiet, "PATCH", "/v1/tenants/a%20b", json={"tier": 1}))[:2] == (400, "bad_input")
 
 
 def test_bad_json_and_unknown_routes(quiet: Served) -> None:

@@ -222,6 +222,51 @@ def test_paths_are_made_absolute(home: Path, tmp_path: Path) -> None:
     assert json.loads(alliage("services", "--json", home=home).out)["services"][0]["name"] == "tiny"
 
 
+def test_tenants_from_set_to_drop(home: Path) -> None:
+    """As written in the documents; doubts are told, and what is left out stays."""
+    done(alliage("deploy", MODEL, "--rate", "2", "--residency", "local", "--no-wait", home=home))
+    rights = ("--tier", "1", "--guarantee", "nvidia-h20:8", "--guarantee", "nvidia-h20+huawei-910b:16@moon")
+    set_ = done(alliage("tenant", "set", "default", *rights, "--budget", "40.5/h", home=home)).out
+    assert set_.splitlines()[:3] == [
+        "tenant default: tier 1, weight 1",
+        "  guaranteed  nvidia-h20:8, nvidia-h20+huawei-910b:16@moon",
+        "  budget      40.5/h",
+    ]
+    assert "  not to be kept now: no node is at the site 'moon'; sites there are: local" in set_
+    assert (
+        "nothing was changed" in done(alliage("tenant", "set", "default", "--weight", "3", "--dry-run", home=home)).err
+    )
+    done(alliage("tenant", "set", "default", "--guarantee", "none", "--budget", "none", home=home))
+    shown = json.loads(done(alliage("tenant", "show", "default", "--json", home=home)).out)
+    assert (shown["tier"], shown["weight"], shown["guarantees"], shown["budget_micros"]) == (1, 1.0, [], None)
+    listed = done(alliage("tenant", "list", home=home)).out.splitlines()
+    assert listed[0].split() == ["TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "DEVICES", "SERVICES", "KEYS"]
+    assert [line.split()[0] for line in listed[1:]] == ["default", "other"]
+    assert "has the defaults again" in done(alliage("tenant", "drop", "default", home=home)).err
+    assert "rate 2/s, in local" in done(alliage("services", home=home)).out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("tenant", "set", "a"), "set what?"),
+        (("tenant", "set", "a", "--guarantee", "nvidia-h20"), "--guarantee 'nvidia-h20' cannot be read"),
+        (("tenant", "set", "a", "--guarantee", "nvidia-h21:1"), "no chip 'nvidia-h21'"),
+        (("tenant", "set", "a", "--budget", "-1/h"), "--budget '-1/h' cannot be read"),
+        (("tenant", "set", "a", "--weight", "nan"), "--weight is nan"),
+        (("deploy", MODEL, "--rate", "inf"), "--rate is inf"),
+        (("deploy", MODEL, "--rate", "-1"), "--rate is -1"),
+        (("deploy", MODEL, "--residency", "mars"), "sites, regions and tags there are: local"),
+        (("deploy", MODEL, "--min-replicas", "3", "--max-replicas", "2"), "from 3 to 2"),
+    ],
+)
+def test_what_cannot_be_asked_is_bad_input(quiet_home: Path, arguments: tuple[str, ...], said: str) -> None:
+    """Exit code 2, with the value and the way out."""
+    ran = alliage(*arguments, home=quiet_home)
+    assert ran.code == 2, ran
+    assert said in ran.err
+
+
 def test_keys_from_create_to_revoke(home: Path) -> None:
     """The secret alone is on the output, and works until it is revoked."""
     secret = done(alliage("keys", "create", "ci", home=home)).out.strip()
@@ -250,7 +295,7 @@ def test_keys_from_create_to_revoke(home: Path) -> None:
             "nothing was ever recorded about 'nothing'\n  try: nodes, services and replicas: laptop",
         ),
         (("keys", "create", "team/ci"), 2, "name is 'team/ci': use 1 to 63 letters"),
-        (("deploy", MODEL, "--min-replicas", "0"), 2, "--min-replicas"),
+        (("deploy", MODEL, "--min-replicas", "-1"), 2, "--min-replicas"),
         (("deploy", MODEL, "--min-replicas", "2", "--max-replicas", "1"), 2, "replicas from 2 to 1"),
         (("deploy", MODEL, "--name", "A B"), 2, "'A B' cannot be the name of a service"),
         (("nonsense",), 2, "No such command"),

@@ -15,7 +15,10 @@ from typer.testing import CliRunner
 from alliage.faces.cli.main import app
 names = [each.name or each.callback.__name__ for each in app.registered_commands]
 asked = [[], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"], *([each] for each in names)]
+asked += [["tenant"], *(["tenant", each] for each in ("list", "show", "set", "drop"))]
 asked += [["replay"], ["replay", "openb"], ["replay", "stress"]]
+asked += [["node"], *(["node", each] for each in ("list", "show", "cordon", "drain", "uncordon", "forget"))]
+asked += [["device"], *(["device", each] for each in ("list", "cordon", "drain", "uncordon"))]
 run = CliRunner().invoke
 print(json.dumps({" ".join(each): run(app, [*each, "--help"], prog_name="alliage").output for each in asked}))
 """
@@ -71,6 +74,7 @@ def test_help_loads_nothing_heavy() -> None:
     for arguments in (
         ["--help"],
         ["keys", "--help"],
+        ["tenant", "set", "--help"],
         ["deploy", "--help"],
         ["up", "--help"],
         ["replay", "openb", "--help"],
@@ -84,4 +88,4 @@ def test_the_commands_of_the_issue_are_there() -> None:
     names = {each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands}
     assert names >= {"up", "down", "status", "deploy", "services", "replicas", "nodes", "models"}
     assert names >= {"logs", "explain", "delete", "chat"}
-    assert [each.name for each in app.registered_groups] == ["keys", "replay"]
+    assert [each.name for each in app.registered_groups] == ["keys", "tenant", "node", "device", "replay"]

@@ -174,7 +174,7 @@ def test_steps() -> None:
 
 
 def test_pick() -> None:
-    """Chat takes the first service that is ready, else one that is starting, else says what there is."""
+    """Chat takes the first service that is ready, else one that is starting, else one at rest, else says what there is."""
     world = World(a_node())
     world.run(1)
     assert world.deploy("one")
@@ -186,6 +186,9 @@ def test_pick() -> None:
     )
     assert pick((embedding, starting, ready)) == "one"
     assert pick((embedding, starting)) == "late"
+    idle = ready.model_copy(update={"name": "idle", "phase": "idle"})
+    assert pick((embedding, idle, starting)) == "late"
+    assert pick((embedding, idle)) == "idle"
     with pytest.raises(NotFound, match=r"services: embed \(ready\)"):
         pick((embedding,))
 

@@ -12,8 +12,10 @@ from syrupy.assertion import SnapshotAssertion
 from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected
 from alliage.faces.explain import explain
 from alliage.faces.reasons import describe, sentence
-from alliage.fleet.ids import ServiceName
+from alliage.fleet.failed import Failed
+from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
+from alliage.fleet.measured import recipe_key
 from alliage.fleet.view import FleetView
 from alliage.units import GIB, MIB
 from tests.builders import CATALOG, a_node, a_recipe, a_replica, a_service
@@ -144,6 +146,32 @@ def test_explain_tells_what_happened_since(snapshot: SnapshotAssertion) -> None:
     decisions = (a_decision(Outcome.RESTARTED, ENDED, at_s=200.0), a_decision(Outcome.PLACED, FITS))
     view = a_view(ServicePhase.STARTING, ReplicaPhase.BACKOFF)
     assert explain("tiny", decisions, view=view, catalog=CATALOG, wanted=WANTED) == snapshot
+
+
+def test_explain_tells_what_failed_and_how_to_try_again() -> None:
+    """Marks of the service's model, each with its node and last words, and the whole command; none where none is."""
+    recipe = recipe_key(a_recipe())
+    marks = tuple(
+        Failed(node=NodeId(node), recipe=recipe, service=ServiceName("tiny"), at_s=1.0, why="no such operator")
+        for node in ("far", "laptop")
+    )
+    service = replace(a_service(), name=ServiceName("chat"))
+    view = FleetView(version=1, nodes=(a_node(),), services=(service, a_service("other")), failed=marks)
+    told = explain("chat", (), view=view, catalog=CATALOG, wanted=WANTED).split("\n\n")[1]
+    assert told.splitlines() == [
+        "Failed before, and left alone:",
+        "  - llama.cpp on far (cpu-x86): no such operator",
+        "  - llama.cpp on laptop (cpu-x86): no such operator",
+        "  To try it again, ask again with `alliage deploy tiny --name chat ...`.",
+    ]
+    assert "Failed before" not in explain("other", (), view=view, catalog=CATALOG, wanted=WANTED)
+
+
+def test_explain_of_a_service_at_rest() -> None:
+    """Nothing is missing where nobody asks."""
+    service = replace(a_service(replicas=0), phase=ServicePhase.IDLE)
+    text = explain("tiny", (), view=FleetView(version=1, services=(service,)), catalog=CATALOG, wanted=WANTED)
+    assert text == "tiny is idle: nobody asks for it, and the first request starts a replica."
 
 
 def test_describe_of_an_unknown_engine_still_reads() -> None:

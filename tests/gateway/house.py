@@ -18,6 +18,8 @@ from alliage.catalog.records import Task
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
+from alliage.fleet.services import UNASKED, Objective
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.serve import serve
 from alliage.link.line import AnsweredLine, listen
@@ -42,19 +44,38 @@ async def until(true: Callable[[], bool], what: str, within_s: float = 10.0) -> 
         await asyncio.sleep(0.005)
 
 
-def upstream(name: str, port: int, concurrency: int = 4, engine: str = "") -> Upstream:
+def upstream(
+    name: str, port: int, concurrency: int = 4, engine: str = "", *, key: str = ENGINE_KEY, doubted: bool = False
+) -> Upstream:
     """A replica on this port; of an engine that nothing is known of, unless one is named."""
     return Upstream(
-        replica=ReplicaId(name), host="127.0.0.1", port=port, key=ENGINE_KEY, concurrency=concurrency, engine=engine
+        replica=ReplicaId(name),
+        host="127.0.0.1",
+        port=port,
+        key=key,
+        concurrency=concurrency,
+        engine=engine,
+        is_doubted=doubted,
     )
 
 
 def route(
-    name: str, *upstreams: Upstream, tasks: tuple[Task, ...] = (Task.CHAT,), waiting: str = "", refusal: str = ""
+    name: str,
+    *upstreams: Upstream,
+    tasks: tuple[Task, ...] = (Task.CHAT,),
+    waiting: str = "",
+    refusal: str = "",
+    objective: Objective = UNASKED,
 ) -> Route:
     """A service."""
     return Route(
-        service=ServiceName(name), created_s=7, tasks=tasks, upstreams=upstreams, waiting=waiting, refusal=refusal
+        service=ServiceName(name),
+        created_s=7,
+        tasks=tasks,
+        upstreams=upstreams,
+        waiting=waiting,
+        refusal=refusal,
+        objective=objective,
     )
 
 
@@ -76,6 +97,7 @@ class Control:
         self._server: asyncio.Server | None = None
         self.reports: list[GatewayReport] = []
         self.hellos: list[GatewayHello] = []
+        self._counts = 0
         self.refuses = ""
 
     async def start(self) -> None:
@@ -96,6 +118,24 @@ class Control:
         self._table = new
         for line in self._lines:
             line.send(NewTable(table=new))
+
+    @property
+    def counted(self) -> GatewayReport:
+        """The last report that told traffic."""
+        return next(each for each in reversed(self.reports) if each.traffic is not None)
+
+    def traffic(self, service: str = "m") -> Traffic:
+        """What was told last of a service."""
+        return (self.counted.traffic or {}).get(ServiceName(service), Traffic())
+
+    def replica(self, name: str) -> ReplicaTraffic | None:
+        """What was told last of a replica; None where it was not."""
+        return (self.counted.replicas or {}).get(ReplicaId(name))
+
+    async def counts_again(self) -> None:
+        """Wait for traffic that was counted after this call; the first to come may have been on its way."""
+        before = self._counts
+        await until(lambda: self._counts >= before + 2, "traffic is told again")
 
     def nonsense(self) -> None:
         """Send everyone a frame that is no message."""
@@ -120,6 +160,7 @@ class Control:
                         line.send(NewTable(table=self._table))
                 elif isinstance(message, GatewayReport):
                     self.reports.append(message)
+                    self._counts += message.traffic is not None
         finally:
             self._lines.discard(line)
 
@@ -247,6 +288,12 @@ class House:
                 return
             assert asyncio.get_running_loop().time() < deadline_s, busy
             await asyncio.sleep(0.01)
+
+    async def alone(self) -> None:
+        """Wait until every client that left is known to have left."""
+        deadline_s = asyncio.get_running_loop().time() + 10
+        while (guests := (await self.metrics())["alliage_gateway_connections"]) != 1:
+            assert asyncio.get_running_loop().time() < deadline_s, guests
 
     def hang_up(self) -> None:
         """Close all raw connections."""

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alliage.gateway.continuing import Joining, continuation_of, read_said
-from tests.gateway.house import House, house, post, route, run, table, upstream
+from alliage.gateway.limits import GatewayLimits
+from tests.gateway.house import House, house, post, route, run, table, until, upstream
 from tests.gateway.upstream import DONE, Call, Engine, event, usage_event
 
 
@@ -222,18 +223,13 @@ def test_a_client_that_did_not_ask_for_usage_is_told_none() -> None:
 
 
 def test_without_another_that_can_go_on_it_ends_with_an_error() -> None:
-    """Alone, or beside engines that nothing is known of: what there was, and the error event."""
+    """Beside engines that nothing is known of: what there was, and the error event."""
 
     async def main() -> None:
         async with Engine(reciting) as one, Engine(reciting) as other, two(one, other, engine="") as place:
             answer = await place.ask(post(body_of()))
             assert b'"code":"upstream_failed"' in answer.body
             assert not other.calls
-        async with (
-            Engine(reciting) as alone,
-            house(table(1, route("m", upstream("a", alone.port, engine="vllm")))) as place,
-        ):
-            assert b'"code":"upstream_failed"' in (await place.ask(post(body_of()))).body
 
     run(main())
 
@@ -286,5 +282,124 @@ def test_a_finish_that_was_told_is_only_ended() -> None:
             assert text_of(answer.body) == "d"
             assert answer.body.endswith(DONE)
             assert not other.calls
+
+    run(main())
+
+
+async def _dies_with(call: Call, engine: Engine) -> None:
+    """Three letters, then it is gone."""
+    await call.begin_stream()
+    for letter in "def":
+        await call.chunk(event(letter))
+        await asyncio.sleep(0.005)
+    engine.deafen()
+    call.cut()
+
+
+def test_a_stream_waits_for_another_replica() -> None:
+    """Its only one is gone: it is held over tables that bring none, then gone on with by an engine of another make."""
+
+    async def main() -> None:
+        dying = Engine()
+        dying.behave = lambda call: _dies_with(call, dying)
+        async with dying, Engine(reciting) as other:
+            first = table(1, route("m", upstream("one", dying.port, engine="llama.cpp")))
+            async with house(first) as place:
+                asking = asyncio.create_task(place.ask(post(body_of(stream_options={"include_usage": True}))))
+                await place.holds(1)
+                await place.control.swap(table(2, route("m", waiting="it is starting")))
+                await place.holds(1)
+                await until(lambda: place.control.traffic().held == 1, "control is told that one waits")
+                assert place.control.traffic().in_flight == 0
+                place.control.push(table(3, route("m", upstream("two", other.port, engine="vllm"))))
+                answer = await asyncio.wait_for(asking, 5)
+                assert text_of(answer.body) == "defghij"
+                assert answer.body.endswith(DONE)
+                assert b'"code":' not in answer.body
+                await place.at_rest()
+                assert (await place.metrics())["alliage_gateway_kept_bytes"] == 0
+
+    run(main())
+
+
+def test_a_stream_waits_no_longer_than_it_may() -> None:
+    """After hold_s it ends with the error event that says what happened."""
+
+    async def main() -> None:
+        dying = Engine()
+        dying.behave = lambda call: _dies_with(call, dying)
+        async with dying:
+            limits = GatewayLimits(hold_s=0.2, drain_s=2)
+            only = upstream("one", dying.port, engine="llama.cpp")
+            async with house(table(1, route("m", only)), limits) as place:
+                answer = await asyncio.wait_for(place.ask(post(body_of())), 5)
+                assert b'"code":"upstream_failed"' in answer.body
+                await place.at_rest()
+                assert (await place.metrics())['alliage_gateway_broken_total{service="m"}'] == 1
+
+    run(main())
+
+
+def test_an_engine_that_cut_a_stream_and_is_well_goes_on_with_it_itself() -> None:
+    """It is the only one; it is asked again once it was reached again, and never without end."""
+
+    async def main() -> None:
+        async def stubborn(call: Call) -> None:
+            await call.begin_stream()
+            await call.chunk(event("d"))
+            await asyncio.sleep(0.005)
+            call.cut()
+
+        limits = GatewayLimits(reach_every_s=0.02, drain_s=2)
+        async with Engine(reciting) as alone:
+            first = table(1, route("m", upstream("a", alone.port, engine="vllm")))
+            async with house(first, limits) as place:
+                assert text_of((await place.ask(post(body_of()))).body) == "defghij"
+                alone.behave = stubborn
+                answer = await asyncio.wait_for(place.ask(post(body_of())), 10)
+                assert b'"code":"upstream_failed"' in answer.body
+                assert len(alone.calls) < 15
+
+    run(main())
+
+
+def test_what_is_kept_of_all_streams_is_bounded() -> None:
+    """There is room for one: the other, which began later, ends with an error when its engine dies; nothing stays."""
+
+    async def main() -> None:
+        go = asyncio.Event()
+
+        async def behave(call: Call) -> None:
+            if len(call.json["messages"]) > 1:
+                await reciting(call)
+                return
+            await call.begin_stream()
+            await call.chunk(event("d" * 1000))
+            await call.chunk(event("e"))
+            await go.wait()
+            call.cut()
+
+        limits = GatewayLimits(kept_bytes_max=1700, drain_s=2)
+        async with Engine(behave) as one, Engine(behave) as other:
+            both = [upstream(name, port, engine="llama.cpp") for name, port in (("a", one.port), ("b", other.port))]
+            async with house(table(1, route("m", *both)), limits) as place:
+                first, second = await place.dial(), await place.dial()
+                for wire in (first, second):
+                    await wire.send(post(body_of()))
+                    await wire.head()
+                    begun = b""
+                    while not begun.endswith(event("e")):
+                        begun += await wire.chunk()
+                    assert 1000 < (await place.metrics())["alliage_gateway_kept_bytes"] <= 1700
+                go.set()
+                whole, broken = b"", b""
+                while piece := await first.chunk():
+                    whole += piece
+                while piece := await second.chunk():
+                    broken += piece
+                assert text_of(event("e") + whole) == "efghij"
+                assert b'"code":"upstream_failed"' in broken
+                await place.at_rest()
+                assert (await place.metrics())["alliage_gateway_kept_bytes"] == 0
 
     run(main())

@@ -81,12 +81,13 @@ def test_two_failures_are_the_end() -> None:
 
 
 def test_an_engine_that_is_not_there() -> None:
-    """A refused connection is a 502 that says so, and does not end the client's connection."""
+    """Whoever waited in vain for another gets a 502 that says what is wrong, and may go on with the connection."""
 
     async def main() -> None:
         async with Engine() as engine:
             port = engine.port
-        async with house(table(1, route("m", upstream("m-1", port)))) as place:
+        limits = GatewayLimits(hold_s=0.1, drain_s=2)
+        async with house(table(1, route("m", upstream("m-1", port))), limits) as place:
             wire = await place.dial()
             for _ in range(3):
                 await wire.send(post(chat_body()))

@@ -266,3 +266,41 @@ def test_a_line_that_brings_nonsense_is_left() -> None:
             assert (await place.health())["table_version"] == 1
 
     run(main())
+
+
+def test_what_its_only_replica_did_not_answer_waits_for_another() -> None:
+    """It dies with the request; the table says that another is coming, then brings it, under the same name."""
+
+    async def main() -> None:
+        dying = Engine()
+
+        async def dies(call: Call) -> None:
+            dying.deafen()
+            call.cut()
+
+        dying.behave = dies
+        async with dying, Engine() as other, house(table(1, route("m", upstream("m-1", dying.port)))) as place:
+            asking = asyncio.create_task(place.chat())
+            await place.holds(1)
+            await place.control.swap(table(2, route("m", waiting="its engine ended and is tried again soon")))
+            await place.holds(1)
+            place.control.push(table(3, route("m", upstream("m-1", other.port, key="another"))))
+            assert (await asyncio.wait_for(asking, 5)).status == 200
+            await place.at_rest()
+
+    run(main())
+
+
+def test_what_cannot_be_served_any_more_is_not_waited_for() -> None:
+    """Its only replica died, and no chip can serve it now: who waits is told so."""
+
+    async def main() -> None:
+        async with Engine() as engine:
+            port = engine.port
+        async with house(table(1, route("m", upstream("m-1", port)))) as place:
+            asking = asyncio.create_task(place.chat())
+            await place.holds(1)
+            place.control.push(table(2, route("m", refusal="It needs 90 GiB and no device has them.")))
+            assert (await asyncio.wait_for(asking, 5)).status == 502
+
+    run(main())

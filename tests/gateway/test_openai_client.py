@@ -1,5 +1,6 @@
 """The official client against the gateway: what it lists, says, streams and embeds, and the class of each error."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +11,7 @@ from openai.types.chat import ChatCompletionChunk, ChatCompletionMessageParam
 from alliage.catalog.records import Task
 from alliage.gateway.limits import GatewayLimits
 from tests.gateway.house import KEY, House, house, route, run, table, upstream
+from tests.gateway.test_continuing import reciting
 from tests.gateway.upstream import Call, Engine, event
 
 _ASK: list[ChatCompletionMessageParam] = [{"role": "user", "content": "abc"}]
@@ -104,5 +106,36 @@ def test_a_broken_stream_raises() -> None:
             with pytest.raises(openai.APIError, match="The engine of 'm' failed"):
                 await _read(stream, seen)
             assert [chunk.choices[0].delta.content for chunk in seen] == ["a"]
+
+    run(main())
+
+
+def test_a_stream_that_waits_for_another_replica_is_one_stream() -> None:
+    """The client iterates over one answer while its only replica dies and another takes its place."""
+
+    async def main() -> None:
+        dying = Engine()
+
+        async def dies(call: Call) -> None:
+            await call.begin_stream()
+            for letter in "de":
+                await call.chunk(event(letter))
+                await asyncio.sleep(0.005)
+            dying.deafen()
+            call.cut()
+
+        dying.behave = dies
+        async with dying, Engine(reciting) as other:
+            first = table(1, route("m", upstream("one", dying.port, engine="llama.cpp")))
+            async with house(first) as place, _client(place) as client:
+                stream = await client.chat.completions.create(model="m", messages=_ASK, stream=True)
+                text = ""
+                async for chunk in stream:
+                    text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
+                    if text == "de":
+                        await place.holds(1)
+                        await place.control.swap(table(2, route("m", waiting="soon")))
+                        place.control.push(table(3, route("m", upstream("two", other.port, engine="llama.cpp"))))
+                assert text == "defghij"
 
     run(main())

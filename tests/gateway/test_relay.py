@@ -328,7 +328,7 @@ def test_secrets_stay_secret(capfd: pytest.CaptureFixture[str]) -> None:
     """Neither the client's key nor the engine's appears in the log or in an answer, also when the engine fails."""
 
     async def main() -> None:
-        async with house(table(1, route("m", upstream("m-1", 1)))) as place:
+        async with house(table(1, route("m", upstream("m-1", 1))), GatewayLimits(hold_s=0.1, drain_s=2)) as place:
             answer = await place.chat()
             assert answer.status == 502
             assert ENGINE_KEY.encode() not in answer.body

@@ -141,6 +141,11 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def deafen(self) -> None:
+        """Like a machine that is off: nobody is let in any more, and whoever was hears nothing."""
+        if self._server is not None:
+            self._server.close()
+
     def cut_all(self) -> None:
         """Close every connection."""
         for writer in list(self.open):

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from alliage.fleet.ids import ReplicaId
+from alliage.fleet.ids import ReplicaId, ServiceName
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.link.doors import DoorHub
 from alliage.link.line import AnsweredLine, DialledLine, dial
 from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, LogPiece, NewTable
@@ -120,6 +121,43 @@ def test_a_door_that_says_what_an_agent_says_is_cut_off(tmp_path: Path) -> None:
             line.send(LogPiece(request=1, text="", end=True))
             assert await line.receive() is None
             await until(lambda: hub.observe() == (), 5)
+            line.close()
+
+    asyncio.run(play())
+
+
+def test_traffic_that_is_not_told_is_as_it_was_told_last(tmp_path: Path) -> None:
+    """A light report changes counts and keeps what was counted before, with the time of counting."""
+
+    async def play() -> None:
+        async with _hub(tmp_path) as (hub, path, _):
+            line = await _join(path)
+            seen, one = {ServiceName("s"): Traffic(asked=3)}, {ReplicaId("r"): ReplicaTraffic(answered=2)}
+            line.send(GatewayReport(table_version=0, in_flight={}, counted_s=7.0, traffic=seen, replicas=one))
+            line.send(GatewayReport(table_version=1, in_flight={}, counted_s=8.0))
+            await until(lambda: [report.table_version for report in hub.observe()] == [1], 5)
+            (report,) = hub.observe()
+            assert (report.counted_s, report.traffic, report.replicas) == (7.0, seen, one)
+            line.close()
+
+    asyncio.run(play())
+
+
+def test_who_waits_and_what_is_out_of_reach_wakes_control(tmp_path: Path) -> None:
+    """The first that waits for a service, and each other set of replicas; more that wait, and more traffic, do not."""
+
+    async def play() -> None:
+        async with _hub(tmp_path) as (hub, path, changes):
+            line = await _join(path)
+            for asked, (held, unreachable) in enumerate([(0, ()), (1, ()), (2, ()), (2, ("r",)), (0, ("r",))]):
+                seen = {ServiceName("s"): Traffic(asked=asked, held=held)}
+                gone = tuple(map(ReplicaId, unreachable))
+                line.send(GatewayReport(table_version=0, in_flight={}, traffic=seen, replicas={}, unreachable=gone))
+            await until(
+                lambda: [each.traffic[ServiceName("s")].asked for each in hub.observe() if each.traffic] == [4], 5
+            )
+            assert len(changes) == 4  # the hello's report, one waits, one is out of reach, none waits
+            assert hub.observe()[0].unreachable == {"r"}
             line.close()
 
     asyncio.run(play())

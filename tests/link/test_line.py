@@ -10,7 +10,8 @@ import pytest
 
 from alliage.control.actions import StartReplica, StopReplica
 from alliage.errors import LinkError
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.link.line import FRAME_BYTES_MAX, AnsweredLine, dial
 from alliage.link.messages import (
     PROTOCOL,
@@ -38,6 +39,14 @@ UP: tuple[ToControl, ...] = (
     LogPiece(request=1, text="ä\n\x00", end=False),
     GatewayHello(protocol=PROTOCOL, door="d"),
     GatewayReport(table_version=3, in_flight={ReplicaId("r"): 2}),
+    GatewayReport(
+        table_version=3,
+        in_flight={},
+        counted_s=1.5,
+        traffic={ServiceName("s"): Traffic(asked=1, ttft_s=0.5)},
+        replicas={ReplicaId("r"): ReplicaTraffic(busy_s=0.25)},
+        unreachable=(ReplicaId("r"),),
+    ),
 )
 DOWN: tuple[FromControl, ...] = (
     Start(order=StartReplica(node=NodeId("n"), replica=a_replica(), model=a_card(), attempt=2)),

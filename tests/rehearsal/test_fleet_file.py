@@ -31,6 +31,15 @@ def test_examples_can_be_rehearsed(file: Path) -> None:
     assert len(names) == len(set(names))
 
 
+def test_a_node_has_its_sites_region_and_tags(tmp_path: Path) -> None:
+    """What a service's residency may name comes with each node."""
+    path = tmp_path / "fleet.toml"
+    site = SITE + 'region = "cn-north"\ntags = ["state", "hall"]\n'
+    path.write_text(f'{site}[[nodes]]\nname = "n"\nsite = "here"\ndevices = [{{ chip = "nvidia-h20" }}]\n')
+    (found,) = read_fleet(path, CATALOG)
+    assert (found.node.site, found.node.region, found.node.tags) == ("here", "cn-north", ("state", "hall"))
+
+
 def test_mixed_makes_in_one_node(tmp_path: Path) -> None:
     """Two chips in one node, one of them slower than its data sheet."""
     path = tmp_path / "fleet.toml"

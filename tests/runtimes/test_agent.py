@@ -63,6 +63,18 @@ def _is_gone(pid: int) -> bool:
     )
 
 
+def test_the_node_is_told_with_its_region_and_tags() -> None:
+    """What the settings say of the machine's site comes with each report."""
+
+    async def play(home: Path) -> None:
+        async with scene(home) as at, agent(at, replace(QUICK, region="cn-north", tags=("state", "hall"))):
+            node = at.hub.observe()[NODE].node
+            assert (node.site, node.region, node.tags) == ("site", "cn-north", ("state", "hall"))
+
+    with short_home() as home:
+        asyncio.run(play(home))
+
+
 def test_a_replica_starts_answers_by_its_key_and_stops() -> None:
     """Start leads to READY; the engine answers its key only, under the service's name; Stop leads to nothing left."""
 

@@ -20,6 +20,7 @@ from alliage.control.ports import Clock, Store
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.solve.answer import Budget as SolveBudget
 from alliage.errors import BadInput, LinkError
+from alliage.fleet.ids import NodeId
 from alliage.link.doors import DoorHub
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import PROTOCOL, AgentHello, GatewayHello, Refused
@@ -74,8 +75,18 @@ class ControlSystem:
             _log.warning("a line broke", error=str(error))
 
 
-def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Callable[[], str]) -> ControlSystem:
-    """Open the store (migrating it if it is older) and join the rooms; raises StoreError, BadInput for bad facts."""
+def build_control(
+    home: Home,
+    settings: Settings,
+    clock: Clock,
+    *,
+    new_id: Callable[[], str],
+    rehearsed: frozenset[NodeId] | None = None,
+) -> ControlSystem:
+    """Open the store (migrating it if it is older) and join the rooms; raises StoreError, BadInput for bad facts.
+
+    `rehearsed` are the nodes of the fleet file; None where that is not known.
+    """
     catalog = load_catalog(*home.catalogs)
     for chip in settings.prices.keys() - catalog.chips.keys():
         raise BadInput(
@@ -103,6 +114,7 @@ def build_control(home: Home, settings: Settings, clock: Clock, *, new_id: Calla
         settings=settings.control,
         woken=wake,
         planning=planning,
+        rehearsed=rehearsed,
     )
     desk = Desk(
         store=store,

@@ -6,7 +6,7 @@ from pathlib import Path
 from alliage.app.home import Home
 from alliage.app.leave import Leave
 from alliage.catalog.loader import load_catalog
-from alliage.rehearsal.agent import run_rehearsal
+from alliage.rehearsal.agent import Health, run_rehearsal
 from alliage.rehearsal.engines import run_engines
 from alliage.rehearsal.faults import Ask, Calamity, ask_for_fault
 from alliage.rehearsal.fleet_file import RehearsedNode, read_fleet
@@ -19,7 +19,7 @@ def fleet_of(home: Home, file: Path) -> tuple[RehearsedNode, ...]:
 
 
 def make_happen(home: Home, kind: str, target: str, factor: float) -> str:
-    """Let something happen to a replica, node or device of the rehearsal that runs; what was done. Raises AlliageError."""
+    """Let something happen to a replica, node, site or device of the rehearsal that runs; what was done. Raises AlliageError."""
     return asyncio.run(ask_for_fault(home.faults_socket, Ask(kind=Calamity(kind), target=target, factor=factor)))
 
 
@@ -31,6 +31,10 @@ async def run_rehearsal_agent(home: Home, settings: AgentSettings, file: Path, t
         faults=home.faults_socket,
         nodes=fleet_of(home, file),
         host=settings.host,
+        health=Health(
+            hung_s=(settings.health_every_s + settings.health_timeout_s) * settings.health_failures,
+            ill_s=settings.ill_s,
+        ),
         stop=told.stop,
     )
 

@@ -10,13 +10,16 @@ from typing import Final, TypeVar
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.control.aimed import wanted_replicas
 from alliage.control.by_plan import WALL_S, ByPlan, by_plan, explain_now
+from alliage.control.draining import as_leaving
+from alliage.control.learning import odd_nodes
 from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
 from alliage.control.recent import Recent, Seen
-from alliage.control.tenancy import TenantOrder, doubts, known_tenants, ordered_tenant, tenant_named
+from alliage.control.taking_out import Move, Word, device_after, find_node, forgotten, moves, node_after, with_node
+from alliage.control.tenancy import TenantOrder, ordered_tenant, tenant_named
 from alliage.control.top import Top, top_of
 from alliage.decide.aiming.aims import Aims
 from alliage.decide.fit import Fit, FitAsk, fit
@@ -29,6 +32,7 @@ from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, advance
 from alliage.fleet.measured import Measured
+from alliage.fleet.nodes import Node
 from alliage.fleet.services import Service
 from alliage.fleet.tenants import Tenant
 from alliage.fleet.view import FleetView
@@ -89,7 +93,11 @@ class Desk:
         """Desired state and bindings, with the memory that is free now."""
         free = {device: count for report in self.reports().values() for device, count in report.free_bytes.items()}
         demand = self._planning.demand
-        return replace(self._store.snapshot(), free_bytes=free, measured=self._store.measured(), demand=demand)
+        measured = self._store.measured()
+        view = self._store.snapshot()
+        return replace(
+            view, free_bytes=free, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand
+        )
 
     def reports(self) -> Mapping[NodeId, NodeReport]:
         """The agents that are connected now."""
@@ -301,17 +309,12 @@ class Desk:
 
         return self._commit(changes)
 
-    def tenants(self) -> tuple[Tenant, ...]:
-        """Those of whom something is set, and those whom services and keys name, by name."""
-        return known_tenants(self._store.snapshot())
+    def set_tenant(self, order: TenantOrder) -> Tenant:
+        """What a tenant has a right to from now on (`dry_run`: would have); raises BadInput."""
 
-    def set_tenant(self, order: TenantOrder) -> tuple[Tenant, tuple[str, ...]]:
-        """What a tenant has a right to from now on, and what of it the fleet cannot keep as it is; raises BadInput."""
-
-        def changes(view: FleetView) -> tuple[Changes, tuple[Tenant, tuple[str, ...]]]:
+        def changes(view: FleetView) -> tuple[Changes, Tenant]:
             tenant = ordered_tenant(order, view, self._catalog.chips)
-            told = (tenant, doubts(tenant, view))
-            return (Changes() if order.dry_run or tenant in view.tenants else Changes(tenants=(tenant,))), told
+            return Changes() if order.dry_run or tenant in view.tenants else Changes(tenants=(tenant,)), tenant
 
         return self._commit(changes)
 
@@ -333,6 +336,53 @@ class Desk:
             known_ids = ", ".join(known.id for known in view.replicas) or "none"
             raise NotFound(f"there is no replica {replica!r}", remedy=f"replicas: {known_ids}")
         return self._runtime.logs(found.node, ReplicaId(replica), lines=lines, follow=follow)
+
+    async def moves(self, name: str) -> tuple[Move, ...]:
+        """What becomes of the replicas on a node whose admins empty it or a device of it; raises NotFound."""
+        view = self.view()
+        return await self._moves(view, find_node(view, name))
+
+    async def _moves(self, view: FleetView, node: Node) -> tuple[Move, ...]:
+        aims = await self._planning.consider(as_leaving(with_node(view, node)))
+        return moves(view, node, self._catalog, aims, now_s=self._clock.now_s())
+
+    async def take_out(self, name: str, word: Word, *, dry_run: bool) -> tuple[Node, tuple[Move, ...]]:
+        """Cordon, drain or uncordon a node: the node as it is then, and what becomes of its replicas."""
+        return await self._changed(name, word, node_after, dry_run=dry_run)
+
+    async def take_out_device(self, name: str, word: Word, *, dry_run: bool) -> tuple[Node, tuple[Move, ...]]:
+        """The same for one device; the node that has it."""
+        return await self._changed(name, word, device_after, dry_run=dry_run)
+
+    async def _changed(
+        self,
+        name: str,
+        word: Word,
+        after: Callable[[FleetView, str, Word], Node],
+        *,
+        dry_run: bool,
+    ) -> tuple[Node, tuple[Move, ...]]:
+        view, now_s = self.view(), self._clock.now_s()
+        made = after(view, name, word)
+        coming = await self._moves(view, made)
+        if not dry_run and made != view.node(made.id):
+
+            def changes(view: FleetView) -> tuple[Changes, Node]:
+                node = after(view, name, word)
+                return Changes(nodes=(node,)), node
+
+            made = self._commit(changes)
+            self._store.append((Observation(at_s=now_s, subject=made.id, what=f"{word} {name} by an admin"),))
+        return made, coming
+
+    def forget_node(self, name: str, *, dry_run: bool) -> Node:
+        """Drop a node that is gone for good; raises Conflict for one that is there or has replicas, NotFound."""
+
+        def changes(view: FleetView) -> tuple[Changes, Node]:
+            node = forgotten(view, name)
+            return Changes() if dry_run else Changes(drop_nodes=(node.id,)), node
+
+        return self._commit(changes)
 
     def _commit(self, decide: Callable[[FleetView], tuple[Changes, Result]]) -> Result:
         """Decide on a snapshot and commit; decide again when another commit came first."""

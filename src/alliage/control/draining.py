@@ -20,8 +20,11 @@ from alliage.fleet.view import FleetView
 
 def movers(view: FleetView) -> tuple[Replica, ...]:
     """The replicas that an admin wants elsewhere and that have not begun to leave, oldest first."""
+    emptying = {node.id for node in view.nodes if node.is_draining or node.draining}
     return tuple(
-        replica for replica in view.replicas if replica.phase not in LEAVING and emptied_for(replica, view) is not None
+        replica
+        for replica in view.replicas
+        if replica.node in emptying and replica.phase not in LEAVING and emptied_for(replica, view) is not None
     )
 
 

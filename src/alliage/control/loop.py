@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import structlog
 
 from alliage.catalog.records import Catalog
-from alliage.control.lost import Silence, lost_nodes
-from alliage.control.observed import NodeReport
+from alliage.control.learning import Learning, odd_nodes
+from alliage.control.lost import Silence, lost_nodes, retired_nodes
+from alliage.control.observed import NodeReport, Observation
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.recent import Recent
@@ -35,7 +36,7 @@ class LoopSettings:
     """A pass is done at least so often; a change is acted on at once."""
     silent_s: float = 5.0
     """An agent not heard for so long is unreachable: nothing new is placed there, what runs is left alone."""
-    away_s: float = 3.0
+    away_s: float = 2.5
     """An agent not heard for so long, or whose line is closed, is away: the gateways try whether they reach its replicas."""
     lost_s: float = 30.0
     """A node silent for so long is lost where no gateway can be asked: nothing is ready there."""
@@ -64,7 +65,9 @@ class ControlLoop:
         settings: LoopSettings,
         woken: asyncio.Event,
         planning: Planning,
+        rehearsed: frozenset[NodeId] | None = None,
     ) -> None:
+        """`rehearsed` are the nodes of the present fleet file; others that were rehearsed once are dropped. None: unknown."""
         self._store = store
         self._runtime = runtime
         self._doors = doors
@@ -73,10 +76,12 @@ class ControlLoop:
         self._new_id = new_id
         self._settings = settings
         self._woken = woken
+        self._rehearsed = rehearsed
         self._began_s = clock.monotonic_s()
         self.planning = planning
         self.recent = Recent()
-        self._watching = Watching(began_s=self._began_s, hold_s=settings.hold_s, idle_s=settings.idle_s)
+        self._learning = Learning(catalog)
+        self._watching = Watching(began_s=clock.now_s(), hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
         self._endpoints: dict[ReplicaId, Upstream] = {}
@@ -142,7 +147,26 @@ class ControlLoop:
         )
         self.planning.demand = demand
         self.recent.look(self._doors.observe())
-        return replace(view, measured=self._store.measured(), demand=demand)
+        measured = self._store.measured()
+        view = replace(view, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand)
+        return self._learned(view)
+
+    def _learned(self, view: FleetView) -> FleetView:
+        """The view with what was just seen of replicas at work, which is kept."""
+        now_s, wall_s = self._clock.monotonic_s(), self._clock.now_s()
+        seen = self._learning.look(view, self._doors.observe(), now_s=now_s, wall_s=wall_s)
+        if not seen:
+            return view
+        self._store.record_measured(seen)
+        told = (f"{each.throughput_tps:.3g} tokens/s at {each.concurrency} at once on {each.node}" for each in seen)
+        self._store.append(
+            tuple(
+                Observation(at_s=wall_s, subject=each.service, what=f"does {words}, which is not as was predicted")
+                for each, words in zip(seen, told, strict=True)
+            )
+        )
+        measured = self._store.measured()
+        return replace(view, measured=measured, odd=odd_nodes(measured, wall_s))
 
     def _hear(self, view: FleetView) -> Heard:
         """The reports of now, and what their absence or the gateways' silence means."""
@@ -158,7 +182,14 @@ class ControlLoop:
             > (self._settings.away_s if node.phase is NodePhase.LOST else self._settings.silent_s)
         }
         present = {node_id: report for node_id, report in reports.items() if node_id not in silent}
-        return Heard(reports=present, silent=silent, drained=self._drained(view, now_s), lost=lost)
+        retired = retired_nodes(view, self._rehearsed, reports)
+        return Heard(
+            reports=present,
+            silent=silent | retired.keys(),
+            drained=self._drained(view, now_s),
+            lost={**lost, **retired},
+            retired=frozenset(retired),
+        )
 
     def _lost(self, view: FleetView, now_s: float) -> Mapping[NodeId, Reason]:
         """The nodes that nobody reaches any more; none while agents and gateways still come back to a new control."""

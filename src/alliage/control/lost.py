@@ -5,7 +5,7 @@ cannot reach. A node is lost when all of them are among these, for every gateway
 is rather in trouble himself: then the agents that control still hears have to outweigh him.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -58,6 +58,19 @@ def lost_nodes(view: FleetView, silence: Silence) -> Mapping[NodeId, Reason]:
         if most_are_heard or silent_s > TROUBLE_S or (asked and _reach_others(silence)):
             found[node.id] = _reason(node, silent_s, gateways=len(silence.doors) if asked else 0)
     return found
+
+
+def retired_nodes(
+    view: FleetView, rehearsed: AbstractSet[NodeId] | None, heard: Container[NodeId]
+) -> Mapping[NodeId, Reason]:
+    """Rehearsed nodes that the present fleet file (`rehearsed`; None: unknown) does not have: nobody will ever stand for them."""
+    if rehearsed is None:
+        return {}
+    return {
+        node.id: Reason(code=ReasonCode.NODE_LOST, facts={"node": node.id, "retired": 1})
+        for node in view.nodes
+        if node.is_rehearsed and node.id not in rehearsed and node.id not in heard
+    }
 
 
 def _is_out_of_reach(asked: set[ReplicaId], silent_s: float, silence: Silence) -> bool:

@@ -71,7 +71,17 @@ class Planning:
     def outlook(self, view: FleetView) -> Outlook:
         """The view as the programme sees it; the last one again where nothing it depends on has changed."""
         barred = self._still_barred(view)
-        key = (view.nodes, view.services, view.replicas, view.measured, view.tenants, view.failed, view.demand, barred)
+        key = (
+            view.nodes,
+            view.services,
+            view.replicas,
+            view.measured,
+            view.odd,
+            view.tenants,
+            view.failed,
+            view.demand,
+            barred,
+        )
         if self._seen is None or self._seen[0] != key:
             self._seen = key, outlook(view, self._catalog, self._prices, self._memo, barred)
         return self._seen[1]

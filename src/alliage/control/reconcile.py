@@ -7,6 +7,7 @@ from typing import Final
 from alliage.catalog.records import Catalog
 from alliage.control.actions import Action, StartReplica, StopReplica
 from alliage.control.draining import as_leaving, why_gone, with_movers
+from alliage.control.failing import give_up
 from alliage.control.leaving import let_go, stuck, unwanted
 from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
@@ -69,7 +70,8 @@ def reconcile(
     `aiming` says what is to run, for the view after what was heard; None: nothing is known yet, so nothing is begun or ended.
     """
     settled = settle(view, heard, now_s=now_s)
-    placed = _without_misplaced(settled.view)
+    given_up = give_up(_without_misplaced(settled.view), catalog, now_s=now_s)
+    placed = given_up.view
     shown = as_leaving(placed)
     aims = aiming(shown)
     planned: Plan | Infeasible = _NOTHING
@@ -79,7 +81,8 @@ def reconcile(
     after = let_go(after, planned) if isinstance(planned, Plan) else after
     after = _without_gone(with_movers(after, placed, aims))
     after, services_told = _services_after(after, planned, now_s)
-    changes = _difference(view, after, (*settled.decisions, *bound, *_news(planned, refused)), now_s, heard.lost)
+    decisions = (*settled.decisions, *given_up.decisions, *bound, *_news(planned, refused))
+    changes = _difference(view, after, decisions, now_s, heard.lost)
     return Pass(
         view=after,
         changes=changes,
@@ -254,6 +257,8 @@ def _difference(
         nodes=tuple(node for node in after.nodes if nodes.get(node.id) != node),
         services=tuple(service for service in after.services if services.get(service.name) != service),
         replicas=tuple(replica for replica in after.replicas if replicas.get(replica.id) != replica),
+        failed=tuple(mark for mark in after.failed if mark not in before.failed),
+        drop_nodes=tuple(sorted(nodes.keys() - {node.id for node in after.nodes})),
         drop_services=tuple(name for name in services if name not in kept),
         drop_replicas=tuple(replica.id for replica in gone),
         decisions=(*decisions, *(_stopped(replica, now_s, why_gone(replica, before, lost)) for replica in gone)),

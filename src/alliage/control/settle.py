@@ -45,6 +45,8 @@ class Heard:
     drained: AbstractSet[ReplicaId]
     lost: Mapping[NodeId, Reason] = field(default_factory=dict)
     """Silent nodes that nobody reaches any more, and why: what ran there is gone."""
+    retired: AbstractSet[NodeId] = frozenset()
+    """Those of them that will not come back: they are dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,8 @@ def settle(view: FleetView, heard: Heard, *, now_s: float) -> Settled:
         node = nodes[node_id]
         nodes[node_id] = replace(node, phase=advance(NODE_TRANSITIONS, node.phase, NodeEvent.LOST) or node.phase)
     replicas = tuple(_replica_after(replica, heard, now_s) for replica in view.replicas)
-    after = replace(view, nodes=tuple(nodes[key] for key in sorted(nodes)), replicas=replicas)
+    staying = sorted(nodes.keys() - heard.retired)
+    after = replace(view, nodes=tuple(nodes[key] for key in staying), replicas=replicas)
     return Settled(
         view=after,
         observations=(*_told_of_nodes(view, after, now_s), *_told_of_replicas(view, after, now_s)),

@@ -18,7 +18,8 @@ Endpoints = Mapping[ReplicaId, Upstream]
 def endpoints_after(old: Endpoints, view: FleetView, reports: Mapping[NodeId, NodeReport]) -> dict[ReplicaId, Upstream]:
     """Where each ready replica listens.
 
-    What an absent agent told before still holds, in doubt: its engines outlive it. What a present one does not tell is over.
+    What an absent agent told before still holds, with doubts: its engines outlive it, unless its machine is what died. What a
+    present agent does not tell is over.
     """
     found: dict[ReplicaId, Upstream] = {}
     for replica in view.replicas:
@@ -84,8 +85,7 @@ def _route(
         upstreams=upstreams,
         waiting="" if upstreams or refusal else _waiting(replicas, reports),
         refusal=refusal,
-        ttft_s=service.objective.ttft_s,
-        tpot_s=service.objective.tpot_s,
+        objective=service.objective,
     )
 
 
@@ -94,7 +94,9 @@ def _refusal(name: ServiceName) -> str:
 
 
 def _waiting(replicas: tuple[Replica, ...], reports: Mapping[NodeId, NodeReport]) -> str:
-    """How far the most advanced replica is."""
+    """How far the most advanced replica is; without any, control is told by the gateway that one is waited for."""
+    if not replicas:
+        return "none of its engines runs, one is being started"
     for replica in replicas:
         node = reports.get(replica.node)
         told = node.replicas.get(replica.id) if node is not None else None

@@ -34,6 +34,7 @@ class Watching:
     """Takes the reports of all gateways at each pass. Times are monotonic; `hold_s` and `idle_s` as in LoopSettings."""
 
     began_s: float
+    """Seconds since 1970: what gateways counted before is not known by when."""
     hold_s: float
     idle_s: float
     _services: dict[ServiceName, _Watched] = field(default_factory=dict)
@@ -67,6 +68,8 @@ class Watching:
             if now is None:
                 continue
             new = now.since(self._traffic.get((door.door, name)))
+            if (door.door, name) not in self._traffic and now.began_s < self.began_s:
+                new = Traffic()
             self._traffic[door.door, name] = now
             asked += new.asked
             busy = busy or bool(now.held or now.in_flight or new.asked)
@@ -85,7 +88,7 @@ class Watching:
             for replica, now in door.replicas.items():
                 seen[door.door, replica] = now
                 watched = self._services.get(service_of.get(replica, ServiceName("")))
-                if watched is not None:
+                if watched is not None and (door.door, replica) in self._replicas:
                     new = now.since(self._replicas.get((door.door, replica)))
                     watched.busy_s += new.busy_s
                     watched.served += new.answered

@@ -12,7 +12,7 @@ from alliage.decide.recipes import Way, ways
 from alliage.decide.room import Room, Spot, spots
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import ServiceName
-from alliage.fleet.measured import recipe_key
+from alliage.fleet.measured import measured_on, recipe_key
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Recipe
 from alliage.fleet.services import Service
@@ -160,7 +160,8 @@ def _at(service: Service, spot: Spot, view: FleetView, catalog: Catalog) -> tupl
             continue
         made = None
         if service.objective.is_asked:
-            made = carrying(service, way.recipe, place, view.demand.get(service.name), view.measured)
+            measured = measured_on(view.measured, node.id, is_rehearsed=node.is_rehearsed, odd=view.odd)
+            made = carrying(service, way.recipe, place, view.demand.get(service.name), measured)
         if isinstance(made, Reason):
             where = " + ".join(room.id for room in spot.rooms[: way.devices])
             rejected.append(Rejected(option=label(way.recipe, where), reason=made))

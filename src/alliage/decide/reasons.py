@@ -22,7 +22,7 @@ class ReasonCode(StrEnum):
     NODE_UNREACHABLE = "node_unreachable"
     """node"""
     NODE_LOST = "node_lost"
-    """node, silent_s, gateways: nobody reaches it; as the reason of a stop also replica"""
+    """node, silent_s, gateways, or retired (1: the fleet file has it no more): nobody reaches it; of a stop also replica"""
     CORDONED = "cordoned"
     """node, device ("": the whole node), draining (1 or 0)"""
     DRAINED = "drained"
@@ -120,6 +120,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     STOPPED = "stopped"
     RESTARTED = "restarted"
+    GIVEN_UP = "given_up"
+    """Its recipe failed too often there; another way is taken."""
     SHORT = "short"
     """It runs, but cannot be given all that is asked."""
 

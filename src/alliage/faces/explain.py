@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from alliage.catalog.records import Catalog
+from alliage.control.draining import movers
 from alliage.decide.reasons import Decision, Outcome
 from alliage.faces.reasons import describe, headline, why
 from alliage.fleet.ids import ServiceName
@@ -29,9 +30,13 @@ def explain(
     parts = [standing(name, service, view.replicas_of(ServiceName(name)), wanted.get(ServiceName(name), 0))]
     main = [each for each in decisions if each.outcome in (Outcome.PLACED, Outcome.REFUSED, Outcome.SHORT)]
     newest = [each for each in main if each.at_s == main[0].at_s]
+    if leaving := _leaving(name, view, is_refused=bool(newest) and newest[0].outcome is Outcome.REFUSED):
+        parts[0] = "\n".join([parts[0], *leaving])
     verb = "runs" if service is not None else "ran"
     parts += [describe(each, view=view, catalog=catalog, verb=verb) for each in reversed(newest)]
     later = decisions[: decisions.index(newest[0])] if newest else decisions
+    if service is not None and (failed := failures(service, view)):
+        parts.append(failed)
     if later := later[:_LATER_MAX]:
         parts.append("\n".join(["Since then:", *(f"  - {_event(each, view, catalog)}" for each in reversed(later))]))
     return "\n\n".join(parts)
@@ -46,12 +51,34 @@ def standing(name: str, service: Service | None, replicas: Sequence[Replica], wa
         return f"{name} is not deployed; this is what was decided about it last."
     ready = sum(1 for replica in replicas if replica.phase is ReplicaPhase.READY)
     counted = f"{ready} of {wanted} {'replica' if wanted == 1 else 'replicas'} ready"
+    if service.phase is ServicePhase.IDLE:
+        counted = "nobody asks for it, and the first request starts a replica"
     state = "not served" if service.phase is ServicePhase.UNSERVED else str(service.phase)
     lines = [f"{name} is {state}: {counted}."]
-    if service.phase is ServicePhase.IDLE:
-        lines = [f"{name} is idle: nobody asks for it, and the first request starts a replica."]
     lines += [f"  {each.id} is {phase_words(each)}" for each in replicas if each.phase is not ReplicaPhase.READY]
     return "\n".join(lines)
+
+
+def failures(service: Service, view: FleetView) -> str:
+    """The recipes of the service's model that are not tried now, and how to have them tried again; "" for none."""
+    marks = [each for each in view.failed if each.recipe.model == service.model.id]
+    if not marks:
+        return ""
+    again = f"alliage deploy {service.model.id}"
+    if service.name != service.model.id:
+        again += f" --name {service.name}"
+    lines = [f"  - {each.recipe.engine} on {each.node} ({each.recipe.chip}): {each.why}" for each in marks]
+    return "\n".join(["Failed before, and left alone:", *lines, f"  To try it again, ask again with `{again} ...`."])
+
+
+def _leaving(name: str, view: FleetView, *, is_refused: bool) -> list[str]:
+    """A line for each replica that an admin wants elsewhere, and what it waits for."""
+    until = "because one more replica can be placed nowhere else" if is_refused else "until its successor is ready"
+    return [
+        f"  {each.id} still serves on {each.node}, which is being drained, {until}"
+        for each in movers(view)
+        if each.service == name and each.phase is ReplicaPhase.READY
+    ]
 
 
 def phase_words(replica: Replica) -> str:

@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--leash", type=int, help="file descriptor whose end means that the supervisor died")
     parser.add_argument("--listener", type=int, help="file descriptor of the listening socket")
     parser.add_argument("--fleet", type=Path, help="file of the rehearsed fleet")
+    parser.add_argument("--rehearsed", default=None, help="names of its nodes, with commas between them")
     parser.add_argument("--gateway-url", default="", help="what status tells clients to use")
     given = parser.parse_args(argv)
     try:
@@ -52,6 +53,7 @@ def _control(home: Home, settings: Settings, given: argparse.Namespace) -> None:
     from alliage.app.clock import SystemClock
     from alliage.app.control import build_control
     from alliage.faces.admin.api import build_admin
+    from alliage.fleet.ids import NodeId
 
     class Server(uvicorn.Server):
         """Signals are ours."""
@@ -64,7 +66,8 @@ def _control(home: Home, settings: Settings, given: argparse.Namespace) -> None:
         leave = leave_when_told(given.leash)
         listener = _listener(given.listener)
         host, port = listener.getsockname()[:2]
-        system = build_control(home, settings, SystemClock(), new_id=lambda: secrets.token_hex(3))
+        names = None if given.rehearsed is None else frozenset(NodeId(name) for name in given.rehearsed.split(","))
+        system = build_control(home, settings, SystemClock(), new_id=lambda: secrets.token_hex(3), rehearsed=names)
         admin = build_admin(
             system.desk,
             gateway_url=given.gateway_url,

@@ -137,6 +137,8 @@ def headline(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str
             text = f"{decision.service} cannot be served now."
         case Outcome.STOPPED:
             text = f"A replica of {decision.service}{_at(decision)} is stopped."
+        case Outcome.GIVEN_UP:
+            text = f"The recipe of a replica of {decision.service}{_at(decision)} is given up there."
         case Outcome.SHORT:
             text = f"{decision.service} cannot be given all that is asked."
         case Outcome.RESTARTED:
@@ -293,6 +295,8 @@ def _engine_ended(facts: Facts) -> str:
 
 def _node_lost(facts: Facts) -> str:
     """Who says so: its agent by its silence, and the gateways where they could be asked."""
+    if facts.get("retired"):
+        return f"node {_word(facts, 'node')} was rehearsed, and the fleet file has it no more"
     silent_s = facts.get("silent_s")
     silence = f" for {format_seconds(float(silent_s))}" if silent_s is not None else ""
     asked = f", and {_count(facts, 'gateways', 'gateway')} cannot reach it either" if facts.get("gateways") else ""

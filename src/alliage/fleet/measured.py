@@ -1,6 +1,7 @@
 """What was measured of a recipe: figures of one load on one replica, as its clients saw them."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +14,9 @@ class Origin(StrEnum):
 
     PROBE = "probe"
     """`alliage probe`: a closed loop on one replica that did nothing else."""
+    GATEWAY = "gateway"
+    """What gateways saw of the requests that came: concurrency and lengths are means, and throughput is that of so many
+    requests always in flight at those times (Little's law)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,8 @@ class Measured:
     requests: int
     duration_s: float
     origin: Origin
+    is_rehearsed: bool = False
+    """Seen on a node that only keeps time: it counts for such nodes alone, and never as measured."""
 
     @property
     def key(self) -> RecipeKey:
@@ -92,10 +98,21 @@ def measured_recipes(measured: Iterable[Measured]) -> frozenset[tuple[RecipeKey,
 
     A chip that is shared in cores is its node's own CPU, whatever it is called: what another node did says nothing.
     """
-    return frozenset((each.key, each.node if each.cores else None) for each in measured)
+    return frozenset((each.key, each.node if each.cores else None) for each in measured if not each.is_rehearsed)
 
 
 def evidence_of(recipe: Recipe, node: NodeId, known: frozenset[tuple[RecipeKey, NodeId | None]]) -> Evidence:
     """`measured` for an estimated recipe on a node that `known` (`measured_recipes`) has; else what the recipe says."""
     is_measured = (recipe_key(recipe), node if recipe.cores else None) in known
     return Evidence.MEASURED if is_measured and recipe.evidence is Evidence.ESTIMATED else recipe.evidence
+
+
+def measured_on(
+    measured: Iterable[Measured], node: NodeId, *, is_rehearsed: bool, odd: AbstractSet[NodeId]
+) -> tuple[Measured, ...]:
+    """What counts for a node: of an odd one what was seen on it alone, of the others what was seen on any that is not odd."""
+    return tuple(
+        each
+        for each in measured
+        if each.is_rehearsed == is_rehearsed and (each.node == node if node in odd else each.node not in odd)
+    )

@@ -7,6 +7,7 @@ from typing import Final
 from alliage.catalog.records import Task
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.keys import Role
+from alliage.fleet.services import UNASKED, Objective
 
 REPLICA_HEADER: Final = "X-Alliage-Replica"
 """Names the one replica that may answer a request, so that what is measured can be told of it. For admins."""
@@ -42,9 +43,7 @@ class Route:
     waiting: str
     refusal: str
     """Why it cannot be served now (a sentence); "" while it can or will be."""
-    ttft_s: float | None = None
-    """What is promised to the first token, and `tpot_s` for each token after it; None where nothing is."""
-    tpot_s: float | None = None
+    objective: Objective = UNASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

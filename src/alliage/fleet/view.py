@@ -28,6 +28,8 @@ class FleetView:
     """Memory free on devices now, as agents told; the store does not keep it, control adds it."""
     measured: tuple[Measured, ...] = ()
     """What was measured of recipes, newest first; control adds it."""
+    odd: frozenset[NodeId] = frozenset()
+    """Nodes that do less than others of their make, by what was measured; control adds it."""
     tenants: tuple[Tenant, ...] = ()
     """Those of whom more is known than their name."""
     failed: tuple[Failed, ...] = ()

@@ -1,19 +1,21 @@
-"""The gateway's line to control: takes tables, reports counts, dials again when control is away."""
+"""The gateway's line to control: takes tables, reports what it sees, dials again when control is away."""
 
 import asyncio
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
 import structlog
 
 from alliage.errors import LinkError
 from alliage.fleet.ids import ReplicaId
+from alliage.fleet.routing import RoutingTable
 from alliage.gateway.door import Door
 from alliage.link.line import DialledLine, dial
 from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewTable, Refused
 
 _log: Final = structlog.get_logger("alliage.gateway")
-_EMPTIED_DELAY_S: Final = 0.05
+_DELAY_S: Final = 0.05
 """A busy gateway's replicas become empty thousands of times a second: reports of that are put together."""
 
 
@@ -26,29 +28,67 @@ class ControlLine:
         self._name = name
         self._line: DialledLine | None = None
         self._due: asyncio.TimerHandle | None = None
+        self._counts_due = False
+        self._told_held: frozenset[str] = frozenset()
 
     def table_taken(self) -> None:
         """Tell at once: control waits for it before it lets a replica go."""
-        self._report()
+        self._report_all()
+
+    def holds(self, service: str) -> None:
+        """Tell soon of the first: it may be that control has to start one."""
+        if service not in self._told_held:
+            self._counts_due = True
+            self._report_soon()
+
+    def reach_changed(self) -> None:
+        """Tell soon: replicas of one machine are found out of reach one after the other."""
+        self._report_soon()
 
     def emptied(self, replica: ReplicaId) -> None:
         """Tell at once of a replica that gets no more requests, else soon."""
         if not self._door.knows_replica(replica):
             self._report()
-        elif self._due is None and self._line is not None:
-            self._due = self._door.loop.call_later(_EMPTIED_DELAY_S, self._report)
+        else:
+            self._report_soon()
+
+    def _report_soon(self) -> None:
+        if self._due is None and self._line is not None:
+            self._due = self._door.loop.call_later(_DELAY_S, self._report)
+
+    def _report_all(self) -> None:
+        """Traffic too."""
+        self._counts_due = True
+        self._report()
 
     def _report(self) -> None:
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        table = self._door.table
-        if self._line is None or table is None:
+        door = self._door
+        if self._line is None or door.table is None:
             return
         try:
-            self._line.send(GatewayReport(table_version=table.version, in_flight=dict(self._door.flights.counts)))
+            self._line.send(self._report_now(door, door.table))
         except LinkError as error:
             self._lost(str(error))
+
+    def _report_now(self, door: Door, table: RoutingTable) -> GatewayReport:
+        """All that is seen; traffic only where it is due. What left the table is counted once more, then forgotten."""
+        stats, services, replicas = door.stats, None, None
+        if self._counts_due:
+            self._counts_due = False
+            self._told_held = frozenset(door.held.values())
+            services, replicas = stats.services_now(door.held.values()), stats.replicas_now()
+            stats.forget(services=table.routes, replicas=door.pools)
+        return GatewayReport(
+            table_version=table.version,
+            in_flight=dict(door.flights.counts),
+            counted_s=perf_counter(),
+            traffic=services,
+            replicas=replicas,
+            unreachable=tuple(sorted(door.reach.unreachable)),
+        )
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -96,7 +136,7 @@ class ControlLine:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._door.limits.heartbeat_s)
-            self._report()
+            self._report_all()
 
     def _lost(self, why: str) -> None:
         if self._line is not None and why:

@@ -3,16 +3,19 @@
 import asyncio
 import hashlib
 import os
+from dataclasses import replace
 from typing import Final, Protocol
 
 import structlog
 
-from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import KeyEntry, RoutingTable
+from alliage.fleet.ids import ReplicaId, ServiceName
+from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway import problems
 from alliage.gateway.flights import Flights
+from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
+from alliage.gateway.reach import Reach
 from alliage.gateway.room import Room
 from alliage.gateway.stats import Stats
 from alliage.gateway.upstream import Pool
@@ -51,13 +54,19 @@ class Reporter(Protocol):
     def emptied(self, replica: ReplicaId) -> None:
         """The replica has no requests of this gateway any more."""
 
+    def holds(self, service: str) -> None:
+        """A request waits for this service."""
+
+    def reach_changed(self) -> None:
+        """Other replicas are out of reach than before."""
+
 
 class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_remembered", "control_connected", "deserted", "draining", "flights", "guests", "held", "limits", "loop",
-        "now_s", "pools", "reporter", "room", "stats", "table",
+        "_id_prefix", "_ids", "_remembered", "control_connected", "deserted", "draining", "flights", "guests", "held", "kept", "limits",
+        "loop", "now_s", "pools", "reach", "reporter", "room", "stats", "table",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits) -> None:
@@ -70,7 +79,10 @@ class Door:
         self.flights = Flights(self._emptied)
         self.stats = Stats()
         self.room = Room(limits.bodies_bytes_max)
-        self.held: dict[Held, None] = {}
+        self.kept = Kept(limits.kept_bytes_max)
+        self.reach = Reach(loop, limits, self.pools, changed=self._reach_changed, found=self.wake_held)
+        self.held: dict[Held, str] = {}
+        """Who waits, and for which service; "" while that is not known."""
         self.guests: set[Guest] = set()
         self.draining = False
         self.deserted = asyncio.Event()
@@ -113,20 +125,38 @@ class Door:
         """Route by this table from now on. Answers that have begun go on where they are."""
         wanted = {upstream.replica: upstream for route in table.routes.values() for upstream in route.upstreams}
         for replica, pool in list(self.pools.items()):
-            if wanted.get(replica) != pool.upstream:
+            upstream = wanted.get(replica)
+            if upstream is not None and replace(upstream, is_doubted=pool.upstream.is_doubted) == pool.upstream:
+                pool.upstream = upstream
+            else:
                 pool.close()
                 del self.pools[replica]
         for replica, upstream in wanted.items():
             if replica not in self.pools:
-                self.pools[replica] = Pool(upstream, self.loop, self.limits)
+                self.pools[replica] = Pool(upstream, self.loop, self.limits, self.reach)
         self.table = table
         self._remembered.clear()
         _log.info("table taken", version=table.version, services=len(table.routes), replicas=len(wanted))
+        self.reach.table_taken()
+        self.wake_held()
+        if self.reporter is not None:
+            self.reporter.table_taken()
+
+    def hold(self, held: Held, service: str) -> None:
+        """It is woken by a new table, and when an engine that was in doubt is reached again."""
+        self.held[held] = service
+        if service and self.reporter is not None:
+            self.reporter.holds(service)
+
+    def wake_held(self) -> None:
+        """All look again; who still has to wait is held anew."""
         waiting, self.held = self.held, {}
         for held in waiting:
             held.wake()
-        if self.reporter is not None:
-            self.reporter.table_taken()
+
+    def route(self, model: str) -> Route | None:
+        """The service of this name; None without a table, too."""
+        return None if self.table is None else self.table.routes.get(ServiceName(model))
 
     def knows_replica(self, replica: ReplicaId) -> bool:
         """Whether new requests may go there."""
@@ -149,9 +179,7 @@ class Door:
     def drain(self) -> None:
         """Answer what is in work and let everyone go; who waits for a service is told no."""
         self.draining = True
-        waiting, self.held = self.held, {}
-        for held in waiting:
-            held.wake()
+        self.wake_held()
         for guest in list(self.guests):
             guest.leave_if_idle()
         if not self.guests:
@@ -167,3 +195,7 @@ class Door:
     def _emptied(self, replica: ReplicaId) -> None:
         if self.reporter is not None:
             self.reporter.emptied(replica)
+
+    def _reach_changed(self) -> None:
+        if self.reporter is not None:
+            self.reporter.reach_changed()

@@ -1,45 +1,41 @@
-"""One relayed request from its routing to the end of its answer: hold, choose, ask, retry once, pass the answer on.
+"""One relayed request from its routing to the end of its answer: hold, choose, ask, retry, pass the answer on, go on with it.
 
 The replica's count is taken in `_go_to` and given back in `_leave_replica`, nowhere else.
 """
 
 import asyncio
 from collections.abc import Callable
-from time import perf_counter
 from typing import Final
 
 import structlog
 
-from alliage.catalog.records import Task
 from alliage.decide.route import choose_upstream
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.keys import Role
-from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
+from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
-from alliage.gateway.continuing import BODY_BYTES_MAX, Continuation
+from alliage.gateway.chosen import only, paths
+from alliage.gateway.continuing import Continuation
 from alliage.gateway.door import Door
+from alliage.gateway.failing import Failures, no_upstream, waited_for
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Endpoint, Request, sane_accept
-from alliage.gateway.stats import ServiceStats
+from alliage.gateway.stats import CLIENT_GONE, ServiceStats
+from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
-_CHAT: Final = b"/v1/chat/completions"
-_NOTHING: Final[frozenset[ReplicaId]] = frozenset()
 _REPLICA_HEADER: Final = REPLICA_HEADER.lower().encode()
-CLIENT_GONE: Final = 499
-"""What counts as the status of a request whose client left before it was answered."""
 
 
 class Exchange:
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
-        "_ask", "_connection", "_done", "_door", "_ended", "_endpoint", "_excluded", "_failure", "_fresh", "_held_until_s",
-        "_joins", "_kept_body", "_passing", "_paused", "_pool", "_request", "_resumed", "_started_s", "_stats", "_touched_s", "_transport",
+        "_ask", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_fresh", "_held_until_s", "_joins", "_passing",
+        "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
 
     def __init__(
@@ -55,20 +51,18 @@ class Exchange:
         self._endpoint = endpoint
         self._transport = transport
         self._done = done
-        self._started_s = perf_counter()
+        self._timing = Timing(door.stats)
         self._touched_s = door.now_s
         self._held_until_s = 0.0
         self._stats: ServiceStats = door.stats.by_service[""]
         self._pool: Pool | None = None
         self._connection: UpstreamConnection | None = None
-        self._excluded = _NOTHING
-        self._failure = ""
+        self._failures = Failures()
         self._fresh = False
         self._ended = False
         self._paused = False
         self._passing: Passing | None = None
         self._ask: Ask | None = None
-        self._kept_body = b""
         self._resumed: Continuation | None = None
         self._joins = False
 
@@ -77,19 +71,21 @@ class Exchange:
         ask = read_ask(self._request.body)
         if isinstance(ask, Problem):
             self._refuse(ask)
-            return
-        self._ask = ask
-        self._route(ask)
+        else:
+            self._ask = ask
+            self._route(ask)
 
     def wake(self) -> None:
-        """There is a new table, or the gateway is stopping."""
+        """There is a new table, an engine is reached again, it waited too long, or the gateway is stopping."""
         if self._ended or self._ask is None:
             return
-        if self._door.draining:
+        if self._passing is not None and self._resumed is not None:
+            self._go_on_with(self._passing, self._resumed)
+        elif self._door.draining:
             self._refuse(problems.not_ready("This gateway is stopping; ask again."))
-            return
-        self._request.entry = None  # its key may have been revoked
-        self._route(self._ask)
+        else:
+            self._request.entry = None  # its key may have been revoked
+            self._route(self._ask)
 
     def _route(self, ask: Ask) -> None:
         """Send it to a replica, hold it, or say no."""
@@ -102,7 +98,8 @@ class Exchange:
                 return
             request.entry = who
         if table is None:
-            self._hold("This gateway has not heard from control yet")
+            if not self._hold(""):
+                self._refuse(waited_for(None, self._failures, door.limits.hold_s))
             return
         route = table.routes.get(ask.model)  # type: ignore[call-overload]  # a text that may name a service
         if route is None:
@@ -110,44 +107,42 @@ class Exchange:
             return
         self._stats = door.stats.of(ask.model)
         if self._endpoint.task not in route.tasks:
-            self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), _paths(route)))
+            self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
-        upstreams = route.upstreams
+        self._timing.named(self._stats, route, streams=bool(ask.stream))
+        upstreams = door.reach.preferred(route.upstreams)
         if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
-            problem, upstreams = _only(route, chosen.decode("latin-1"), request.entry)
+            problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)
             if problem is not None:
                 self._refuse(problem)
                 return
-        upstream = choose_upstream(upstreams, door.flights.counts, self._excluded)
+        upstream = choose_upstream(upstreams, door.flights.counts, self._failures.excluded())
         if upstream is None:
             self._without_upstream(route)
         else:
             self._go_to(upstream)
 
     def _without_upstream(self, route: Route) -> None:
-        if self._failure:
-            self._refuse(problems.upstream_failed(route.service, self._failure))
-        elif route.refusal:
-            self._refuse(problems.not_ready(route.refusal, retry_after_s=30))
-        elif route.waiting:
-            self._hold(f"The service {route.service!r} is not ready: {route.waiting}")
-        else:
-            self._refuse(problems.not_ready(f"The service {route.service!r} has no running engine."))
+        named = _REPLICA_HEADER in self._request.headers
+        if (problem := no_upstream(route, self._failures, named=named)) is not None:
+            self._refuse(problem)
+        elif not self._hold(route.service):
+            self._refuse(waited_for(route, self._failures, self._door.limits.hold_s))
 
-    def _hold(self, why: str) -> None:
-        """Wait for a new table, `hold_s` from the first time on."""
+    def _hold(self, service: str) -> bool:
+        """Wait for a new table, `hold_s` from the first time on; False when that is over."""
         door = self._door
         if not self._held_until_s:
             self._held_until_s = door.loop.time() + door.limits.hold_s
-        if door.draining or door.loop.time() >= self._held_until_s:
-            self._refuse(problems.not_ready(f"{why}; waited {door.limits.hold_s:g} s."))
-            return
-        door.held[self] = None
+        if may := not door.draining and door.loop.time() < self._held_until_s:
+            door.hold(self, service)
+        return may
 
     def _go_to(self, upstream: Upstream) -> None:
         pool = self._door.pools[upstream.replica]
         self._pool = pool
         self._door.flights.take(upstream.replica)
+        self._timing.enter(upstream.replica)
         connection = pool.take()
         if connection is None:
             self._fresh = True
@@ -164,12 +159,8 @@ class Exchange:
 
     def unreachable(self, why: str) -> None:
         """No connection could be made."""
-        if self._ended:
-            return
-        if self._passing is not None:
-            self._go_on(self._passing, why)
-        else:
-            self._try_another(why)
+        if not self._ended:
+            self._fail(why, until_reached=True)
 
     def _ask_on(self, connection: UpstreamConnection) -> None:
         request, pool, ask = self._request, self._pool, self._ask
@@ -182,17 +173,8 @@ class Exchange:
         self._touched_s = self._door.now_s
         if self._paused:
             connection.pause()
-        connection.ask(
-            self,
-            b"%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b"
-            % (
-                pool.head(self._endpoint.path),
-                sane_accept(request.headers.get(b"accept")),
-                request.id,
-                len(body),
-                body,
-            ),
-        )
+        accept = sane_accept(request.headers.get(b"accept"))
+        connection.ask(self, pool.request(self._endpoint.path, accept, request.id, body))
 
     def lost(self, connection: UpstreamConnection, why: str) -> None:
         """The engine's connection broke. A kept-alive one may have been closing as we asked: that is no failure."""
@@ -200,56 +182,71 @@ class Exchange:
         if not self._fresh and not connection.heard and self._pool is not None:
             self._fresh = True
             self._pool.open(self)
-        elif self._passing is not None:
-            self._go_on(self._passing, why)
         else:
-            self._try_another(why)
+            self._lose(why)
 
-    def _try_another(self, why: str) -> None:
-        """Once, on another replica; the answer has not begun."""
+    def _lose(self, why: str) -> None:
+        """It had the request and did not finish it."""
+        begun = self._passing is not None
+        if self._pool is not None:
+            self._door.reach.suspect(self._pool, at_once=not begun)
+        self._failures.losses += not begun
+        self._fail(why, until_reached=begun)
+
+    def _fail(self, why: str, *, until_reached: bool) -> None:
+        if self._passing is None:
+            self._try_another(why, until_reached=until_reached)
+        else:
+            self._go_on(self._passing, why, until_reached=until_reached)
+
+    def _try_another(self, why: str, *, until_reached: bool = False) -> None:
+        """The answer has not begun: another replica is asked, but none after two that took the request and failed."""
+        pool, ask = self._pool, self._ask
+        self._timing.replica_failed()
         replica = self._leave_replica()
         _log.warning("engine failed", replica=replica, why=why, request=self._request.id.decode())
-        first = not self._failure
-        self._failure = why
-        if replica is None or self._ask is None or not first:
-            self._refuse(problems.upstream_failed("" if self._ask is None else self._ask.model, why))
+        self._failures.why = why
+        if pool is None or ask is None or self._failures.are_too_many:
+            self._refuse(problems.upstream_failed("" if ask is None else ask.model, why))
             return
-        self._excluded = frozenset({replica})
+        self._failures.add(pool, until_reached=until_reached)
         self._fresh = False
         self._stats.retried += 1
-        self._route(self._ask)
+        self._route(ask)
 
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """Pass one read's worth of the answer on, in one write."""
         self._touched_s = self._door.now_s
         passing = self._passing
         if passing is None:
+            if not body and not complete:
+                return  # engines send the head of a stream at once: while nothing is said another one can be asked
             passing = self._begin_answer(connection)
             if passing is None:
                 return
         elif self._joins:
             self._joins = False
-            if connection.status != 200 or not (connection.header(b"content-type") or b"").startswith(
-                b"text/event-stream"
-            ):
+            if not connection.is_stream:
                 self._connection = None
                 connection.drop()
                 self._go_on(passing, f"it answered with status {connection.status}")
                 return
+            self._begins(streams=True)
+        if self._timing.awaits_first and body:
+            self._timing.saw(body)
         out = passing.take(body, complete)
         if out:
             self._transport.write(out)
-        if self._resumed is not None and passing.is_over and not complete:
+        if complete or (self._resumed is not None and passing.is_over):
             self._connection = None
-            connection.drop()
-            self._end_continued(passing)
-        elif complete:
-            prompt, completion = passing.tokens()
-            self._stats.prompt_tokens += prompt
-            self._stats.completion_tokens += completion
-            self._connection = None
-            connection.release()
-            self._finish(passing.status, keep=passing.keep)
+            (connection.release if complete else connection.drop)()
+            self._end(passing)
+
+    def _end(self, passing: Passing) -> None:
+        """The answer is whole."""
+        said = 0 if self._resumed is None else self._resumed.said.tokens
+        self._timing.whole(passing.status, *passing.tokens(), said=said)
+        self._finish(passing.status, keep=passing.keep)
 
     def _begin_answer(self, connection: UpstreamConnection) -> Passing | None:
         """The answer has begun, unless the engine did not let us in: that is a failure like any other."""
@@ -257,62 +254,69 @@ class Exchange:
         if connection.status in {401, 403} or ask is None:
             self._connection = None
             connection.drop()
+            self._failures.losses += 1
             self._try_another("it refused the gateway's own key")
             return None
         keep = request.keep and not self._door.draining
         rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
-        continued = self._endpoint.path == _CHAT and bool(ask.stream) and len(request.body) <= BODY_BYTES_MAX
         self._passing = passing = Passing(
-            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, continued=continued
+            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=self._door.kept
         )
-        self._kept_body = request.body if continued else b""
         request.body = b""  # it is not asked again, unless the engine dies
         if request.kept_bytes:
             self._door.room.give_back(request)
-        self._stats.first_byte(perf_counter() - self._started_s)
-        self._stats.streamed += passing.streams
+        self._begins(streams=passing.streams)
         return passing
 
-    def _go_on(self, passing: Passing, why: str) -> None:
-        """The engine failed in the middle of its answer: another one goes on with it, or it is broken off."""
-        what, ask, table = passing.continuation(self._kept_body), self._ask, self._door.table
-        route = None if ask is None or table is None else table.routes.get(ask.model)  # type: ignore[call-overload]
-        if what is None or ask is None or route is None:
+    def _begins(self, *, streams: bool) -> None:
+        self._held_until_s = 0.0  # if this engine dies it may wait anew
+        self._timing.began(streams=streams)
+
+    def _go_on(self, passing: Passing, why: str, *, until_reached: bool = False) -> None:
+        """The engine failed in the middle of its answer: another one goes on with it, now or later, or it is broken off."""
+        self._timing.replica_failed()
+        self._failures.why = why
+        what, ask, pool = passing.continuation(), self._ask, self._pool
+        replica = self._leave_replica()
+        _log.warning("engine failed while answering", replica=replica, why=why, request=self._request.id.decode())
+        if what is None or ask is None or pool is None or self._failures.are_too_many:
             self._break_off(passing, why)
             return
-        dead = self._leave_replica()
-        self._excluded = self._excluded | ({dead} if dead is not None else set())
-        _log.warning("engine failed while answering", replica=dead, why=why, request=self._request.id.decode())
+        self._failures.add(pool, until_reached=until_reached)
         passing.join(what, says_usage=ask.wants_usage)
         if what.finish is not None:
+            self._resumed = what
             self._transport.write(passing.end(what.finish))
-            self._end_continued(passing)
+            self._end(passing)
             return
-        able = [each for each in route.upstreams if each.engine in CONTINUES]
-        upstream = choose_upstream(able, self._door.flights.counts, self._excluded)
-        if upstream is None:
-            self._break_off(passing, why)
-            return
-        self._stats.continued += self._resumed is None
-        self._resumed, self._joins, self._fresh = what, True, False
-        self._go_to(upstream)
+        self._go_on_with(passing, what)
 
-    def _end_continued(self, passing: Passing) -> None:
-        prompt, completion = passing.tokens()
-        self._stats.prompt_tokens += prompt
-        self._stats.completion_tokens += completion
-        self._finish(passing.status, keep=passing.keep)
+    def _go_on_with(self, passing: Passing, what: Continuation) -> None:
+        """Now, if there is another that can; held while one may come."""
+        door, failures = self._door, self._failures
+        if self._ask is None or (route := door.route(self._ask.model)) is None:
+            self._break_off(passing, failures.why)
+            return
+        self._resumed = what
+        able = [each for each in door.reach.preferred(route.upstreams) if each.engine in CONTINUES]
+        upstream = choose_upstream(able, door.flights.counts, failures.excluded())
+        if upstream is not None:
+            self._stats.continued += not failures.seams
+            failures.seams += 1
+            self._joins, self._fresh = True, False
+            self._go_to(upstream)
+        elif not (failures.may_be_continued(route) and self._hold(route.service)):
+            self._break_off(passing, failures.why)
 
     def _break_off(self, passing: Passing, why: str) -> None:
         """The engine failed in the middle: a stream gets an error event, anything else is cut short."""
         self._stats.broken += 1
-        _log.warning("engine failed while answering", why=why, request=self._request.id.decode())
         last = passing.break_off(why)
         if last is None:
             self._transport.close()
         else:
             self._transport.write(last)
-        self._finish(passing.status, keep=passing.keep and last is not None)
+        self._finish(passing.status, keep=passing.keep and last is not None, broken=True)
 
     def _refuse(self, problem: Problem) -> None:
         request = self._request
@@ -322,16 +326,23 @@ class Exchange:
         self._transport.write(wire.refusal(problem, request_id=request.id, connection=connection))
         self._finish(problem.status, keep=keep)
 
-    def _finish(self, status: int, *, keep: bool) -> None:
+    def _finish(self, status: int, *, keep: bool, broken: bool = False) -> None:
+        self._over(status)
+        self._timing.ended(status, broken=broken)
+        self._done(keep)
+
+    def _over(self, status: int) -> None:
         self._ended = True
         self._leave_replica()
-        self._stats.answered(status)
-        self._done(keep)
+        if self._passing is not None:
+            self._passing.let_go()
+        self._stats.ended(status)
 
     def _leave_replica(self) -> ReplicaId | None:
         pool, self._pool = self._pool, None
         if pool is None:
             return None
+        self._timing.leave()
         self._door.flights.give_back(pool.upstream.replica)
         return pool.upstream.replica
 
@@ -339,18 +350,18 @@ class Exchange:
         """The client is gone: the engine's connection closes at once, so that it stops working on this."""
         if self._ended:
             return
-        self._ended = True
         self._door.held.pop(self, None)
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.drop()
-        self._leave_replica()
+        self._over(CLIENT_GONE)
         self._door.room.give_back(self._request)
-        self._stats.answered(CLIENT_GONE)
+        self._timing.left()
 
     def pause(self) -> None:
         """The client does not read: neither do we."""
         self._paused = True
+        self._timing.unread()
         if self._connection is not None:
             self._connection.pause()
 
@@ -373,27 +384,17 @@ class Exchange:
         if connection is None or self._paused:
             return
         limit_s = limits.upstream_head_s if self._passing is None else limits.upstream_stall_s
+        if is_lost := self._pool is not None and self._pool.is_lost:
+            limit_s = min(limit_s, limits.lost_s)
         if now_s - self._touched_s < limit_s:
             return
         self._connection = None
         connection.drop()
-        if self._passing is not None:
+        if is_lost:
+            self._lose("neither control nor this gateway reaches it")
+        elif self._passing is not None:
             self._go_on(self._passing, f"it sent nothing for {limit_s:g} s")
         else:
             model = "" if self._ask is None else self._ask.model
+            self._timing.replica_failed()
             self._refuse(problems.upstream_slow(model, limit_s))
-
-
-def _only(route: Route, replica: str, who: KeyEntry | None) -> tuple[Problem | None, tuple[Upstream, ...]]:
-    """The one replica that an admin asks for, or why not."""
-    if who is None or who.role is not Role.ADMIN:
-        return problems.admins_only(REPLICA_HEADER), ()
-    found = tuple(each for each in route.upstreams if each.replica == replica)
-    if found:
-        return None, found
-    return problems.no_such_replica(route.service, replica, (each.replica for each in route.upstreams)), ()
-
-
-def _paths(route: Route) -> list[str]:
-    """The endpoints that a route's model answers."""
-    return ["/v1/embeddings" if task is Task.EMBED else "/v1/chat/completions" for task in route.tasks]

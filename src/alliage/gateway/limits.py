@@ -49,7 +49,15 @@ class GatewayLimits:
     upstream_idle_s: float = 4.0
     """How long an idle connection to an engine is kept; engines close theirs after 5 s."""
     hold_s: float = 60.0
-    """How long a request waits for a service that is starting; then 503 with Retry-After."""
+    """How long a request waits for a service that is starting, then 503 with Retry-After; or a stream for another replica."""
+    reach_every_s: float = 1.0
+    """How often an engine is tried that control does not hear of, or that failed."""
+    reach_s: float = 1.0
+    """How long it may take to accept that connection; then it is out of reach."""
+    lost_s: float = 2.0
+    """How long an engine that neither control nor the gateway reaches may send nothing; then another one goes on."""
+    kept_bytes_max: int = 256 * MIB
+    """All that is kept of open streams so that they can be continued; above: the streams that grow are not continued."""
     drain_s: float = 20.0
     """How long requests in work may take to end after the stop; then they are cut off."""
     redial_min_s: float = 0.1
@@ -77,6 +85,6 @@ class GatewayLimits:
         """How often deadlines are looked at: a quarter of the shortest, at most half a second."""
         shortest = min(
             self.idle_s, self.head_s, self.body_stall_s, self.body_s, self.send_stall_s, self.linger_s,
-            self.upstream_head_s, self.upstream_stall_s, self.upstream_idle_s, self.hold_s,
+            self.upstream_head_s, self.upstream_stall_s, self.upstream_idle_s, self.hold_s, self.lost_s,
         )  # fmt: skip
         return min(0.5, max(0.01, shortest / 4))

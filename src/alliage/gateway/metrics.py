@@ -9,10 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from alliage.gateway.door import Door
-from alliage.gateway.stats import FIRST_BYTE_BUCKETS_S, ServiceStats
+from alliage.gateway.stats import ServiceStats, Times
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
-_EDGES: Final = (*(f"{edge:g}" for edge in FIRST_BYTE_BUCKETS_S), "+Inf")
 
 
 def exposition(door: Door) -> bytes:
@@ -54,6 +53,22 @@ def _by_service(stats: dict[str, ServiceStats]) -> Iterator[Metric]:
     first_byte = HistogramMetricFamily(
         "alliage_gateway_first_byte_seconds", "From the whole request to the answer's first byte", labels=["service"]
     )
+    ttft = HistogramMetricFamily(
+        "alliage_gateway_time_to_first_token_seconds",
+        "From the whole request to the first event of its stream, waiting for a start included",
+        labels=["service"],
+    )
+    tpot = HistogramMetricFamily(
+        "alliage_gateway_time_per_output_token_seconds",
+        "Mean of a stream: from its first event to its end, over its tokens but the first",
+        labels=["service"],
+    )
+    kept = CounterMetricFamily("alliage_gateway_objective_kept", "Requests that kept the objective", labels=["service"])
+    missed = CounterMetricFamily(
+        "alliage_gateway_objective_missed",
+        "Requests that missed it: too slow, failed, or their client did not wait any longer",
+        labels=["service"],
+    )
     for service, one in stats.items():
         for status, number in one.statuses.items():
             requests.add_metric([service, str(status)], number)
@@ -65,9 +80,16 @@ def _by_service(stats: dict[str, ServiceStats]) -> Iterator[Metric]:
         retried.add_metric([service], one.retried)
         tokens.add_metric([service, "prompt"], one.prompt_tokens)
         tokens.add_metric([service, "completion"], one.completion_tokens)
-        buckets = list(zip(_EDGES, map(float, accumulate(one.first_byte_counts)), strict=True))
-        first_byte.add_metric([service], buckets=buckets, sum_value=one.first_byte_s_sum)
-    yield from (requests, streamed, broken, continued, retried, tokens, first_byte)
+        kept.add_metric([service], one.kept)
+        missed.add_metric([service], one.missed)
+        for family, times in ((first_byte, one.first_byte), (ttft, one.ttft), (tpot, one.tpot)):
+            family.add_metric([service], buckets=_buckets(times), sum_value=times.sum_s)
+    yield from (requests, streamed, broken, continued, retried, tokens, kept, missed, first_byte, ttft, tpot)
+
+
+def _buckets(times: Times) -> list[tuple[str, float]]:
+    edges = (*(f"{edge:g}" for edge in times.buckets_s), "+Inf")
+    return list(zip(edges, map(float, accumulate(times.counts)), strict=True))
 
 
 def _now(door: Door) -> Iterator[Metric]:
@@ -78,6 +100,11 @@ def _now(door: Door) -> Iterator[Metric]:
         in_flight.add_metric([replica], door.flights.counts.get(replica, 0))
     yield in_flight
     yield GaugeMetricFamily("alliage_gateway_held", "Requests that wait for a service to start", value=len(door.held))
+    unreachable = len(door.reach.unreachable)
+    yield GaugeMetricFamily("alliage_gateway_unreachable", "Replicas of the table out of our reach", value=unreachable)
+    yield GaugeMetricFamily(
+        "alliage_gateway_kept_bytes", "Kept of open streams so that they can be continued", value=door.kept.kept_bytes
+    )
     yield GaugeMetricFamily("alliage_gateway_connections", "Client connections now", value=len(door.guests))
     version = -1 if door.table is None else door.table.version
     yield GaugeMetricFamily("alliage_gateway_table_version", "Version of the routing table, -1 for none", value=version)

@@ -5,13 +5,15 @@ from typing import Final
 from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.gateway import problems, wire
 from alliage.gateway.body import USAGE_BYTES_MAX, Ask, find_usage, read_usage
-from alliage.gateway.continuing import KEPT_BYTES_MAX, Continuation, Joining, continuation_of
+from alliage.gateway.continuing import BODY_BYTES_MAX, KEPT_BYTES_MAX, Continuation, Joining, continuation_of
+from alliage.gateway.kept import Kept
 from alliage.gateway.request import Endpoint, Request
 from alliage.gateway.sse import UsageTap
 from alliage.gateway.upstream import UpstreamConnection
 from alliage.units import MIB
 
 _REHEARSED: Final = f"{REHEARSAL_HEADER}: true\r\n".encode()
+_CHAT: Final = b"/v1/chat/completions"
 _EVENT_STREAM: Final = b"text/event-stream"
 _USAGE_BODY_BYTES_MAX: Final = MIB
 """A larger JSON answer is not kept to read its usage: that is looked for as it passes."""
@@ -21,7 +23,8 @@ class Passing:
     """One answer that has begun. `keep` is whether the client's connection may be used after it."""
 
     __slots__ = (
-        "_chunked", "_end", "_joining", "_kept_bytes", "_model", "_pieces", "_said", "_said_bytes", "_tap", "_told", "head", "keep", "status",
+        "_asked", "_chunked", "_end", "_joining", "_kept", "_kept_bytes", "_model", "_pieces", "_said", "_tap", "_told", "head", "keep",
+        "status",
     )  # fmt: skip
 
     def __init__(
@@ -32,12 +35,17 @@ class Passing:
         ask: Ask,
         *,
         keep: bool,
-        rehearsed: bool = False,
-        continued: bool = False,
+        rehearsed: bool,
+        kept: Kept,
     ) -> None:
-        """With `continued` what is said is kept, so that another replica can go on with it."""
-        self._said: list[bytes] | None = [] if continued else None
-        self._said_bytes = 0
+        """`kept` has room for the request and what is said, so that another replica can go on with the answer."""
+        self._kept = kept
+        self._asked = b""
+        self._said: bytearray | None = None
+        body = request.body
+        if ask.stream and endpoint.path == _CHAT and len(body) <= BODY_BYTES_MAX and kept.keep(len(body)):
+            self._asked = body
+            self._said = bytearray()
         self._joining: Joining | None = None
         self._model = ask.model
         self._tap: UsageTap | None = None
@@ -108,12 +116,19 @@ class Passing:
         """Whether nothing more is wanted of the engine: the answer was continued, and a stop string ended it."""
         return self._joining is not None and self._joining.is_over
 
-    def continuation(self, body: bytes) -> Continuation | None:
-        """How another replica can go on with the answer to this request; None where it cannot."""
+    def continuation(self) -> Continuation | None:
+        """How another replica can go on with the answer; None where it cannot."""
         said = self._said
-        if said is None or not said or self._tap is None or self._tap.inside:
+        if not said or self._tap is None or self._tap.inside:
             return None
-        return continuation_of(body, b"".join(said))
+        return continuation_of(self._asked, bytes(said))
+
+    def let_go(self) -> None:
+        """Of what was kept; from now on it cannot be continued. May be told twice."""
+        if self._said is not None:
+            self._kept.give_back(len(self._asked) + len(self._said))
+        self._said = None
+        self._asked = b""
 
     def join(self, what: Continuation, *, says_usage: bool) -> None:
         """From now on another replica's stream is fed."""
@@ -144,11 +159,11 @@ class Passing:
             return self._told
         return read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
-    def _keep_said(self, said: list[bytes], body: bytes) -> None:
-        said.append(body)
-        self._said_bytes += len(body)
-        if self._said_bytes > KEPT_BYTES_MAX:
-            self._said = None
+    def _keep_said(self, said: bytearray, body: bytes) -> None:
+        if len(said) + len(body) > KEPT_BYTES_MAX or not self._kept.keep(len(body)):
+            self.let_go()
+        else:
+            said += body
 
     def _keep_for_usage(self, pieces: list[bytes], body: bytes) -> None:
         pieces.append(body)

@@ -29,15 +29,16 @@ async def serve(*, sock: socket.socket, control: Path, limits: GatewayLimits, st
     server = await loop.create_server(lambda: ClientConnection(shared), sock=sock, backlog=_BACKLOG)
     talking = asyncio.create_task(line.run())
     sweeping = asyncio.create_task(_sweep(shared))
+    reaching = asyncio.create_task(shared.reach.run())
     _log.info("gateway open", address=sock.getsockname() if sock.fileno() >= 0 else "", door=door)
     try:
-        await _first_of(stop, talking, sweeping)
+        await _first_of(stop, talking, sweeping, reaching)
     finally:
         server.close()
         await _drain(shared)
-        for task in (talking, sweeping):
+        for task in (talking, sweeping, reaching):
             task.cancel()
-        await asyncio.gather(talking, sweeping, return_exceptions=True)
+        await asyncio.gather(talking, sweeping, reaching, return_exceptions=True)
         shared.close()
         _log.info("gateway closed", door=door)
 

@@ -27,6 +27,16 @@ class Listener(Protocol):
         """The connection broke before the answer was complete."""
 
 
+class Watch(Protocol):
+    """Whoever minds which pools can be reached."""
+
+    def reached(self, pool: "Pool") -> None:
+        """It accepted a connection."""
+
+    def missed(self, pool: "Pool") -> None:
+        """It did not."""
+
+
 class UpstreamConnection(asyncio.Protocol):
     """One connection; it answers one listener at a time. `headers` keep the engine's spelling of names."""
 
@@ -76,6 +86,11 @@ class UpstreamConnection(asyncio.Protocol):
             if given.lower() == name:
                 return value
         return None
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer is a stream of events."""
+        return self.status == 200 and (self.header(b"content-type") or b"").startswith(b"text/event-stream")
 
     def on_headers_complete(self) -> None:
         """Called by the parser."""
@@ -180,19 +195,55 @@ class UpstreamConnection(asyncio.Protocol):
 class Pool:
     """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
 
-    __slots__ = ("_closed", "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "upstream")
+    __slots__ = (
+        "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "_watch", "is_closed", "is_suspect", "missed", "upstream",
+    )  # fmt: skip
 
-    def __init__(self, upstream: Upstream, loop: asyncio.AbstractEventLoop, limits: GatewayLimits) -> None:
+    def __init__(
+        self, upstream: Upstream, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, watch: Watch
+    ) -> None:
         self.upstream = upstream
         self._loop = loop
         self._limits = limits
+        self._watch = watch
+        self.missed = 0
+        """Connections in a row that were not accepted."""
+        self.is_suspect = False
+        """It broke off an answer, and has accepted no connection since."""
+        self.is_closed = False
+        """The replica left the table, or listens elsewhere now."""
         self._idle: list[UpstreamConnection] = []
         self._heads: dict[bytes, bytes] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._closed = False
         self._now_s = loop.time()
 
-    def head(self, path: bytes) -> bytes:
+    @property
+    def has_failed(self) -> bool:
+        """It failed, and has accepted no connection since."""
+        return self.is_suspect or self.missed > 0
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it should be tried."""
+        return self.has_failed or self.upstream.is_doubted
+
+    @property
+    def is_unreachable(self) -> bool:
+        """Where control still hears its agent, one miss is not enough."""
+        return self.missed > (0 if self.upstream.is_doubted else 1)
+
+    @property
+    def is_lost(self) -> bool:
+        """Neither control nor we reach it; the last word on a pool that is closed."""
+        return self.missed > 0 and self.upstream.is_doubted
+
+    def request(self, path: bytes, accept: bytes, request_id: bytes, body: bytes) -> bytes:
+        """A whole request as bytes."""
+        return b"%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+            self._head(path), accept, request_id, len(body), body,
+        )  # fmt: skip
+
+    def _head(self, path: bytes) -> bytes:
         """The part of a request's head that is the same for all requests to this path."""
         head = self._heads.get(path)
         if head is None:
@@ -213,7 +264,7 @@ class Pool:
 
     def put(self, connection: UpstreamConnection) -> None:
         """Keep an idle connection, but no more than the engine has slots: an engine may hold a thread for each."""
-        if self._closed or len(self._idle) >= max(self.upstream.concurrency, 1):
+        if self.is_closed or len(self._idle) >= max(self.upstream.concurrency, 1):
             connection.drop()
             return
         connection.idle_since_s = self._now_s
@@ -238,10 +289,13 @@ class Pool:
                     lambda: UpstreamConnection(self), upstream.host, upstream.port
                 )
         except TimeoutError:
+            self._watch.missed(self)
             listener.unreachable(f"it did not accept a connection within {limit_s:g} s")
         except OSError as error:
+            self._watch.missed(self)
             listener.unreachable(f"it cannot be reached ({error.strerror or error})")
         else:
+            self._watch.reached(self)
             listener.connected(connection)
 
     def sweep(self, now_s: float) -> None:
@@ -253,6 +307,6 @@ class Pool:
 
     def close(self) -> None:
         """Drop what is idle now, and what is in use when it is given back."""
-        self._closed = True
+        self.is_closed = True
         while self._idle:
             self._idle.pop().drop()

@@ -7,9 +7,8 @@ when this one dies, and is adopted by the next.
 import asyncio
 import contextlib
 import secrets
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -20,12 +19,10 @@ from alliage.control.actions import StartReplica
 from alliage.control.observed import OVER, EngineState, ReplicaReport
 from alliage.errors import BadInput, LinkError, NotFound
 from alliage.fleet.ids import DeviceId, NodeId, ReplicaId
-from alliage.fleet.nodes import Node
 from alliage.link.line import DialledLine, Line, dial
 from alliage.link.messages import (
     PROTOCOL,
     AgentHello,
-    AgentReport,
     FromControl,
     LeaveLog,
     LogPiece,
@@ -39,26 +36,41 @@ from alliage.rehearsal.engines import EnginesLine
 from alliage.rehearsal.faults import Ask, Calamity, listen_for_faults
 from alliage.rehearsal.fleet_file import RehearsedNode
 from alliage.rehearsal.messages import Fault, FaultKind, FromEngines, Lag, Open, Shut, ToEngines, Told
+from alliage.rehearsal.node import RehearsedAgent
 from alliage.rehearsal.pacing import Unpaced, pace_of_replica
 from alliage.rehearsal.replica import LAG_S_MAX
 
 REDIAL_S: Final = 1.0
 REPORT_EVERY_S: Final = 1.0
 REPORT_GAP_S: Final = 0.05
-STOPPED_TOLD_S: Final = 3.0
 FACTOR_MAX: Final = 1000.0
 NAMED_MAX: Final = 10
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The deadlines of an engine that hangs, as real agents keep them: until it counts as ill, and then until it is ended."""
+
+    hung_s: float
+    ill_s: float
+
+
 async def run_rehearsal(
-    *, control: Path, engines: Path, faults: Path, nodes: Sequence[RehearsedNode], host: str, stop: asyncio.Event
+    *,
+    control: Path,
+    engines: Path,
+    faults: Path,
+    nodes: Sequence[RehearsedNode],
+    host: str,
+    health: Health,
+    stop: asyncio.Event,
 ) -> None:
     """Be the agents of `nodes` until `stop`.
 
     `control` and `engines` are the Unix sockets of the two processes behind, `faults` is our own for calamities.
     """
-    hall = _Hall(engines, nodes, host)
+    hall = _Hall(engines, nodes, host, health)
     server = await listen_for_faults(faults, hall.suffer)
     tasks = [asyncio.create_task(hall.talk_to_engines())]
     tasks += [asyncio.create_task(hall.talk_to_control(name, control)) for name in hall.nodes]
@@ -79,78 +91,16 @@ async def _wait(stop: asyncio.Event) -> None:
     await stop.wait()
 
 
-@dataclass(slots=True, eq=False)
-class _Agent:
-    """One node as control knows it."""
-
-    rehearsed: RehearsedNode
-    changed: asyncio.Event
-    reports: dict[ReplicaId, ReplicaReport]
-    ready_since_s: dict[ReplicaId, float]
-    stopped_since_s: dict[ReplicaId, float]
-    devices_of: dict[ReplicaId, frozenset[DeviceId]] = field(default_factory=dict)
-    lost: set[DeviceId] = field(default_factory=set)
-    line: DialledLine | None = None
-    is_dead: bool = False
-    is_silent: bool = False
-    refuses: bool = False
-    slow: float = 1.0
-
-    @property
-    def node(self) -> Node:
-        """As it is now, without the devices that it lost."""
-        node = self.rehearsed.node
-        return replace(node, devices=tuple(each for each in node.devices if each.id not in self.lost))
-
-    def revive(self) -> None:
-        """As it was at first, with nothing that ran there."""
-        self.reports.clear()
-        self.ready_since_s.clear()
-        self.stopped_since_s.clear()
-        self.lost.clear()
-        self.is_dead = self.is_silent = self.refuses = False
-        self.slow = 1.0
-        self.changed.set()
-
-    def put(self, report: ReplicaReport) -> None:
-        """A replica is so now."""
-        was = self.reports.get(report.replica)
-        if report.state is not EngineState.READY:
-            self.ready_since_s.pop(report.replica, None)
-        elif was is None or was.state is not EngineState.READY:
-            self.ready_since_s[report.replica] = time.monotonic()
-        if report.state is EngineState.STOPPED:
-            self.stopped_since_s.setdefault(report.replica, time.monotonic())
-        self.reports[report.replica] = report
-        self.changed.set()
-
-    def whole(self) -> AgentReport:
-        """All that there is to tell; what was told to be stopped for a while is forgotten."""
-        now_s = time.monotonic()
-        for key, since_s in tuple(self.stopped_since_s.items()):
-            if self.reports[key].state is not EngineState.STOPPED:
-                del self.stopped_since_s[key]
-            elif now_s - since_s > STOPPED_TOLD_S:
-                del self.stopped_since_s[key], self.reports[key]
-        return AgentReport(
-            node=self.node,
-            free_bytes={},
-            replicas={
-                key: replace(report, ready_for_s=now_s - self.ready_since_s.get(key, now_s))
-                for key, report in self.reports.items()
-            },
-        )
-
-
 class _Hall:
     """The rehearsed nodes, and the line to their engines."""
 
-    def __init__(self, engines: Path, nodes: Sequence[RehearsedNode], host: str) -> None:
-        self.nodes: Mapping[NodeId, _Agent] = {
-            each.node.id: _Agent(each, asyncio.Event(), {}, {}, {}) for each in nodes
+    def __init__(self, engines: Path, nodes: Sequence[RehearsedNode], host: str, health: Health) -> None:
+        self.nodes: Mapping[NodeId, RehearsedAgent] = {
+            each.node.id: RehearsedAgent(each, asyncio.Event(), {}, {}, {}) for each in nodes
         }
         self._engines_path = engines
         self._host = host
+        self._health = health
         self._engines: EnginesLine | None = None
         self._node_of: dict[ReplicaId, NodeId] = {}
         self._unclaimed: dict[ReplicaId, Told] = {}
@@ -183,7 +133,7 @@ class _Hall:
                     await self._converse(agent, await dial(control))
             await asyncio.sleep(REDIAL_S)
 
-    async def _converse(self, agent: _Agent, line: DialledLine) -> None:
+    async def _converse(self, agent: RehearsedAgent, line: DialledLine) -> None:
         agent.line = line
         line.send(AgentHello(protocol=PROTOCOL, node=agent.node))
         reporting = asyncio.create_task(self._report(agent, line))
@@ -197,7 +147,7 @@ class _Hall:
             line.close()
 
     @staticmethod
-    async def _report(agent: _Agent, line: DialledLine) -> None:
+    async def _report(agent: RehearsedAgent, line: DialledLine) -> None:
         with contextlib.suppress(LinkError):
             while True:
                 agent.changed.clear()
@@ -218,12 +168,16 @@ class _Hall:
         for node in self.nodes.values():
             if any(device.id == ask.target for device in node.rehearsed.node.devices):
                 return self._lose(node, DeviceId(ask.target), ask.kind)
-        known = ", ".join(list(self.nodes)[:NAMED_MAX])
+        if ask.target in (sites := sorted({node.rehearsed.node.site for node in self.nodes.values()})):
+            here = (node for node in self.nodes.values() if node.rehearsed.node.site == ask.target)
+            return "; ".join(self._suffer_node(node, ask) for node in here)
+        known, places = ", ".join(list(self.nodes)[:NAMED_MAX]), ", ".join(sites[:NAMED_MAX])
         raise NotFound(
-            f"nothing rehearsed is called {ask.target!r}", remedy=f"nodes: {known}; or a replica or device of one"
+            f"nothing rehearsed is called {ask.target!r}",
+            remedy=f"nodes: {known}; sites: {places}; or a replica or device of one",
         )
 
-    def _suffer_node(self, node: _Agent, ask: Ask) -> str:
+    def _suffer_node(self, node: RehearsedAgent, ask: Ask) -> str:
         name = node.rehearsed.node.id
         match ask.kind:
             case Calamity.DIE:
@@ -252,7 +206,7 @@ class _Hall:
                     f"{name} is a node, and only devices are lost", remedy="name a device, or let the node die"
                 )
 
-    def _suffer_replica(self, node: _Agent, ask: Ask) -> str:
+    def _suffer_replica(self, node: RehearsedAgent, ask: Ask) -> str:
         kinds = {Calamity.DIE: FaultKind.DIE, Calamity.HANG: FaultKind.HANG, Calamity.SLOW: FaultKind.SLOW}
         kind, report = kinds.get(ask.kind), node.reports.get(ReplicaId(ask.target))
         if kind is None:
@@ -260,9 +214,27 @@ class _Hall:
         if report is None or report.state in OVER:
             raise BadInput(f"{ask.target} does not run", remedy="`alliage replicas` says which do")
         self._send(Fault(replica=report.replica, kind=kind, factor=ask.factor))
+        if kind is FaultKind.HANG:
+            self._probe_in_vain(node, report)
         return f"{ask.target} on node {node.rehearsed.node.id}: {ask.kind}"
 
-    def _lose(self, node: _Agent, device: DeviceId, kind: Calamity) -> str:
+    def _probe_in_vain(self, node: RehearsedAgent, report: ReplicaReport) -> None:
+        """What a real agent would find out by its probes: it is ill, and after long it is ended."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._health.hung_s, self._tell_ill, node, report)
+        loop.call_later(self._health.hung_s + self._health.ill_s, self._end_ill, node, report)
+
+    def _tell_ill(self, node: RehearsedAgent, hung: ReplicaReport) -> None:
+        now = node.reports.get(hung.replica)
+        if now is not None and now.attempt == hung.attempt and now.state is EngineState.READY:
+            node.put(replace(now, state=EngineState.ILL))
+
+    def _end_ill(self, node: RehearsedAgent, hung: ReplicaReport) -> None:
+        now = node.reports.get(hung.replica)
+        if now is not None and now.attempt == hung.attempt and now.state is EngineState.ILL:
+            self._send(Fault(replica=hung.replica, kind=FaultKind.DIE))
+
+    def _lose(self, node: RehearsedAgent, device: DeviceId, kind: Calamity) -> str:
         if kind is not Calamity.LOSE:
             raise BadInput(f"{device} is a device: it can be lost", remedy=f"alliage rehearse lose {device}")
         node.lost.add(device)
@@ -272,16 +244,16 @@ class _Hall:
         node.changed.set()
         return f"{device} is gone, and with it {len(gone)} replicas"
 
-    def _cut_all(self, node: _Agent) -> None:
+    def _cut_all(self, node: RehearsedAgent) -> None:
         for key in node.reports:
             self._send(Shut(replica=key))
 
-    def _fault_all(self, node: _Agent, kind: FaultKind, factor: float) -> None:
+    def _fault_all(self, node: RehearsedAgent, kind: FaultKind, factor: float) -> None:
         for key, report in node.reports.items():
             if report.state not in OVER:
                 self._send(Fault(replica=key, kind=kind, factor=factor))
 
-    def _obey(self, agent: _Agent, message: FromControl, line: DialledLine) -> None:
+    def _obey(self, agent: RehearsedAgent, message: FromControl, line: DialledLine) -> None:
         match message:
             case Start(order=order):
                 self._start(agent, order)
@@ -298,7 +270,7 @@ class _Hall:
             case _:
                 assert_never(message)
 
-    def _start(self, agent: _Agent, order: StartReplica) -> None:
+    def _start(self, agent: RehearsedAgent, order: StartReplica) -> None:
         key, told = order.replica.id, agent.reports.get(order.replica.id)
         if told is not None and (told.attempt >= order.attempt or told.state not in OVER):
             return
@@ -331,7 +303,7 @@ class _Hall:
         if not self._send(opening):
             agent.put(_report_of(key, order.attempt, EngineState.ENDED, why="the process of rehearsed engines is away"))
 
-    def _stop(self, agent: _Agent, key: ReplicaId) -> None:
+    def _stop(self, agent: RehearsedAgent, key: ReplicaId) -> None:
         self._node_of[key] = agent.rehearsed.node.id
         self._unclaimed.pop(key, None)
         self._send(Shut(replica=key))

@@ -29,7 +29,7 @@ class Calamity(StrEnum):
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """`target` is the id of a replica, a node, or (to lose it) a device; `factor` is by how much it is slower."""
+    """`target` is a replica, a node, a site (all its nodes), or (to lose it) a device; `factor` is by how much it is slower."""
 
     kind: Calamity
     target: str

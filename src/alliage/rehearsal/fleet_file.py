@@ -74,7 +74,7 @@ class RehearsedNode:
 def read_fleet(path: Path, catalog: Catalog) -> tuple[RehearsedNode, ...]:
     """The nodes of a file; raises BadInput naming file, field and value."""
     table = _read(path)
-    sites = {each.name for each in table.sites}
+    sites = {each.name: each for each in table.sites}
     found: dict[NodeId, RehearsedNode] = {}
     for group in table.nodes:
         if group.site not in sites:
@@ -82,7 +82,7 @@ def read_fleet(path: Path, catalog: Catalog) -> tuple[RehearsedNode, ...]:
             raise BadInput(
                 f"{path}: nodes {group.name} are at site {group.site!r}", remedy=f"sites of the file: {known}"
             )
-        for each in _nodes(group, catalog, path):
+        for each in _nodes(group, sites[group.site], catalog, path):
             if each.node.id in found:
                 raise BadInput(f"{path}: two nodes are called {each.node.id}", remedy="give one of them another name")
             found[each.node.id] = each
@@ -115,7 +115,7 @@ def _read(path: Path) -> FleetTable:
         raise BadInput(f"{path}: {where}{shown}: {fault['msg']}", remedy="mend it in the file") from error
 
 
-def _nodes(group: NodesTable, catalog: Catalog, path: Path) -> Iterator[RehearsedNode]:
+def _nodes(group: NodesTable, site: SiteTable, catalog: Catalog, path: Path) -> Iterator[RehearsedNode]:
     chips = {each.chip: _chip(each.chip, catalog, path) for each in group.devices}
     likes = {each.chip: _chip(each.like or each.chip, catalog, path) for each in group.devices}
     stacks = {chip.stack for chip in chips.values()}
@@ -127,7 +127,15 @@ def _nodes(group: NodesTable, catalog: Catalog, path: Path) -> Iterator[Rehearse
     for number in range(1, group.count + 1):
         name = NodeId(group.name if group.count == 1 else f"{group.name}-{number}")
         devices = tuple(_devices(name, group.devices, chips, path))
-        node = Node(id=name, site=group.site, phase=NodePhase.READY, devices=devices, engines=engines)
+        node = Node(
+            id=name,
+            site=site.name,
+            phase=NodePhase.READY,
+            devices=devices,
+            engines=engines,
+            region=site.region,
+            tags=site.tags,
+        )
         yield RehearsedNode(
             node=node,
             speeds={each.chip: each.speed for each in group.devices},

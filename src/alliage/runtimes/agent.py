@@ -63,7 +63,8 @@ async def run_agent(
     agent of the home, or end after `settings.claim_s`. Without `accelerators` the node has its CPU only; `catalog` has
     the facts by which engines are started.
     """
-    here = detect_node(node, site, chips, llama_server=settings.llama_server, vllm_python=settings.vllm_python)
+    found = detect_node(node, site, chips, llama_server=settings.llama_server, vllm_python=settings.vllm_python)
+    here = replace(found, region=settings.region, tags=settings.tags)
     agent = _Agent(home, here, weights=weights, settings=settings, accelerators=accelerators, catalog=catalog)
     await agent.adopt()
     talking = asyncio.create_task(agent.talk(control))

@@ -11,6 +11,10 @@ from alliage.units import MIB
 class AgentSettings:
     """Durations in seconds, sizes in bytes."""
 
+    region: str = ""
+    """Of the site where this machine is; a service's residency may name it."""
+    tags: tuple[str, ...] = ()
+    """Other names of that site that a service's residency may name."""
     llama_server: str = ""
     """Empty for the bundled llama.cpp, `path` for the `llama-server` on PATH, or the path of one."""
     vllm_python: str = ""

@@ -5,11 +5,12 @@ A measurement and a prediction are held against each other by their throughput: 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import log2
+from math import exp, log, log2
+from statistics import fmean
 
 from alliage.catalog.records import ModelCard
 from alliage.fleet.ids import NodeId
-from alliage.fleet.measured import Measured
+from alliage.fleet.measured import Measured, Origin
 from alliage.fleet.replicas import Recipe
 from alliage.footprint.memory import weight_file_bytes
 from alliage.footprint.weight_bytes import weight_bytes
@@ -98,11 +99,17 @@ def calibration_of(
     """The correction that measurements of this recipe imply for `running`; none of them: UNCALIBRATED.
 
     `measured` may hold those of other recipes, which are passed over. A recipe that shares its chip in `cores` is one
-    of a `node`'s own CPU: only what that node did counts. A measurement counts once a load (`_apart`), the newest one.
+    of a `node`'s own CPU: only what that node did counts. A measurement counts once a load (`_apart`), the newest one; where
+    gateways saw the recipe at work, nothing else does, and what they saw of it counts on other numbers of devices too.
     """
-    known = coefficients or committed()
+    known, measured = coefficients or committed(), tuple(measured)
     mine = [each for each in measured if _is_same(each, running, cores=cores, node=node)]
-    ratios = [ratio for each in _apart(mine) if (ratio := _ratio(each, running, known)) is not None]
+    seen = [each for each in mine if each.origin is Origin.GATEWAY]
+    if not mine:  # on another number of devices it is likely to be as good or bad as on this one
+        seen = [each for each in measured if each.origin is Origin.GATEWAY and _is_near(each, running, cores=cores)]
+    ratios = [ratio for each in _apart(seen or mine) if (ratio := _ratio(each, running, known)) is not None]
+    if seen and ratios:  # each stands on many requests of those that come: it is believed as it is
+        return Calibration(factor=exp(fmean(log(ratio) for ratio in ratios)), points=len(ratios))
     form = number_format(running.precision)
     if not ratios or form is None:
         return UNCALIBRATED
@@ -135,6 +142,13 @@ def _is_same(measured: Measured, running: Running, *, cores: int, node: NodeId |
     return asked == found and (not cores or measured.node == node)
 
 
+def _is_near(measured: Measured, running: Running, *, cores: int) -> bool:
+    """The same but for the number of devices."""
+    asked = (running.chip.id, running.model.id, running.engine, running.precision, cores)
+    key = measured.key
+    return asked == (key.chip, key.model, key.engine, key.precision, key.cores)
+
+
 def _apart(measured: Sequence[Measured]) -> list[Measured]:
     """The newest of each load: repeating one says nothing new of the model's error, so it is no further evidence.
 
@@ -151,6 +165,7 @@ def _ratio(measured: Measured, running: Running, known: Coefficients) -> float |
     load = load_of(measured)
     then = replace(
         running,
+        devices=measured.devices,
         concurrency=load.concurrency,
         input_tokens=load.input_tokens,
         output_tokens=load.output_tokens,

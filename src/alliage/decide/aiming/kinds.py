@@ -27,6 +27,7 @@ class Kind:
     nodes: tuple[NodeId, ...]
     failed: frozenset[RecipeKey]
     """Recipes that do not run there."""
+    is_rehearsed: bool
 
     @property
     def chip(self) -> str:
@@ -49,7 +50,7 @@ def kinds(view: FleetView, catalog: Catalog) -> tuple[Kind, ...]:
             # the node's own name is no part of what it is, unless its figures are its own
             own = None if not place.cores else tuple(sorted(place.figures.flops.items()))
             key = (node.site, place.chip.id, place.devices, place.cores, place.device_bytes, place.engines, own,
-                   node.is_rehearsed, failed.get(node.id, frozenset()))  # fmt: skip
+                   node.is_rehearsed, failed.get(node.id, frozenset()), node.id if node.id in view.odd else None)  # fmt: skip
             alike.setdefault(key, []).append((node, place))
     names: dict[str, int] = {}
     return tuple(_kind(group, failed, names) for group in alike.values())
@@ -69,6 +70,7 @@ def _kind(
         units=units,
         nodes=tuple(each.id for each, _ in group),
         failed=failed.get(node.id, frozenset()),
+        is_rehearsed=node.is_rehearsed,
     )
 
 

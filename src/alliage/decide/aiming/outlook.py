@@ -13,7 +13,7 @@ from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, Serv
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
-from alliage.fleet.measured import Measured
+from alliage.fleet.measured import Measured, measured_on
 from alliage.fleet.replicas import Evidence, Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
@@ -76,7 +76,13 @@ def outlook(
         demand = view.demand.get(service.name)
         mine: dict[str, LiveWay] = {}
         for kind in there:
-            for way in _known_ways(service, kind, demand, catalog, measured, memo):
+            seen = measured_on(
+                measured.get((service.model.id, kind.chip), ()),
+                kind.nodes[0],
+                is_rehearsed=kind.is_rehearsed,
+                odd=view.odd,
+            )
+            for way in _known_ways(service, kind, demand, catalog, seen, memo):
                 mine[_way_name(way, kind)] = way
         inside, outside = _replicas(service, view, by_node, mine)
         mine = dict(_roomiest(mine))
@@ -114,15 +120,14 @@ def _kinds_by_node(there: tuple[Kind, ...]) -> dict[tuple[NodeId, str], Kind]:
 
 
 def _known_ways(  # noqa: PLR0917 - the parts that a way depends on
-    service: Service, kind: Kind, demand: Demand | None, catalog: Catalog, measured: MeasuredBy, memo: Memo
+    service: Service, kind: Kind, demand: Demand | None, catalog: Catalog, seen: tuple[Measured, ...], memo: Memo
 ) -> tuple[LiveWay, ...]:
     """From the memo where nothing has changed that they depend on."""
     lengths = None if demand is None else (demand.input_tokens, demand.output_tokens, demand.service_s)
-    mine = tuple(measured.get((service.model.id, kind.chip), ()))
-    key = (service.model.id, service.model.weights.source, service.objective, lengths, _memo_key(kind), mine)
+    key = (service.model.id, service.model.weights.source, service.objective, lengths, _memo_key(kind), seen)
     found = memo.get(key)
     if found is None:
-        found = memo[key] = live_ways(service, kind, demand, catalog, mine)
+        found = memo[key] = live_ways(service, kind, demand, catalog, seen)
     return found
 
 

@@ -40,6 +40,10 @@ class DeviceAnswer(Answer):
     bound_bytes: int
     free_bytes: int | None
     facts: Mapping[str, str]
+    cordoned: bool = False
+    """By itself or with its node: nothing new is placed on it."""
+    draining: bool = False
+    """By itself or with its node: what runs on it is replaced elsewhere and leaves."""
 
 
 class EngineAnswer(Answer):
@@ -58,8 +62,17 @@ class NodeAnswer(Answer):
     phase: str
     connected: bool
     rehearsed: bool
+    region: str = ""
+    """Of its site, with the site's other `tags`: what a service's residency may name."""
+    tags: tuple[str, ...] = ()
     devices: tuple[DeviceAnswer, ...]
     engines: tuple[EngineAnswer, ...]
+    cordoned: bool = False
+    """As a whole: nothing new is placed there."""
+    draining: bool = False
+    """As a whole: what runs there is replaced elsewhere and leaves."""
+    cordoned_devices: tuple[str, ...] = ()
+    """One by one; a device that is not there now may be among them."""
 
 
 class ModelAnswer(Answer):
@@ -95,6 +108,10 @@ class ServiceAnswer(Answer):
     why: str
     model: ModelAnswer
     objective: ObjectiveAnswer
+    rate_rps: float | None = None
+    """Requests a second that are to be expected, as was asked; null: what is seen."""
+    residency: tuple[str, ...] = ()
+    """Sites, regions or tags of sites where it may live; empty: anywhere."""
     min_replicas: int
     max_replicas: int
     replicas: int

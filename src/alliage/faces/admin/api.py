@@ -13,7 +13,9 @@ from alliage.faces.admin import (
     fleet_routes,
     key_routes,
     measurement_routes,
+    node_routes,
     service_routes,
+    tenant_routes,
     top_routes,
 )
 from alliage.faces.admin.access import Caller
@@ -48,12 +50,14 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
     register_faults(app)
     for router in (
         fleet_routes.router,
+        node_routes.router,
         catalog_routes.router,
         fit_routes.router,
         service_routes.router,
         top_routes.router,
         measurement_routes.router,
         key_routes.router,
+        tenant_routes.router,
     ):
         app.include_router(router)
     _add_own(app, desk, version)

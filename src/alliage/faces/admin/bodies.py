@@ -39,9 +39,16 @@ class DeployBody(Body):
     """Seconds to the first token."""
     tpot_s: float | None = None
     """Seconds a token after the first."""
+    rate_rps: float | None = None
+    """Requests a second that are to be expected; what is seen when left out."""
+    residency: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=100)] = Field(
+        default_factory=list
+    )
+    """Sites, regions or tags of sites where it may live; anywhere when left out."""
     min_replicas: int = 1
+    """0: none while nobody asks; the first request brings one."""
     max_replicas: int | None = None
-    """`min_replicas` when left out."""
+    """When left out, as many as needed where an objective or a rate is asked or `min_replicas` is 0, else `min_replicas`."""
     remote_code: bool = False
     """Whether code that comes with the model may run (admins only)."""
     dry_run: bool = False
@@ -96,7 +103,6 @@ def measure_order_of(body: MeasurementBody) -> MeasureOrder:
 
 def order_of(body: DeployBody, *, tenant: str) -> DeployOrder:
     """The order that a body stands for, in the name of `tenant`."""
-    most = body.max_replicas if body.max_replicas is not None else body.min_replicas
     return DeployOrder(
         model=body.model,
         name=body.name,
@@ -104,7 +110,9 @@ def order_of(body: DeployBody, *, tenant: str) -> DeployOrder:
         ttft_s=body.ttft_s,
         tpot_s=body.tpot_s,
         min_replicas=body.min_replicas,
-        max_replicas=most,
+        max_replicas=body.max_replicas,
+        rate_rps=body.rate_rps,
+        residency=tuple(body.residency),
         remote_code=body.remote_code,
         dry_run=body.dry_run,
     )

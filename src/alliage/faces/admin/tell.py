@@ -15,7 +15,7 @@ from alliage.fleet.ids import ServiceName
 from alliage.fleet.keys import Key
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.measured import evidence_of, measured_recipes
-from alliage.fleet.nodes import Device
+from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Evidence, Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
@@ -41,21 +41,27 @@ def tell_status(desk: Desk, *, version: str, gateway_url: str) -> answers.Status
 
 def tell_nodes(desk: Desk, view: FleetView) -> tuple[answers.NodeAnswer, ...]:
     """All nodes with what is bound and free on them."""
-    connected, catalog = desk.reports(), desk.catalog()
-    return tuple(
-        answers.NodeAnswer(
-            id=node.id,
-            site=node.site,
-            phase=node.phase,
-            connected=node.id in connected,
-            rehearsed=node.is_rehearsed,
-            devices=tuple(_device(each, view, catalog) for each in node.devices),
-            engines=tuple(
-                answers.EngineAnswer(engine=each.engine, version=each.version, program=each.program)
-                for each in node.engines
-            ),
-        )
-        for node in view.nodes
+    return tuple(tell_node(desk, node, view) for node in view.nodes)
+
+
+def tell_node(desk: Desk, node: Node, view: FleetView) -> answers.NodeAnswer:
+    """One node with what is bound and free on it."""
+    return answers.NodeAnswer(
+        id=node.id,
+        site=node.site,
+        phase=node.phase,
+        connected=node.id in desk.reports(),
+        rehearsed=node.is_rehearsed,
+        region=node.region,
+        tags=node.tags,
+        devices=tuple(_device(each, node, view, desk.catalog()) for each in node.devices),
+        engines=tuple(
+            answers.EngineAnswer(engine=each.engine, version=each.version, program=each.program)
+            for each in node.engines
+        ),
+        cordoned=node.is_cordoned,
+        draining=node.is_draining,
+        cordoned_devices=node.cordoned,
     )
 
 
@@ -86,6 +92,8 @@ def _service(
         why=tell_why(desk, service, replicas),
         model=tell_model(service.model),
         objective=answers.ObjectiveAnswer(ttft_s=service.objective.ttft_s, tpot_s=service.objective.tpot_s),
+        rate_rps=service.rate_rps,
+        residency=service.residency,
         min_replicas=service.min_replicas,
         max_replicas=service.max_replicas,
         replicas=len(replicas),
@@ -188,7 +196,7 @@ def tell_why(desk: Desk, service: Service, replicas: Sequence[Replica]) -> str:
 def _problems(desk: Desk, view: FleetView, doors: Sequence[DoorReport]) -> list[str]:
     found = [] if doors else ["no gateway is connected: requests are answered from the last table, or not at all"]
     found += [] if view.nodes else ["no node has joined"]
-    found += [f"node {each.id} cannot be reached" for each in view.nodes if each.phase is NodePhase.UNREACHABLE]
+    found += [text for each in view.nodes if (text := _node_problem(each))]
     for service in view.services:
         if service.phase is ServicePhase.UNSERVED:
             why = tell_why(desk, service, view.replicas_of(service.name))
@@ -197,7 +205,18 @@ def _problems(desk: Desk, view: FleetView, doors: Sequence[DoorReport]) -> list[
     return found + [f"replica {each.id} is {phase_words(each)}" for each in waiting]
 
 
-def _device(device: Device, view: FleetView, catalog: Catalog) -> answers.DeviceAnswer:
+def _node_problem(node: Node) -> str:
+    """What is wrong with a node; a cordon is somebody's wish and no problem."""
+    match node.phase:
+        case NodePhase.READY:
+            return ""
+        case NodePhase.UNREACHABLE:
+            return f"node {node.id} cannot be reached"
+        case NodePhase.LOST:
+            return f"node {node.id} is lost; `alliage node forget {node.id}` drops it if it will not come back"
+
+
+def _device(device: Device, node: Node, view: FleetView, catalog: Catalog) -> answers.DeviceAnswer:
     bound = [binding for replica in view.replicas for binding in replica.bindings if binding.device == device.id]
     chip = catalog.chips.get(device.chip)
     return answers.DeviceAnswer(
@@ -210,6 +229,8 @@ def _device(device: Device, view: FleetView, catalog: Catalog) -> answers.Device
         bound_bytes=sum(binding.memory_bytes for binding in bound),
         free_bytes=view.free_bytes.get(device.id),
         facts=dict(device.facts),
+        cordoned=not node.takes(device.id),
+        draining=node.empties(device.id),
     )
 
 

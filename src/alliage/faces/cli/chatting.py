@@ -83,9 +83,9 @@ def chat(home: Path, service: str | None, *, message: str | None) -> int:
 
 
 def pick(services: tuple[answers.ServiceAnswer, ...]) -> str:
-    """The first chat service that is ready, else the first that is starting; raises NotFound."""
+    """The first chat service that is ready, else the first that is starting or starts when it is asked; raises NotFound."""
     able = [each for each in services if "chat" in each.model.tasks]
-    for phase in ("ready", "starting"):
+    for phase in ("ready", "starting", "idle"):
         for each in able:
             if each.phase == phase:
                 return each.name

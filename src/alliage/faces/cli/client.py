@@ -66,13 +66,17 @@ class AdminClient:
         """The JSON text at `/v1/PATH...`; raises what the API answered, NotRunning or Unavailable."""
         return self._checked(self._ask("GET", path, query=query)).text
 
-    def post(self, *path: str, body: Mapping[str, Any]) -> str:
+    def post(self, *path: str, body: Mapping[str, Any], **query: str | int) -> str:
         """As `get`."""
-        return self._checked(self._ask("POST", path, body=body)).text
+        return self._checked(self._ask("POST", path, query=query, body=body)).text
 
-    def delete(self, *path: str) -> str:
+    def patch(self, *path: str, body: Mapping[str, Any]) -> str:
         """As `get`."""
-        return self._checked(self._ask("DELETE", path)).text
+        return self._checked(self._ask("PATCH", path, body=body)).text
+
+    def delete(self, *path: str, **query: str | int) -> str:
+        """As `get`."""
+        return self._checked(self._ask("DELETE", path, query=query)).text
 
     def offer(self, *path: str, body: Mapping[str, Any]) -> Reply:
         """POST where a refusal (409 with the code `refused`) is an answer and not an error."""

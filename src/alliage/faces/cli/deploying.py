@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
-from alliage.errors import AlliageError, NotFound, NotRunning, Unavailable
+from alliage.errors import AlliageError, BadInput, NotFound, NotRunning, Unavailable
 from alliage.faces.admin import answers
 from alliage.faces.cli.client import AdminClient, parse
 from alliage.faces.cli.place import find_place
@@ -55,6 +56,13 @@ def deploy(home: Path, model: str, *, order: dict[str, Any], wait_s: float, as_j
             return wait_ready(client, answer.service.name, wait_s=wait_s, tell=tell)
 
 
+def checked_rate(rate_rps: float | None) -> float | None:
+    """The rate, if JSON has a word for it; the API checks the rest. Raises BadInput."""
+    if rate_rps is not None and not isfinite(rate_rps):
+        raise BadInput(f"--rate is {rate_rps}", remedy="give requests a second, such as 12")
+    return rate_rps
+
+
 def wait_ready(client: AdminClient, name: str, *, wait_s: float, tell: Teller) -> int:
     """As `follow_ready`; then says how to use it. Ctrl-C leaves it starting (130)."""
     try:
@@ -96,6 +104,9 @@ def _look(client: AdminClient, name: str, tell: Teller) -> int | None:
     replicas = [each for each in found if each.service == name]
     if service.phase == "ready" and service.replicas_ready >= service.min_replicas:
         tell(Step(words="ready"))
+        return 0
+    if service.phase == "idle" and not service.min_replicas:
+        tell(Step(words="idle: the first request starts it"))
         return 0
     if service.phase in ("unserved", "deleting"):
         show(parse(answers.ExplainAnswer, client.get("services", name, "explain")).text)

@@ -14,11 +14,13 @@ import typer
 from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.faces.cli import facts
+from alliage.faces.cli.node_commands import device_app, node_app
 from alliage.faces.cli.options import CLOUD, FLEET, SERVICES, HomeAgain, HomeOption, JsonOption, ServiceArgument
 from alliage.faces.cli.plan_command import plan
 from alliage.faces.cli.probe_command import probe
 from alliage.faces.cli.rehearse_command import rehearse
 from alliage.faces.cli.replaying import replay_app
+from alliage.faces.cli.tenant_commands import tenant_app
 from alliage.faces.cli.top_command import top
 from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
@@ -163,9 +165,17 @@ def deploy(
     name: Annotated[str | None, typer.Option(help="Of the service.", show_default="the model's own")] = None,
     ttft: Annotated[str | None, typer.Option(help="Goal: time to the first token, such as 500ms.")] = None,
     tpot: Annotated[str | None, typer.Option(help="Goal: time a token after it, such as 50ms.")] = None,
-    min_replicas: Annotated[int, typer.Option(min=1, help="Least number of replicas.")] = 1,
+    rate: Annotated[
+        float | None, typer.Option(help="Requests a second to expect.", show_default="what is seen")
+    ] = None,
+    residency: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Site, region or tag where it may live; repeatable.", show_default="any"),
+    ] = None,
+    min_replicas: Annotated[int, typer.Option(min=0, help="Least number; 0: none while nobody asks.")] = 1,
     max_replicas: Annotated[
-        int | None, typer.Option(min=1, help="Most replicas.", show_default="as many as --min-replicas")
+        int | None,
+        typer.Option(min=1, help="Most replicas.", show_default="the least; as needed with a goal, a rate or least 0"),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Decide and explain, change nothing.")] = False,
     remote_code: Annotated[
@@ -182,6 +192,8 @@ def deploy(
         "name": name,
         "ttft_s": parse_seconds(ttft) if ttft is not None else None,
         "tpot_s": parse_seconds(tpot) if tpot is not None else None,
+        "rate_rps": deploying.checked_rate(rate),
+        "residency": residency or [],
         "min_replicas": min_replicas,
         "max_replicas": max_replicas,
         "remote_code": remote_code,
@@ -346,4 +358,7 @@ def revoke_key(
 
 
 app.add_typer(keys_app, name="keys", rich_help_panel=CLOUD)
+app.add_typer(tenant_app, name="tenant", rich_help_panel=CLOUD)
+app.add_typer(node_app, name="node", rich_help_panel=FLEET)
+app.add_typer(device_app, name="device", rich_help_panel=FLEET)
 app.add_typer(replay_app, name="replay", rich_help_panel=FLEET)

@@ -25,12 +25,12 @@ def rehearse(
     what: Annotated[
         What,
         typer.Argument(
-            help="die, hang, slow: a replica or a node. lose: a device. refuse (starts), revive: a node.",
+            help="die, hang, slow: a replica, node or site. lose: a device. refuse (starts), revive: a node or site.",
             show_default=False,
         ),
     ],
     target: Annotated[
-        str, typer.Argument(metavar="TARGET", help="Id of a replica, node or device.", show_default=False)
+        str, typer.Argument(metavar="TARGET", help="Name of a replica, node, site or device.", show_default=False)
     ],
     *,
     home: HomeAgain = None,

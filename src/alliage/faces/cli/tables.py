@@ -22,6 +22,8 @@ _STYLES = {
     "idle": "dim",
     "unserved": "red",
     "unreachable": "red",
+    "lost": "red",
+    "cordoned": "yellow",
 }
 
 
@@ -32,9 +34,7 @@ def services_table(services: Iterable[answers.ServiceAnswer], *, now_s: float) -
         model = f"{each.model.id} {each.model.precision}"
         ready = f"{each.replicas_ready}/{each.replicas_wanted}"
         numbers = (ready, _rates(each))
-        _row(
-            table, each.name, _phase(each.phase), *numbers, model, _goal(each.objective), each.tenant, _age(each, now_s)
-        )
+        _row(table, each.name, _phase(each.phase), *numbers, model, _goal(each), each.tenant, _age(each, now_s))
     return table
 
 
@@ -87,9 +87,30 @@ def nodes_table(nodes: Iterable[answers.NodeAnswer]) -> Table:
             known = [each.free_bytes for each in alike if each.free_bytes is not None]
             free = format_bytes(sum(known)) if len(known) == len(alike) else "unknown"
             model = first.facts.get("model", first.chip_name)
-            _row(table, node.id, _phase(node.phase), name, first.chip, model, bound, memory, free, told)
+            _row(table, node.id, _node_phase(node, first), name, first.chip, model, bound, memory, free, told)
         if not node.devices:
-            _row(table, node.id, _phase(node.phase), "none", "", "", "", "", "", told)
+            _row(table, node.id, _node_phase(node, None), "none", "", "", "", "", "", told)
+    return table
+
+
+def _node_phase(node: answers.NodeAnswer, device: answers.DeviceAnswer | None) -> Text:
+    """`ready`, `ready, cordoned`, `lost, draining`: for a row of its devices what holds for these."""
+    is_draining = node.draining if device is None else device.draining
+    is_cordoned = node.cordoned if device is None else device.cordoned
+    taken_out = "draining" if is_draining else "cordoned" if is_cordoned else ""
+    if not taken_out:
+        return _phase(node.phase)
+    return Text(f"{node.phase}, {taken_out}", style=_STYLES["draining"])
+
+
+def devices_table(devices: Iterable[answers.DeviceAnswer]) -> Table:
+    """One row a device, whether it takes anything new, what is bound, what is free."""
+    table = _table("DEVICE", "STATE", "CHIP", "MODEL", "MEMORY BOUND", "FREE NOW")
+    for each in devices:
+        state = "draining" if each.draining else "cordoned" if each.cordoned else "open"
+        memory = f"{format_bytes(each.bound_bytes)} of {format_bytes(each.memory_bytes)}"
+        free = format_bytes(each.free_bytes) if each.free_bytes is not None else "unknown"
+        _row(table, each.id, _phase(state), each.chip, each.facts.get("model", each.chip_name), memory, free)
     return table
 
 
@@ -102,6 +123,7 @@ def _alike(devices: Sequence[answers.DeviceAnswer]) -> list[list[answers.DeviceA
             last is not None
             and not device.cores
             and (last.chip, last.memory_bytes) == (device.chip, device.memory_bytes)
+            and (last.cordoned, last.draining) == (device.cordoned, device.draining)
         )
         if is_like:
             groups[-1].append(device)
@@ -154,9 +176,13 @@ def status_lines(status: answers.StatusAnswer) -> list[str]:
     return lines + [f"problem  {each}" for each in status.problems]
 
 
-def _goal(objective: answers.ObjectiveAnswer) -> str:
-    goals = (("first token", objective.ttft_s), ("a token", objective.tpot_s))
-    return ", ".join(f"{name} {format_seconds(seconds)}" for name, seconds in goals if seconds is not None) or "none"
+def _goal(service: answers.ServiceAnswer) -> str:
+    """What was asked: how fast, how much, where."""
+    goals = (("first token", service.objective.ttft_s), ("a token", service.objective.tpot_s))
+    asked = [f"{name} {format_seconds(seconds)}" for name, seconds in goals if seconds is not None]
+    asked += [f"rate {service.rate_rps:g}/s"] if service.rate_rps is not None else []
+    asked += [f"in {' or '.join(service.residency)}"] if service.residency else []
+    return ", ".join(asked) or "none"
 
 
 def _place(binding: answers.BindingAnswer) -> str:

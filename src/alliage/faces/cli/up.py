@@ -39,8 +39,7 @@ class UpOrder:
 def up(root: Path, order: UpOrder) -> int:
     """Run the cloud until Ctrl-C; the exit code. Raises HomeError and BadInput before anything is started."""
     home = open_home(root)
-    if order.fleet is not None:
-        _announce_rehearsal(home, order.fleet)
+    rehearsed = _announce_rehearsal(home, order.fleet) if order.fleet is not None else ()
     drain_s = read_settings(home).gateway.drain_s
     lock = HomeLock(home)
     try:
@@ -50,7 +49,7 @@ def up(root: Path, order: UpOrder) -> int:
         port, admin_port = gateway.getsockname()[1], admin.getsockname()[1]
         url = f"http://{_reachable(order.host)}:{port}"
         supervisor = Supervisor(home=home, drain_s=drain_s, told=remark)
-        supervisor.add("control", "--gateway-url", url, listener=admin)
+        supervisor.add("control", "--gateway-url", url, "--rehearsed", ",".join(rehearsed), listener=admin)
         supervisor.add("gateway", listener=gateway)
         supervisor.add("agent")
         if order.fleet is not None:
@@ -70,14 +69,15 @@ def up(root: Path, order: UpOrder) -> int:
         lock.release()
 
 
-def _announce_rehearsal(home: Home, file: Path) -> None:
-    """Check the file, and say what is to be rehearsed. Raises BadInput."""
+def _announce_rehearsal(home: Home, file: Path) -> tuple[str, ...]:
+    """Check the file, say what is to be rehearsed, and return the names of its nodes. Raises BadInput."""
     from alliage.app.rehearsal import fleet_of  # noqa: PLC0415 - only a rehearsal needs the catalogue here
 
     nodes = fleet_of(home, file)
     devices = Counter(device.chip for each in nodes for device in each.node.devices)
     told = ", ".join(f"{count} x {chip}" for chip, count in sorted(devices.items()))
     remark(f"rehearsing {len(nodes)} nodes with {told}: their engines only keep time, nobody has these devices")
+    return tuple(each.node.id for each in nodes)
 
 
 def _listen(host: str, port: int, option: str, deadline_s: float) -> socket.socket:

@@ -1,0 +1,42 @@
+"""What the admin API answers about tenants. As `answers`: also read by the CLI."""
+
+from alliage.faces.admin.answers import Answer
+
+
+class GuaranteeAnswer(Answer):
+    """`devices` devices of any of `chips`, at `site` or ("") wherever they are."""
+
+    chips: tuple[str, ...]
+    devices: int
+    site: str
+
+
+class TenantAnswer(Answer):
+    """Who asks, and what it has a right to. Guarantees of tier 0 are kept before those of tier 1."""
+
+    name: str
+    tier: int
+    weight: float
+    """Its share of what is beyond guarantees, against the other tenants'."""
+    guarantees: tuple[GuaranteeAnswer, ...]
+    budget_micros: int | None
+    """The most that its devices may cost an hour; null: no limit."""
+    services: tuple[str, ...]
+    keys: tuple[str, ...]
+    devices: int
+    """Of which its replicas have a part or all now."""
+    doubts: tuple[str, ...]
+    """What of its guarantees the fleet cannot keep as it is now."""
+
+
+class TenantsAnswer(Answer):
+    """Everyone of whom something is set, or whom a service or a key names, by name."""
+
+    tenants: tuple[TenantAnswer, ...]
+
+
+class TenantSetAnswer(Answer):
+    """The tenant as it is from now on, or would be in a dry run."""
+
+    dry_run: bool
+    tenant: TenantAnswer

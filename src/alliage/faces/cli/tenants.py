@@ -1,0 +1,141 @@
+"""`alliage tenant`: texts of the command line into bodies of the API, and its answers as words and a table."""
+
+import re
+from decimal import Decimal
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final
+
+from rich.table import Table
+from rich.text import Text
+
+from alliage.errors import BadInput
+from alliage.faces.admin.tenant_answers import GuaranteeAnswer, TenantAnswer, TenantsAnswer, TenantSetAnswer
+from alliage.faces.cli.client import AdminClient, parse
+from alliage.faces.cli.place import find_place
+from alliage.faces.cli.screen import remark, show, show_json
+from alliage.faces.telling import printable
+
+_NONE: Final = "none"
+_GUARANTEE: Final = re.compile(r"([^:@\s]+):(\d{1,9})(?:@(\S+))?")
+_BUDGET: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(?:/h)?")
+
+
+def list_tenants(home: Path, *, as_json: bool) -> None:
+    """All of them."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("tenants")
+    if as_json:
+        show_json(raw)
+        return
+    found = parse(TenantsAnswer, raw).tenants
+    show(tenants_table(found)) if found else remark("no tenants: nobody has a key, and nothing is deployed")
+
+
+def show_tenant(home: Path, name: str, *, as_json: bool) -> None:
+    """One of them."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.get("tenants", name)
+    show_json(raw) if as_json else show("\n".join(tenant_lines(parse(TenantAnswer, raw))))
+
+
+def set_tenant(home: Path, name: str, body: dict[str, Any], *, as_json: bool) -> None:
+    """Change what the body names; tells what the fleet cannot keep of it."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.patch("tenants", name, body=body)
+    if as_json:
+        show_json(raw)
+        return
+    answer = parse(TenantSetAnswer, raw)
+    show("\n".join(tenant_lines(answer.tenant)))
+    if answer.dry_run:
+        remark("nothing was changed (--dry-run)")
+
+
+def drop_tenant(home: Path, name: str, *, as_json: bool) -> None:
+    """Back to the defaults."""
+    with AdminClient(find_place(home)) as client:
+        raw = client.delete("tenants", name)
+    if as_json:
+        show_json(raw)
+        return
+    left = parse(TenantAnswer, raw)
+    gone = not left.services and not left.keys
+    remark(f"tenant {name} is gone" if gone else f"tenant {name} has the defaults again; its services and keys stay")
+
+
+def tenant_body(
+    *, tier: int | None, weight: float | None, guarantees: list[str] | None, budget: str | None
+) -> dict[str, Any]:
+    """The body for what was given; raises BadInput for what cannot be read, and where nothing was given."""
+    body: dict[str, Any] = {}
+    if tier is not None:
+        body["tier"] = tier
+    if weight is not None:
+        if not isfinite(weight):
+            raise BadInput(f"--weight is {weight}", remedy="give a number above zero")
+        body["weight"] = weight
+    if guarantees:
+        body["guarantees"] = [] if guarantees == [_NONE] else [parse_guarantee(each) for each in guarantees]
+    if budget is not None:
+        body["budget_micros"] = None if budget == _NONE else parse_budget(budget)
+    if not body:
+        raise BadInput("set what?", remedy="give --tier, --weight, --guarantee or --budget")
+    return body
+
+
+def parse_guarantee(text: str) -> dict[str, Any]:
+    """`nvidia-h20+huawei-910b:16@hall` as the API takes it; raises BadInput."""
+    match = _GUARANTEE.fullmatch(text.strip())
+    if match is None:
+        raise BadInput(
+            f"--guarantee {text!r} cannot be read",
+            remedy="write CHIP:DEVICES, CHIP+CHIP:DEVICES or CHIP:DEVICES@SITE, such as nvidia-h20:8@hall",
+        )
+    return {"chips": match[1].split("+"), "devices": int(match[2]), "site": match[3] or ""}
+
+
+def parse_budget(text: str) -> int:
+    """Micros an hour of `40/h` or `40`; raises BadInput."""
+    match = _BUDGET.fullmatch(text.strip())
+    if match is None:
+        raise BadInput(f"--budget {text!r} cannot be read", remedy="write what an hour may cost, such as 40/h, or none")
+    return int(Decimal(match[1]) * 10**6)
+
+
+def tenants_table(tenants: tuple[TenantAnswer, ...]) -> Table:
+    """One row a tenant."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for column in ("TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "DEVICES", "SERVICES", "KEYS"):
+        table.add_column(column, overflow="fold")
+    for each in tenants:
+        counts = (str(each.devices), str(len(each.services)), str(len(each.keys)))
+        rights = (str(each.tier), f"{each.weight:g}", _guarantees(each), _budget(each))
+        table.add_row(*(Text(printable(cell)) for cell in (each.name, *rights, *counts)))
+    return table
+
+
+def tenant_lines(tenant: TenantAnswer) -> list[str]:
+    """One tenant in words; doubts last."""
+    return [
+        f"tenant {tenant.name}: tier {tenant.tier}, weight {tenant.weight:g}",
+        f"  guaranteed  {_guarantees(tenant)}",
+        f"  budget      {_budget(tenant)}",
+        f"  devices     {tenant.devices} now",
+        f"  services    {', '.join(tenant.services) or _NONE}",
+        f"  keys        {', '.join(tenant.keys) or _NONE}",
+        *(f"  not to be kept now: {doubt}" for doubt in tenant.doubts),
+    ]
+
+
+def _guarantees(tenant: TenantAnswer) -> str:
+    return ", ".join(_guarantee(each) for each in tenant.guarantees) or _NONE
+
+
+def _guarantee(guarantee: GuaranteeAnswer) -> str:
+    """As it is written on the command line."""
+    return f"{'+'.join(guarantee.chips)}:{guarantee.devices}" + (f"@{guarantee.site}" if guarantee.site else "")
+
+
+def _budget(tenant: TenantAnswer) -> str:
+    return "no limit" if tenant.budget_micros is None else f"{Decimal(tenant.budget_micros) / 10**6:f}/h"
