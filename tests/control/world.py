@@ -309,6 +309,7 @@ class World:
             new_secret=lambda: f"secret-{self._new_id()}",
             wake=self.loop.wake,
             planning=planning,
+            recent=self.loop.recent,
         )
 
     def _new_id(self) -> str:

@@ -89,6 +89,14 @@ class MemoryStore:
         """The newest first."""
         return tuple([one for one in reversed(self._observations) if one.subject == subject][:limit])
 
+    def newest_decisions(self, limit: int) -> tuple[Decision, ...]:
+        """Of all services, the newest first."""
+        return tuple([*reversed(self._decisions)][:limit])
+
+    def newest_observations(self, limit: int) -> tuple[Observation, ...]:
+        """Of all subjects, the newest first."""
+        return tuple([*reversed(self._observations)][:limit])
+
     def record_measured(self, measured: Sequence[Measured]) -> None:
         """The newest MEASURED_KEPT of each recipe on each node stay, and the newest `history_rows` of all."""
         kept: list[Measured] = []

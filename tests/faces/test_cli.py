@@ -401,11 +401,11 @@ class Terminal:
 
 
 @contextmanager
-def on_terminal(home: Path, *arguments: str) -> Iterator[Terminal]:
+def on_terminal(home: Path, *arguments: str, **env: str) -> Iterator[Terminal]:
     """A command on a terminal of its own; the test holds the other end."""
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "alliage", "--home", str(home), *arguments]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment())
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment(**env))
     os.close(theirs)
     try:
         yield Terminal(process, ours)

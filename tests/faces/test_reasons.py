@@ -61,7 +61,9 @@ FACTS: dict[str, str | int | float] = {
     "silent_s": 4.0,
     "gateways": 2,
     "draining": 1,
+    "why": "devices_full",
 }
+WANTED = {ServiceName("tiny"): 1}
 
 
 @pytest.fixture(autouse=True)
@@ -128,20 +130,22 @@ def a_view(service: ServicePhase = ServicePhase.READY, replica: ReplicaPhase = R
 
 def test_explain_of_a_placed_service(snapshot: SnapshotAssertion) -> None:
     """Which chip, engine and recipe, and why: what a newcomer reads first."""
-    assert explain("tiny", (a_decision(Outcome.PLACED, FITS),), view=a_view(), catalog=CATALOG) == snapshot
+    assert (
+        explain("tiny", (a_decision(Outcome.PLACED, FITS),), view=a_view(), catalog=CATALOG, wanted=WANTED) == snapshot
+    )
 
 
 def test_explain_of_a_refused_service(snapshot: SnapshotAssertion) -> None:
     """What was rejected and what would change it; the service itself never came to be."""
     view = replace(a_view(), services=(), replicas=())
-    assert explain("tiny", (a_decision(Outcome.REFUSED),), view=view, catalog=CATALOG) == snapshot
+    assert explain("tiny", (a_decision(Outcome.REFUSED),), view=view, catalog=CATALOG, wanted=WANTED) == snapshot
 
 
 def test_explain_tells_what_happened_since(snapshot: SnapshotAssertion) -> None:
     """An engine that ended does not hide why the replica stands where it stands."""
     decisions = (a_decision(Outcome.RESTARTED, ENDED, at_s=200.0), a_decision(Outcome.PLACED, FITS))
     view = a_view(ServicePhase.STARTING, ReplicaPhase.BACKOFF)
-    assert explain("tiny", decisions, view=view, catalog=CATALOG) == snapshot
+    assert explain("tiny", decisions, view=view, catalog=CATALOG, wanted=WANTED) == snapshot
 
 
 def test_explain_tells_what_failed_and_how_to_try_again() -> None:
@@ -153,20 +157,20 @@ def test_explain_tells_what_failed_and_how_to_try_again() -> None:
     )
     service = replace(a_service(), name=ServiceName("chat"))
     view = FleetView(version=1, nodes=(a_node(),), services=(service, a_service("other")), failed=marks)
-    told = explain("chat", (), view=view, catalog=CATALOG).split("\n\n")[1]
+    told = explain("chat", (), view=view, catalog=CATALOG, wanted=WANTED).split("\n\n")[1]
     assert told.splitlines() == [
         "Failed before, and left alone:",
         "  - llama.cpp on far (cpu-x86): no such operator",
         "  - llama.cpp on laptop (cpu-x86): no such operator",
         "  To try it again, ask again with `alliage deploy tiny --name chat ...`.",
     ]
-    assert "Failed before" not in explain("other", (), view=view, catalog=CATALOG)
+    assert "Failed before" not in explain("other", (), view=view, catalog=CATALOG, wanted=WANTED)
 
 
 def test_explain_of_a_service_at_rest() -> None:
     """Nothing is missing where nobody asks."""
     service = replace(a_service(replicas=0), phase=ServicePhase.IDLE)
-    text = explain("tiny", (), view=FleetView(version=1, services=(service,)), catalog=CATALOG)
+    text = explain("tiny", (), view=FleetView(version=1, services=(service,)), catalog=CATALOG, wanted=WANTED)
     assert text == "tiny is idle: nobody asks for it, and the first request starts a replica."
 
 
@@ -187,7 +191,7 @@ def test_real_decisions_explain_themselves() -> None:
     assert world.deploy("two")
     world.run(3)
     assert not world.deploy("three")
-    text = explain("three", world.desk.decisions("three", 9), view=world.desk.view(), catalog=CATALOG)
+    text = explain("three", world.desk.decisions("three", 9), view=world.desk.view(), catalog=CATALOG, wanted=WANTED)
     assert "three cannot be served now." in text
     assert "the rest is held by one, two" in text
     assert "deleting service one would free 1 core" in text

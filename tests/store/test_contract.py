@@ -200,6 +200,19 @@ def test_records_come_newest_first(opener: Opener) -> None:
     assert store.observations("nobody", 2) == ()
 
 
+def test_the_newest_of_all_subjects(opener: Opener) -> None:
+    """What was recorded last comes first, of whomever it is, by the order of recording; no more than asked for."""
+    store = opener()
+    assert (store.newest_decisions(5), store.newest_observations(5)) == ((), ())
+    for at_s, name in ((3.0, "chat"), (1.0, "other"), (2.0, "chat")):
+        store.commit(0, Changes(decisions=(a_decision(name, at_s=at_s),)))
+        store.append([seen(name, at_s=at_s), seen("node", at_s=at_s)])
+
+    assert [(each.service, each.at_s) for each in store.newest_decisions(2)] == [("chat", 2.0), ("other", 1.0)]
+    newest = [(each.subject, each.at_s) for each in store.newest_observations(3)]
+    assert newest == [("node", 2.0), ("chat", 2.0), ("node", 1.0)]
+
+
 def test_history_is_bounded(opener: Opener) -> None:
     """Observations stay within `history_rows`, decisions within their number a service and within `history_rows`."""
     store = opener(history_rows=5, decisions_per_service=2)

@@ -126,6 +126,7 @@ def build_control(
         new_secret=new_secret,
         wake=loop.wake,
         planning=planning,
+        recent=loop.recent,
     )
     ensure_keys(desk, home)
     return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk)

@@ -1,5 +1,6 @@
 """The desk: what faces may ask of control. It checks, decides through the pure functions, and commits."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -7,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
+from alliage.control.aimed import wanted_replicas
+from alliage.control.by_plan import WALL_S, ByPlan, by_plan, explain_now
 from alliage.control.draining import as_leaving
 from alliage.control.learning import odd_nodes
 from alliage.control.measuring import MeasureOrder, measured_by
@@ -14,12 +17,16 @@ from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
+from alliage.control.recent import Recent, Seen
 from alliage.control.taking_out import Move, Word, device_after, find_node, forgotten, moves, node_after, with_node
 from alliage.control.tenancy import TenantOrder, ordered_tenant, tenant_named
+from alliage.control.top import Top, top_of
+from alliage.decide.aiming.aims import Aims
 from alliage.decide.fit import Fit, FitAsk, fit
 from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
 from alliage.decide.reasons import Decision, Outcome
+from alliage.decide.solve.explain import Explanation
 from alliage.errors import BadInput, Conflict, NotFound, Unavailable, WeightsError
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
@@ -67,6 +74,7 @@ class Desk:
         new_secret: Callable[[], str],
         wake: Callable[[], None],
         planning: Planning,
+        recent: Recent,
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -77,6 +85,9 @@ class Desk:
         self._new_secret = new_secret
         self._wake = wake
         self._planning = planning
+        self._recent = recent
+        self._explaining = asyncio.Lock()
+        self._explained: tuple[Aims, dict[ServiceName, Explanation | None]] | None = None
 
     def view(self) -> FleetView:
         """Desired state and bindings, with the memory that is free now."""
@@ -95,6 +106,48 @@ class Desk:
     def doors(self) -> tuple[DoorReport, ...]:
         """The gateways that are connected now."""
         return self._doors.observe()
+
+    def wanted(self, view: FleetView) -> Mapping[ServiceName, int]:
+        """How many replicas each service is to have by the plan of now."""
+        return wanted_replicas(view, self._planning.aims)
+
+    def seen(self) -> Mapping[ServiceName, Seen]:
+        """What the gateways saw of services in the last seconds."""
+        return self._recent.seen()
+
+    def top(self, *, events: int) -> Top:
+        """All that a live view shows, with so many of the newest observations and as many decisions."""
+        return top_of(
+            self.view(),
+            frozenset(self.reports()),
+            len(self.doors()),
+            self._planning.aims,
+            self._recent.seen(),
+            self._store.newest_observations(events),
+            self._store.newest_decisions(events),
+            self._clock.now_s(),
+        )
+
+    async def explained_by_plan(self, name: str) -> ByPlan | None:
+        """What the plan of now says of a service, None where it knows none of that name.
+
+        Changes are tried in a thread for WALL_S at most; asked again before there is another plan, it is not tried again.
+        """
+        view, aims = self.view(), self._planning.aims
+        service = next((each for each in view.services if each.name == name), None)
+        if service is None or aims is None:
+            return None
+        async with self._explaining:  # one at a time: each of them may take a processor for seconds
+            if self._explained is None or self._explained[0] is not aims:
+                self._explained = aims, {}
+            told = self._explained[1]
+            if service.name not in told:
+                until_s = self._clock.monotonic_s() + WALL_S
+                told[service.name] = await asyncio.to_thread(
+                    explain_now, service.name, aims, lambda: self._clock.monotonic_s() > until_s
+                )
+        explanation = told[service.name]
+        return None if explanation is None else by_plan(service, view.demand, aims, explanation)
 
     def catalog(self) -> Catalog:
         """All facts."""

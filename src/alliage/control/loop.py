@@ -13,6 +13,7 @@ from alliage.control.lost import Silence, lost_nodes, retired_nodes
 from alliage.control.observed import NodeReport, Observation
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
+from alliage.control.recent import Recent
 from alliage.control.reconcile import Pass, Refusals, reconcile
 from alliage.control.settle import Heard
 from alliage.control.table import awaited, build_table, endpoints_after
@@ -78,6 +79,7 @@ class ControlLoop:
         self._rehearsed = rehearsed
         self._began_s = clock.monotonic_s()
         self.planning = planning
+        self.recent = Recent()
         self._learning = Learning(catalog)
         self._watching = Watching(began_s=clock.now_s(), hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
@@ -144,6 +146,7 @@ class ControlLoop:
             view, self._doors.observe(), now_s=self._clock.monotonic_s(), wall_s=self._clock.now_s()
         )
         self.planning.demand = demand
+        self.recent.look(self._doors.observe())
         measured = self._store.measured()
         view = replace(view, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand)
         return self._learned(view)

@@ -77,6 +77,14 @@ class Store(Protocol):
         """The newest first."""
         ...
 
+    def newest_decisions(self, limit: int) -> tuple[Decision, ...]:
+        """Of all services, the newest first."""
+        ...
+
+    def newest_observations(self, limit: int) -> tuple[Observation, ...]:
+        """Of all subjects, the newest first."""
+        ...
+
     def record_measured(self, measured: Sequence[Measured]) -> None:
         """Add measurements; the version stays. The newest MEASURED_KEPT of each recipe on each node are kept."""
         ...

@@ -1,6 +1,6 @@
 """What `explain` says of a service: how it stands, why it stands there, and what happened since. Words only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -17,10 +17,17 @@ from alliage.fleet.view import FleetView
 _LATER_MAX: Final = 5
 
 
-def explain(name: str, decisions: Sequence[Decision], *, view: FleetView, catalog: Catalog) -> str:
-    """The whole text for one service; `decisions` are the newest first."""
+def explain(
+    name: str,
+    decisions: Sequence[Decision],
+    *,
+    view: FleetView,
+    catalog: Catalog,
+    wanted: Mapping[ServiceName, int],
+) -> str:
+    """The whole text for one service; `decisions` are the newest first, `wanted` is how many replicas services are to have."""
     service = next((known for known in view.services if known.name == name), None)
-    parts = [standing(name, service, view.replicas_of(ServiceName(name)))]
+    parts = [standing(name, service, view.replicas_of(ServiceName(name)), wanted.get(ServiceName(name), 0))]
     main = [each for each in decisions if each.outcome in (Outcome.PLACED, Outcome.REFUSED, Outcome.SHORT)]
     newest = [each for each in main if each.at_s == main[0].at_s]
     if leaving := _leaving(name, view, is_refused=bool(newest) and newest[0].outcome is Outcome.REFUSED):
@@ -35,12 +42,14 @@ def explain(name: str, decisions: Sequence[Decision], *, view: FleetView, catalo
     return "\n\n".join(parts)
 
 
-def standing(name: str, service: Service | None, replicas: Sequence[Replica]) -> str:
-    """How a service stands now, in one sentence, and a line for each replica that has something to say."""
+def standing(name: str, service: Service | None, replicas: Sequence[Replica], wanted: int) -> str:
+    """How a service stands now, in one sentence, and a line for each replica that has something to say.
+
+    `wanted` is how many it is to have.
+    """
     if service is None:
         return f"{name} is not deployed; this is what was decided about it last."
     ready = sum(1 for replica in replicas if replica.phase is ReplicaPhase.READY)
-    wanted = max(service.min_replicas, ready)
     counted = f"{ready} of {wanted} {'replica' if wanted == 1 else 'replicas'} ready"
     if service.phase is ServicePhase.IDLE:
         counted = "nobody asks for it, and the first request starts a replica"

@@ -1,9 +1,18 @@
 """The reasons of a plan in plain words: one sentence for every WhyCode. Words only, no decisions."""
 
-from typing import assert_never
+import re
+from typing import Final, assert_never
 
 from alliage.decide.reasons import Facts
 from alliage.decide.solve.reasons import Why, WhyCode
+
+_KIND: Final = re.compile(r"(?P<devices>\d+) (?P<chip>\S+) at (?P<site>[^\s,:]+(?: \(\d+\))?)")
+"""The name of a kind of nodes, as control plans with them: what stands for a pool and its chip."""
+_AT_KIND: Final = re.compile(
+    r"on (?P<taken>\d+) (?P<chip>\S+), (?P<kind>(?P<devices>\d+) (?P=chip) at (?P<site>[^\s,:]+(?: \(\d+\))?))"
+    r"(?: in (?P=kind))?"
+)
+"""The name of a way at such a kind, and the kind again where both are told."""
 
 
 def money(micros: float) -> str:
@@ -11,8 +20,28 @@ def money(micros: float) -> str:
     return f"{micros / 1e6:,.2f}"
 
 
-def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, and nothing else
+def amount(value: float) -> str:
+    """`3.41`, `0.00646`, `1,205`: three digits, and no less than whole ones."""
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+
+
+def words(why: Why) -> str:
     """A reason as one clause without a full stop."""
+    return readable(_words(why))
+
+
+def readable(text: str) -> str:
+    """`vllm BF16 on 2 nvidia-h20, 8 nvidia-h20 at a-1` -> `vllm BF16 on 2 of the 8 nvidia-h20 of a node at a-1`; other text as it is."""
+    return _AT_KIND.sub(_at_kind, text)
+
+
+def _at_kind(found: re.Match[str]) -> str:
+    taken, devices = found["taken"], found["devices"]
+    some = "the" if devices == "1" else f"all {devices}" if taken == devices else f"{taken} of the {devices}"
+    return f"on {some} {found['chip']} of a node at {found['site']}"
+
+
+def _words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, and nothing else
     facts = why.facts
     here = f"{_word(facts, 'way')} in {_word(facts, 'pool')}"
     match why.code:
@@ -30,7 +59,7 @@ def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, a
         case WhyCode.DEARER:
             text = f"{here} would cost {_money(facts, 'worse_micros')} more an hour at today's prices"
         case WhyCode.UNAVAILABLE:
-            text = f"{_word(facts, 'way')}: the fleet has no {_word(facts, 'chip')}"
+            text = f"{_word(facts, 'way')}: the fleet has no {_chip(facts)}"
         case WhyCode.RESIDENCY:
             text = f"{here}: its residency does not allow site {_word(facts, 'site')}"
         case WhyCode.FAILED:
@@ -39,7 +68,7 @@ def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, a
             text = f"{here}: its speed is not known, so nothing can be reckoned to be served by it"
         case WhyCode.GANG_TOO_LARGE:
             text = (
-                f"{here}: no node has {_word(facts, 'devices')} {_word(facts, 'chip')} "
+                f"{here}: no node has {_word(facts, 'devices')} {_chip(facts)} "
                 f"(they have {_word(facts, 'node_devices')}, and whole nodes do not add up to it)"
             )
         case WhyCode.TOO_LATE:
@@ -48,7 +77,7 @@ def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, a
             )
         case WhyCode.DEVICES_FULL:
             taken = f"{_word(facts, 'taken')} of {_word(facts, 'devices')} devices"
-            text = f"{_word(facts, 'pool')} is full ({taken} are given to what counts for more)"
+            text = f"{_pool(facts)} is full ({taken} are given to what counts for more)"
         case WhyCode.NO_GANG_FREE:
             text = (
                 f"{here}: {_word(facts, 'free')} devices are free, but no node has "
@@ -72,12 +101,12 @@ def words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, a
         case WhyCode.NO_WAY:
             text = f"{_word(facts, 'work')} has no way to run at all"
         case WhyCode.HELD:
-            text = f"{_word(facts, 'pool')} is held by {_word(facts, 'holders')}, which may not be taken away yet"
+            text = f"{_pool(facts)} is held by {_word(facts, 'holders')}, which may not be taken away yet"
         case WhyCode.GUARANTEE_SMALL:
             text = f"{_word(facts, 'way')} takes {_word(facts, 'devices')} devices, {_word(facts, 'left')} are left of the guarantee"
         case WhyCode.ADD_NODES:
             nodes = _count(facts, "nodes", "more node")
-            text = f"{nodes} of {_word(facts, 'chip')} at site {_word(facts, 'site')} would {_effect(facts)}"
+            text = f"{nodes} {_equipped(facts)} at site {_word(facts, 'site')} would {_effect(facts)}"
         case WhyCode.ALLOW_SITE:
             text = f"allowing site {_word(facts, 'site')} would {_effect(facts)}"
         case WhyCode.RAISE_BUDGET:
@@ -101,8 +130,8 @@ def _effect(facts: Facts) -> str:
     if serves <= 0:
         return f"bring {_count(facts, 'replicas', 'more replica')} of the least of {name}"
     if left > 0:
-        return f"serve {serves:g}{unit} more of {name} ({left:g} would still be missing)"
-    return f"serve the missing {serves:g}{unit} of {name}"
+        return f"serve {amount(serves)}{unit} more of {name} ({amount(left)} would still be missing)"
+    return f"serve the missing {amount(serves)}{unit} of {name}"
 
 
 def _more_starts(facts: Facts) -> str:
@@ -115,11 +144,29 @@ def _more_starts(facts: Facts) -> str:
 
 
 def _lost(facts: Facts) -> str:
-    node = f"without {_count(facts, 'nodes', 'node')} of {_word(facts, 'chip')} at site {_word(facts, 'site')}"
+    node = f"without {_count(facts, 'nodes', 'node')} {_equipped(facts)} at site {_word(facts, 'site')}"
     instead = str(facts.get("instead", ""))
     missing = float(facts.get("missing", 0.0))
     after = f" it would run as {instead}" if instead else " it would run less"
-    return f"{node}{after}" + (f", and {missing:g} would be missing" if missing > 0 else "")
+    return f"{node}{after}" + (f", and {amount(missing)} would be missing" if missing > 0 else "")
+
+
+def _pool(facts: Facts) -> str:
+    name = _word(facts, "pool")
+    return f"every node with {name}" if _KIND.fullmatch(name) else name
+
+
+def _chip(facts: Facts) -> str:
+    name = _word(facts, "chip")
+    kind = _KIND.fullmatch(name)
+    return kind["chip"] if kind else name
+
+
+def _equipped(facts: Facts) -> str:
+    """What a node of the pool has: `with 8 nvidia-h20`, or of a pool of a file `of h20`."""
+    name = _word(facts, "chip")
+    kind = _KIND.fullmatch(name)
+    return f"with {kind['devices']} {kind['chip']}" if kind else f"of {name}"
 
 
 def _word(facts: Facts, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final, assert_never
 from alliage.catalog.records import Catalog
 from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.solve.reasons import Why, WhyCode
-from alliage.faces.plan_words import words
+from alliage.faces.plan_words import readable, words
 from alliage.fleet.ids import DeviceId
 from alliage.fleet.replicas import Evidence, Recipe
 from alliage.fleet.view import FleetView
@@ -100,7 +100,7 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             )
             text = f"{_rate(facts, 'demand_rps')} are asked for, and {each}: {_count(facts, 'count', 'replica')} there by the plan"
         case ReasonCode.NOT_PLANNED:
-            text = f"it would fit too, but the plan of the whole fleet has it by {_word(facts, 'instead')}"
+            text = f"it would fit too, but the plan of the whole fleet has it by {readable(_word(facts, 'instead'))}"
         case ReasonCode.RESIDENCY:
             text = f"it may live only in {_word(facts, 'residency')}, and {_word(facts, 'node')} is at {_word(facts, 'site')}"
         case ReasonCode.RECIPE_FAILED:
@@ -108,8 +108,7 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
         case ReasonCode.DEMAND_UNMET:
             text = _unmet(facts)
         case ReasonCode.BY_PLAN:
-            rest = {name: value for name, value in facts.items() if name != "why"}
-            text = words(Why(code=WhyCode(str(facts["why"])), facts=rest))
+            text = _by_plan(facts)
         case _:
             assert_never(reason.code)
     return text
@@ -156,7 +155,9 @@ def why(decision: Decision) -> str:
 
 
 def rejection(rejected: Rejected) -> str:
-    """An option that was looked at, and why it was not taken."""
+    """An option that was looked at, and why it was not taken; what the plan says of it names the option itself."""
+    if rejected.reason.code is ReasonCode.BY_PLAN:
+        return sentence(rejected.reason)
     return f"{rejected.option}: {sentence(rejected.reason)}"
 
 
@@ -212,6 +213,14 @@ def _objective(facts: Facts) -> str:
     if isinstance(each := facts.get("tpot_s"), int | float):
         asked.append(f"{format_seconds(each)} a token")
     return " and ".join(asked) or "the objective"
+
+
+def _by_plan(facts: Facts) -> str:
+    """What the plan's programme says, in its own words."""
+    code = next((each for each in WhyCode if each == facts.get("why")), None)
+    if code is None:
+        return "the plan of the whole fleet has it so"
+    return words(Why(code=code, facts={name: value for name, value in facts.items() if name != "why"}))
 
 
 def _carries_less(facts: Facts) -> str:

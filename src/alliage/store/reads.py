@@ -87,6 +87,20 @@ def read_observations(connection: Connection, subject: str, limit: int) -> tuple
     return tuple(rows.observation_of(row) for row in connection.execute(query))
 
 
+def read_newest_decisions(connection: Connection, limit: int) -> tuple[Decision, ...]:
+    """Of all services, the newest first: by the primary key, however long the history is."""
+    table = tables.decisions
+    query = select(table).order_by(table.c.id.desc()).limit(limit)
+    return tuple(rows.decision_of(row) for row in connection.execute(query))
+
+
+def read_newest_observations(connection: Connection, limit: int) -> tuple[Observation, ...]:
+    """As `read_newest_decisions`, of all subjects."""
+    table = tables.observations
+    query = select(table).order_by(table.c.id.desc()).limit(limit)
+    return tuple(rows.observation_of(row) for row in connection.execute(query))
+
+
 def newest_measured(connection: Connection) -> int:
     """The id of the newest measurement, 0 where there is none."""
     return int(connection.execute(select(func.max(tables.measurements.c.id))).scalar_one() or 0)

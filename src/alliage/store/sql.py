@@ -122,6 +122,16 @@ class SqlStore:
         with self._reading() as connection:
             return reads.read_observations(connection, subject, limit)
 
+    def newest_decisions(self, limit: int) -> tuple[Decision, ...]:
+        """Of all services, the newest first."""
+        with self._reading() as connection:
+            return reads.read_newest_decisions(connection, limit)
+
+    def newest_observations(self, limit: int) -> tuple[Observation, ...]:
+        """Of all subjects, the newest first."""
+        with self._reading() as connection:
+            return reads.read_newest_observations(connection, limit)
+
     def record_measured(self, measured: Sequence[Measured]) -> None:
         """Add measurements; the version stays. The newest MEASURED_KEPT of each recipe on each node are kept."""
         if measured:

@@ -3,11 +3,11 @@
 Every change that is named was tried: the problem with it was planned, and what is said came of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from alliage.decide.solve.answer import Assigned, Budget, Plan, PoolPrice, Unmet
+from alliage.decide.solve.answer import Assigned, Budget, Plan, PoolPrice, Status, Unmet
 from alliage.decide.solve.changes import AddNodes, AllowSite, Change, SetBudget, SetReplicasMax, apply
 from alliage.decide.solve.obstacles import hindrance
 from alliage.decide.solve.options import full_rate, options_of, refusal, step_of
@@ -39,10 +39,46 @@ class Explanation:
     rejected: tuple[Why, ...]
     lacks: Unmet | None
     would_change: tuple[Tried, ...]
+    is_cut_short: bool = False
+    """Not every change could be tried to its end: there may be more."""
 
 
-def explain(problem: Problem, answer: Plan, name: str, budget: Budget | None = None) -> Explanation:
-    """Explain one work of a plan; raises NotFound where there is none of that name."""
+@dataclass(slots=True)
+class _Trials:
+    """Plans what would be, each within `budget`, until it is late."""
+
+    budget: Budget | None
+    is_late: Callable[[], bool]
+    is_cut_short: bool = False
+
+    def plan(self, changed: Problem) -> Plan | None:
+        """The plan of a changed problem; None where there is none, or no time for it."""
+        if self.is_late():
+            self.is_cut_short = True
+            return None
+        answer = plan(changed, self.budget)
+        if not isinstance(answer, Plan):
+            return None
+        self.is_cut_short = self.is_cut_short or answer.status is Status.CUT_SHORT
+        return answer
+
+
+def _never() -> bool:
+    return False
+
+
+def explain(
+    problem: Problem,
+    answer: Plan,
+    name: str,
+    budget: Budget | None = None,
+    *,
+    is_late: Callable[[], bool] = _never,
+) -> Explanation:
+    """Explain one work of a plan; raises NotFound where there is none of that name.
+
+    `budget` is for each change that is tried; before each of them `is_late` is asked whether to stop.
+    """
     work = next((index for index, each in enumerate(problem.works) if each.name == name), None)
     if work is None:
         known = ", ".join(each.name for each in problem.works[:12]) or "none"
@@ -51,13 +87,15 @@ def explain(problem: Problem, answer: Plan, name: str, budget: Budget | None = N
     lacks = next((each for each in answer.unmet if each.work == name), None)
     costs = _costs(problem, work, {price.pool: price for price in answer.prices})
     mine = [each for each in answer.assigned if each.work == name]
-    tried = _remedies(problem, place, work, lacks, budget) if lacks else _losses(problem, mine, name, budget)
+    trials = _Trials(budget, is_late)
+    tried = tuple(_remedies(problem, place, work, lacks, trials) if lacks else _losses(problem, mine, name, trials))
     return Explanation(
         work=name,
         chosen=tuple(_chosen(place, work, each, costs) for each in mine),
         rejected=tuple(_rejected(problem, place, work, mine, costs)),
         lacks=lacks,
-        would_change=tuple(tried),
+        would_change=tried,
+        is_cut_short=trials.is_cut_short,
     )
 
 
@@ -139,20 +177,20 @@ def _against(  # noqa: PLR0917 - an option, and what it is measured by
     return hindrance(place, work, way, number, Missing(amount=1.0, replicas=0))
 
 
-def _remedies(problem: Problem, place: Standing, work: int, lacks: Unmet, budget: Budget | None) -> Iterator[Tried]:
+def _remedies(problem: Problem, place: Standing, work: int, lacks: Unmet, trials: _Trials) -> Iterator[Tried]:
     """The changes that were tried and serve more of the work, smallest first."""
     before = missing_of(place, work)
     for change in list(_candidates(problem, place, work, lacks))[:TRIES_MAX]:
-        after = _missing_after(problem, change, work, budget)
+        after = _missing_after(problem, change, work, trials)
         if after is None or (after.amount >= before.amount and after.replicas >= before.replicas):
             continue
         yield Tried(change=change, why=_said(problem, change, work, before, after))
 
 
-def _missing_after(problem: Problem, change: Change, work: int, budget: Budget | None) -> Missing | None:
+def _missing_after(problem: Problem, change: Change, work: int, trials: _Trials) -> Missing | None:
     changed = apply(problem, change)
-    answer = plan(changed, budget)
-    return missing_of(standing_of(changed, answer), work) if isinstance(answer, Plan) else None
+    answer = trials.plan(changed)
+    return missing_of(standing_of(changed, answer), work) if answer is not None else None
 
 
 def _candidates(problem: Problem, place: Standing, work: int, lacks: Unmet) -> Iterator[Change]:
@@ -222,14 +260,14 @@ def _said(problem: Problem, change: Change, work: int, before: Missing, after: M
             return Why(code=WhyCode.RAISE_REPLICAS_MAX, facts={"max_replicas": change.max_replicas, **effect})
 
 
-def _losses(problem: Problem, mine: list[Assigned], name: str, budget: Budget | None) -> Iterator[Tried]:
+def _losses(problem: Problem, mine: list[Assigned], name: str, trials: _Trials) -> Iterator[Tried]:
     """For a work that lacks nothing: what would become of it with a node less where it stands."""
     work = next(index for index, each in enumerate(problem.works) if each.name == name)
     for place in sorted({each.pool for each in mine})[:TRIES_MAX]:
         change = AddNodes(pool=place, nodes=-1)
         changed = apply(problem, change)
-        answer = plan(changed, budget)
-        if not isinstance(answer, Plan):
+        answer = trials.plan(changed)
+        if answer is None:
             continue
         pool = next(pool for pool in problem.pools if pool.name == place)
         after = {(each.way, each.pool): each.count for each in answer.assigned if each.work == name}

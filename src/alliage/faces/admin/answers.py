@@ -117,6 +117,12 @@ class ServiceAnswer(Answer):
     replicas: int
     replicas_ready: int
     created_s: float
+    replicas_wanted: int = 0
+    """What is aimed at, which changes with what is asked."""
+    expected_rps: float = 0.0
+    """Requests a second that are planned for: told with the order, or forecast from what was seen."""
+    seen_rps: float | None = None
+    """What came in the last seconds; null while no gateway has counted for long enough."""
 
 
 class RecipeAnswer(Answer):

@@ -16,6 +16,7 @@ from alliage.faces.admin import (
     node_routes,
     service_routes,
     tenant_routes,
+    top_routes,
 )
 from alliage.faces.admin.access import Caller
 from alliage.faces.admin.answers import ErrorAnswer, HealthAnswer
@@ -53,6 +54,7 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
         catalog_routes.router,
         fit_routes.router,
         service_routes.router,
+        top_routes.router,
         measurement_routes.router,
         key_routes.router,
         tenant_routes.router,

@@ -13,6 +13,9 @@ from alliage.faces.admin.bodies import DeployBody, order_of
 from alliage.faces.admin.measured_words import measured_text
 from alliage.faces.admin.measurement_answers import ServiceInFullAnswer
 from alliage.faces.admin.tell_measured import tell_measured_of
+from alliage.faces.admin.tell_top import tell_by_plan
+from alliage.faces.admin.top_answers import ExplainInFullAnswer
+from alliage.faces.by_plan import by_plan_text
 from alliage.faces.explain import explain
 from alliage.fleet.ids import ServiceName
 from alliage.fleet.keys import Key, Role
@@ -58,15 +61,21 @@ async def service(name: str, desk: Asked, _key: Caller) -> ServiceInFullAnswer:
 @router.get("/{name}/explain", summary="Why a service is as it is")
 async def explained(
     name: str, desk: Asked, _key: Caller, limit: Annotated[int, Query(ge=1, le=500)] = 20
-) -> answers.ExplainAnswer:
-    """What was decided, what was rejected and why, and what would change it; also for a service that was refused."""
+) -> ExplainInFullAnswer:
+    """What was decided, what was rejected and why, and what would change it; also for a service that was refused.
+
+    With what the plan of now says: it tries changes for up to 5 s, and says where it was cut short.
+    """
     view, catalog, decisions = desk.view(), desk.catalog(), desk.decisions(name, limit)
     measured = measured_text(tell_measured_of(ServiceName(name), desk.measured(), view, catalog))
-    text = explain(name, decisions, view=view, catalog=catalog)
-    return answers.ExplainAnswer(
+    planned = await desk.explained_by_plan(name)
+    text = explain(name, decisions, view=view, catalog=catalog, wanted=desk.wanted(view))
+    parts = (text, by_plan_text(planned) if planned is not None else "", measured)
+    return ExplainInFullAnswer(
         service=name,
-        text=f"{text}\n\n{measured}" if measured else text,
+        text="\n\n".join(part for part in parts if part),
         decisions=tuple(tell.tell_decision(each, view, catalog) for each in decisions),
+        by_plan=tell_by_plan(planned) if planned is not None else None,
     )
 
 

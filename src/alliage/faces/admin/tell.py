@@ -1,14 +1,17 @@
 """Domain values -> answers. Reads the desk, decides nothing; every function is total and has no effect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from alliage.catalog.records import Catalog, ModelCard
+from alliage.control.aimed import expected_rps
 from alliage.control.desk import Deployed, Desk
 from alliage.control.observed import DoorReport, NodeReport
+from alliage.control.recent import Seen
 from alliage.decide.reasons import Decision, Outcome, Reason
 from alliage.faces.admin import answers
 from alliage.faces.explain import phase_words
 from alliage.faces.reasons import describe, sentence, why
+from alliage.fleet.ids import ServiceName
 from alliage.fleet.keys import Key
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.measured import evidence_of, measured_recipes
@@ -64,17 +67,29 @@ def tell_node(desk: Desk, node: Node, view: FleetView) -> answers.NodeAnswer:
 
 def tell_services(desk: Desk, view: FleetView) -> tuple[answers.ServiceAnswer, ...]:
     """All services."""
-    return tuple(tell_service(desk, service, view) for service in view.services)
+    wanted, seen = desk.wanted(view), desk.seen()
+    return tuple(_service(desk, service, view, wanted, seen) for service in view.services)
 
 
 def tell_service(desk: Desk, service: Service, view: FleetView) -> answers.ServiceAnswer:
     """One service with how many replicas it has."""
+    return _service(desk, service, view, desk.wanted(view), desk.seen())
+
+
+def _service(
+    desk: Desk,
+    service: Service,
+    view: FleetView,
+    wanted: Mapping[ServiceName, int],
+    seen: Mapping[ServiceName, Seen],
+) -> answers.ServiceAnswer:
     replicas = view.replicas_of(service.name)
+    mine = seen.get(service.name)
     return answers.ServiceAnswer(
         name=service.name,
         tenant=service.tenant,
         phase=service.phase,
-        why=_why(desk, service, replicas),
+        why=tell_why(desk, service, replicas),
         model=tell_model(service.model),
         objective=answers.ObjectiveAnswer(ttft_s=service.objective.ttft_s, tpot_s=service.objective.tpot_s),
         rate_rps=service.rate_rps,
@@ -84,6 +99,9 @@ def tell_service(desk: Desk, service: Service, view: FleetView) -> answers.Servi
         replicas=len(replicas),
         replicas_ready=sum(1 for replica in replicas if replica.phase is ReplicaPhase.READY),
         created_s=service.created_s,
+        replicas_wanted=wanted.get(service.name, service.min_replicas),
+        expected_rps=expected_rps(service, view),
+        seen_rps=mine.asked_rps if mine is not None and mine.window_s else None,
     )
 
 
@@ -161,7 +179,8 @@ def _refusal(refused: Decision) -> answers.ErrorDetail:
     )
 
 
-def _why(desk: Desk, service: Service, replicas: Sequence[Replica]) -> str:
+def tell_why(desk: Desk, service: Service, replicas: Sequence[Replica]) -> str:
+    """Why a service is not ready, in a sentence; "" where it is."""
     match service.phase:
         case ServicePhase.READY:
             return ""
@@ -180,7 +199,7 @@ def _problems(desk: Desk, view: FleetView, doors: Sequence[DoorReport]) -> list[
     found += [text for each in view.nodes if (text := _node_problem(each))]
     for service in view.services:
         if service.phase is ServicePhase.UNSERVED:
-            why = _why(desk, service, view.replicas_of(service.name))
+            why = tell_why(desk, service, view.replicas_of(service.name))
             found.append(f"service {service.name} cannot be served: {why}")
     waiting = (each for each in view.replicas if each.phase is ReplicaPhase.BACKOFF)
     return found + [f"replica {each.id} is {phase_words(each)}" for each in waiting]

@@ -28,6 +28,8 @@ def status(home: Path, *, as_json: bool) -> None:
     ):
         if table.row_count:
             show("", table)
+    for note in tables.service_notes(each for each in seen.services if each.phase == "idle"):
+        remark(note)
 
 
 def services(home: Path, *, as_json: bool) -> None:

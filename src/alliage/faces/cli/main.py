@@ -21,6 +21,7 @@ from alliage.faces.cli.probe_command import probe
 from alliage.faces.cli.rehearse_command import rehearse
 from alliage.faces.cli.replaying import replay_app
 from alliage.faces.cli.tenant_commands import tenant_app
+from alliage.faces.cli.top_command import top
 from alliage.faces.telling import error_text
 from alliage.units import parse_seconds
 
@@ -132,6 +133,9 @@ def status(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOptio
     from alliage.faces.cli import looking
 
     looking.status(home or context.obj, as_json=as_json)
+
+
+app.command(rich_help_panel=CLOUD, epilog="Example: alliage top    or: alliage top --once")(top)
 
 
 @app.command(rich_help_panel=CLOUD, epilog="Example: alliage doctor --json")

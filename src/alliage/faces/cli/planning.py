@@ -13,10 +13,11 @@ from alliage.catalog.loader import load_catalog
 from alliage.decide.solve.answer import Assigned, Budget, Infeasible, Plan, Status, Unmet
 from alliage.decide.solve.explain import Explanation, explain
 from alliage.decide.solve.planner import plan as solve
-from alliage.decide.solve.problem import JobAsk, Problem
+from alliage.decide.solve.problem import Problem
 from alliage.errors import NotFound
 from alliage.faces.cli.place import home_of
 from alliage.faces.cli.screen import remark, show, show_value
+from alliage.faces.plan_explained import REASONS_SHOWN, explanation_lines, lacking
 from alliage.faces.plan_files import WhatIf, read_what_if
 from alliage.faces.plan_words import money, words
 from alliage.faces.reasons import rejection, sentence
@@ -24,7 +25,6 @@ from alliage.faces.telling import printable
 
 EXPLAINED_MAX: Final = 30
 """Works that are explained unless one is named: each is planned again with every change that is tried."""
-REASONS_SHOWN: Final = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,9 @@ def _print(asked: WhatIf, answer: Plan, told: Sequence[Explanation]) -> None:
     if answer.unmet and not told:
         show("", "\n".join(["Missing:", *(_missing_lines(problem, answer.unmet))]))
     for each in told:
-        show("", explanation_text(problem, each, [rejection(no) for no in asked.unfit.get(each.work, ())]))
+        unfit = [rejection(no) for no in asked.unfit.get(each.work, ())]
+        lines = explanation_lines(each, unfit, is_job=_is_job(problem, each.work))
+        show("", "\n".join([f"{each.work}:", *lines]))
     for unkept in answer.unkept:
         group = " or ".join(sorted(unkept.chips))
         show(
@@ -136,19 +138,6 @@ def price_table(problem: Problem, answer: Plan) -> Table:
     return table
 
 
-def explanation_text(problem: Problem, each: Explanation, unfit: Sequence[str]) -> str:
-    """One work as lines that a newcomer follows; `unfit` says in what ways its model does not run."""
-    lines = [f"{each.work}:"]
-    if each.lacks is not None:
-        lines += [f"  is missing {_missing(problem, each.lacks)}"]
-        lines += _listed("because", [words(why) for why in each.lacks.because])
-    lines += _listed("chosen", [words(why) for why in each.chosen])
-    lines += _listed("not chosen", [words(why) for why in each.rejected])
-    lines += _listed("cannot run as", unfit)
-    lines += _listed("what would change this", [words(tried.why) for tried in each.would_change])
-    return "\n".join(lines)
-
-
 def status_line(answer: Plan) -> str:
     """How far the solve got."""
     match answer.status:
@@ -166,25 +155,13 @@ def status_line(answer: Plan) -> str:
 def _missing_lines(problem: Problem, unmet: Sequence[Unmet]) -> list[str]:
     lines = []
     for each in unmet:
-        lines.append(f"  - {each.work}: {_missing(problem, each)}")
+        lines.append(f"  - {each.work}: {lacking(each, is_job=_is_job(problem, each.work))}")
         lines += [f"      {words(why)}" for why in each.because[:REASONS_SHOWN]]
     return lines
 
 
-def _missing(problem: Problem, each: Unmet) -> str:
-    work = next(work for work in problem.works if work.name == each.work)
-    parts = []
-    if each.missing > 0:
-        parts.append(f"{each.missing:g} jobs" if isinstance(work, JobAsk) else f"{each.missing:g} req/s")
-    if each.missing_replicas:
-        parts.append(f"{each.missing_replicas} of its least replicas")
-    return " and ".join(parts)
-
-
-def _listed(title: str, sentences: Sequence[str]) -> list[str]:
-    shown = list(dict.fromkeys(sentences))
-    more = [f"    - and {len(shown) - REASONS_SHOWN} more"] if len(shown) > REASONS_SHOWN else []
-    return [f"  {title}:", *(f"    - {each}" for each in shown[:REASONS_SHOWN]), *more] if shown else []
+def _is_job(problem: Problem, name: str) -> bool:
+    return any(each.name == name for each in problem.jobs)
 
 
 def _joined(sentences: Sequence[str]) -> str:

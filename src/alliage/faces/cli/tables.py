@@ -28,13 +28,20 @@ _STYLES = {
 
 
 def services_table(services: Iterable[answers.ServiceAnswer], *, now_s: float) -> Table:
-    """Name, phase, replicas that are ready of those asked for, model, goal, tenant, age."""
-    table = _table("SERVICE", "PHASE", "READY", "MODEL", "GOAL", "TENANT", "AGE")
+    """Name, phase, replicas that are ready of those that are wanted, requests a second seen and expected, model, goal, tenant, age."""
+    table = _table("SERVICE", "PHASE", "READY", "REQ/S", "MODEL", "GOAL", "TENANT", "AGE")
     for each in services:
         model = f"{each.model.id} {each.model.precision}"
-        ready = f"{each.replicas_ready}/{max(each.min_replicas, each.replicas_ready)}"
-        _row(table, each.name, _phase(each.phase), ready, model, _goal(each), each.tenant, _age(each, now_s))
+        ready = f"{each.replicas_ready}/{each.replicas_wanted}"
+        numbers = (ready, _rates(each))
+        _row(table, each.name, _phase(each.phase), *numbers, model, _goal(each), each.tenant, _age(each, now_s))
     return table
+
+
+def _rates(service: answers.ServiceAnswer) -> str:
+    """`3.1 of 12`: seen lately, of what is planned for; `unknown` while no gateway has counted."""
+    seen = "unknown" if service.seen_rps is None else f"{service.seen_rps:.3g}"
+    return f"{seen} of {service.expected_rps:.3g}" if service.expected_rps else seen
 
 
 def service_notes(services: Iterable[answers.ServiceAnswer]) -> list[str]:
