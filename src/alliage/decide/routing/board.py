@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
-from alliage.decide.routing.cost import expect
+from alliage.decide.routing.cost import reading_s, waiting_s
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.lane import Lane, Stay
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
-from alliage.fleet.services import UNASKED, Objective
 
 BLOCKS_MAX: Final = 4096
 """Of prompts that one replica is believed to hold, at most."""
@@ -21,22 +20,23 @@ _BLOCKS_MIN: Final = 64
 class Board:
     """One gateway's, used by one thread. `take` tells which replicas there are; others are known from when they are named."""
 
-    __slots__ = ("_habits", "_lanes", "_turns")
+    __slots__ = ("_habits", "_turns", "lanes")
 
     def __init__(self) -> None:
-        self._lanes: dict[ReplicaId, Lane] = {}
+        self.lanes: dict[ReplicaId, Lane] = {}
+        """To be read only."""
         self._habits: dict[str, Habits] = {}
         self._turns = 0
 
     def take(self, upstreams: Iterable[Upstream], services: Iterable[str]) -> None:
         """A new table: what is not in it is forgotten, replicas once their last request is over."""
         wanted = {upstream.replica: upstream for upstream in upstreams}
-        for replica, lane in list(self._lanes.items()):
+        for replica, lane in list(self.lanes.items()):
             if replica not in wanted:
                 if lane.batch:
                     lane.is_gone = True
                 else:
-                    del self._lanes[replica]
+                    del self.lanes[replica]
         blocks_max = max(_BLOCKS_MIN, min(BLOCKS_MAX, ALL_BLOCKS_MAX // max(1, len(wanted))))
         for upstream in wanted.values():
             lane = self.lane(upstream)
@@ -48,9 +48,9 @@ class Board:
 
     def lane(self, upstream: Upstream) -> Lane:
         """What is known of a replica."""
-        lane = self._lanes.get(upstream.replica)
+        lane = self.lanes.get(upstream.replica)
         if lane is None:
-            lane = self._lanes[upstream.replica] = Lane(upstream, BLOCKS_MAX)
+            lane = self.lanes[upstream.replica] = Lane(upstream, BLOCKS_MAX)
         return lane
 
     def habits(self, service: str) -> Habits:
@@ -68,17 +68,19 @@ class Board:
         service: str,
         now_s: float,
         streams: bool = True,
-        objective: Objective = UNASKED,
     ) -> Stay:
         """The request is sent to that replica. Whatever becomes of it, `end` or `leave` of the stay is to be called."""
         lane, habits = self.lane(upstream), self.habits(service)
-        found = expect(lane, habits, prompt, now_s, objective)
         self._turns += 1
         lane.turn = self._turns
-        habits.asked(prompt.tokens - lane.prefixes.held(prompt))
-        read_s, first_s = (0.0, 0.0) if found is None else (found.read_s, found.ttft_s)
+        unread = prompt.tokens - lane.prefixes.held(prompt)
+        habits.asked(unread)
+        read_s = first_s = 0.0
+        if (known := lane.reckon(habits)) is not None:
+            read_s = reading_s(known, prompt.tokens, unread)
+            first_s = waiting_s(lane, known, prompt.tokens, now_s) + known.first_s + read_s
         return lane.begin(habits, prompt, now_s, read_s=read_s, first_s=first_s, streams=streams)
 
     def in_flight(self) -> dict[ReplicaId, int]:
         """Requests at each replica that has any."""
-        return {replica: lane.batch for replica, lane in self._lanes.items() if lane.batch}
+        return {replica: lane.batch for replica, lane in self.lanes.items() if lane.batch}

@@ -99,16 +99,14 @@ class Stay:
 
 
 class Lane:
-    """Work at one replica, as one gateway gave it. `dirty` says that what was reckoned from it is to be reckoned again."""
+    """Work at one replica, as one gateway gave it."""
 
     __slots__ = (
-        "_reckoned",
         "_seen_s",
         "_unread_s",
         "batch",
         "batch_s",
         "decode_factor",
-        "dirty",
         "held_s",
         "held_tokens",
         "is_gone",
@@ -117,6 +115,7 @@ class Lane:
         "read_factor",
         "read_total_s",
         "reading",
+        "reckoned",
         "streams_awaited",
         "turn",
         "upstream",
@@ -147,8 +146,8 @@ class Lane:
         """When it was last chosen, counted in requests."""
         self.is_gone = False
         """It is in no table any more, and waits for its last request."""
-        self.dirty = True
-        self._reckoned: Reckoned | None = None
+        self.reckoned: Reckoned | None = None
+        """Kept until something changes: most replicas stay as they are between two requests."""
 
     @property
     def tempo(self) -> Tempo | None:
@@ -162,18 +161,14 @@ class Lane:
             self.prefixes.forget()
         self.upstream = upstream
         self.is_gone = False
-        self.dirty = True
+        self.reckoned = None
 
     def reckon(self, habits: Habits) -> Reckoned | None:
         """What one more request would cost; None where the replica's speed is not known."""
-        known = self._reckoned
-        if not self.dirty and known is not None and known.stamp == habits.stamp:
+        known, tempo = self.reckoned, self.upstream.tempo
+        if tempo is None or (known is not None and known.stamp == habits.stamp):
             return known
-        tempo = self.upstream.tempo
-        if tempo is None:
-            return None
-        self.dirty = False
-        self._reckoned = known = Reckoned(
+        self.reckoned = known = Reckoned(
             tempo,
             habits,
             slots=max(self.upstream.concurrency, 1),
@@ -183,13 +178,6 @@ class Lane:
             slower=self.decode_factor,
         )
         return known
-
-    def wait_s(self, now_s: float) -> float:
-        """Until the prompts that are there will have been read. One that is overdue may take as long again as it is late."""
-        left_s = self.read_due_s - now_s
-        if left_s >= 0:
-            return left_s
-        return -left_s if self.streams_awaited else 0.0
 
     def begin(
         self, habits: Habits, prompt: Prompt, now_s: float, *, read_s: float, first_s: float, streams: bool
@@ -206,7 +194,7 @@ class Lane:
         self.streams_awaited += streams
         self._unread_s += read_s
         self.read_due_s = max(self.read_due_s, now_s) + read_s
-        self.dirty = True
+        self.reckoned = None
         return stay
 
     def was_read(self, stay: Stay, now_s: float) -> None:
@@ -217,7 +205,7 @@ class Lane:
                 self._drop(first, was_read=True)
             self._drop(stay, was_read=True)
             self.read_due_s = now_s + self._unread_s
-            self.dirty = True
+            self.reckoned = None
 
     def close(self, stay: Stay, now_s: float, *, was_read: bool) -> None:
         """Its request is over."""
@@ -230,7 +218,7 @@ class Lane:
                 self.read_due_s = max(now_s, self.read_due_s - stay.read_s)
         self.batch -= 1
         self.held_tokens -= stay.prompt_tokens
-        self.dirty = True
+        self.reckoned = None
 
     def tick(self, now_s: float) -> None:
         """Time has passed with the present work."""
@@ -242,9 +230,7 @@ class Lane:
 
     def learn_reading(self, seen_s: float, expected_s: float) -> None:
         """A first token came after `seen_s`."""
-        told = _believed(self.read_factor, (seen_s + _NOISE_S) / (expected_s + _NOISE_S))
-        self.dirty |= told != self.read_factor
-        self.read_factor = told
+        self.read_factor = _believed(self.read_factor, (seen_s + _NOISE_S) / (expected_s + _NOISE_S))
 
     def learn_decoding(self, seen_s: float, *, steps: int, batch_s: float, held_s: float, reading_s: float) -> None:
         """So many tokens came within `seen_s`, beside others: their integrals over that time, and what reading took of it."""
@@ -253,9 +239,7 @@ class Lane:
             return
         step_s = tempo.step_s + (batch_s * tempo.step_request_s + held_s * tempo.step_held_s) / seen_s
         expected_s = self.decode_factor * steps * step_s + reading_s
-        told = _believed(self.decode_factor, (seen_s + _NOISE_S) / (expected_s + _NOISE_S))
-        self.dirty |= told != self.decode_factor
-        self.decode_factor = told
+        self.decode_factor = _believed(self.decode_factor, (seen_s + _NOISE_S) / (expected_s + _NOISE_S))
 
     def _drop(self, stay: Stay, *, was_read: bool) -> None:
         del self.reading[stay]

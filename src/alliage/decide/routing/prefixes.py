@@ -6,18 +6,18 @@ from alliage.decide.routing.prompt import Prompt
 class Prefixes:
     """At most `blocks_max` names, those not asked for longest forgotten first; a beginning outlives what follows it."""
 
-    __slots__ = ("_blocks", "blocks_max")
+    __slots__ = ("blocks", "blocks_max")
 
     def __init__(self, blocks_max: int) -> None:
-        self._blocks: dict[int, None] = {}
+        self.blocks: dict[int, None] = {}
         self.blocks_max = blocks_max
 
     def __len__(self) -> int:
-        return len(self._blocks)
+        return len(self.blocks)
 
     def held(self, prompt: Prompt) -> int:
         """Tokens of the prompt that need not be read; its last one always is."""
-        blocks = self._blocks
+        blocks = self.blocks
         hits = 0
         for block in prompt.blocks:
             if block not in blocks:
@@ -27,7 +27,7 @@ class Prefixes:
 
     def remember(self, prompt: Prompt) -> None:
         """The prompt is sent there."""
-        blocks = self._blocks
+        blocks = self.blocks
         for block in reversed(prompt.blocks):
             blocks.pop(block, None)
             blocks[block] = None
@@ -36,4 +36,4 @@ class Prefixes:
 
     def forget(self) -> None:
         """The engine is another one."""
-        self._blocks.clear()
+        self.blocks.clear()
