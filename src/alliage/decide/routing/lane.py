@@ -224,9 +224,17 @@ class Lane:
         """Time has passed with the present work."""
         passed_s = now_s - self._seen_s
         if passed_s > 0:
-            self.batch_s += self.batch * passed_s
-            self.held_s += self.held_tokens * passed_s
+            worked_s = passed_s * self.share_worked_on()
+            self.batch_s += self.batch * worked_s
+            self.held_s += self.held_tokens * worked_s
             self._seen_s = now_s
+
+    def share_worked_on(self) -> float:
+        """Of the requests that are there: the others wait for a slot, or for room."""
+        tempo = self.upstream.tempo
+        if self.batch <= 1 or tempo is None:
+            return 1.0
+        return min(1.0, max(self.upstream.concurrency, 1) / self.batch, tempo.kv_tokens / max(1, self.held_tokens))
 
     def learn_reading(self, seen_s: float, expected_s: float) -> None:
         """A first token came after `seen_s`."""
