@@ -15,18 +15,22 @@ BLOCKS_MAX: Final = 4096
 ALL_BLOCKS_MAX: Final = 1 << 18
 """The same of all replicas together: about 30 MB."""
 _BLOCKS_MIN: Final = 64
+TENANTS_MAX: Final = 65536
+"""Whose numbers are kept."""
 
 
 class Board:
     """One gateway's, used by one thread. `take` tells which replicas there are; others are known from when they are named."""
 
-    __slots__ = ("_habits", "_turns", "lanes")
+    __slots__ = ("_habits", "_tenants", "_tenants_ever", "_turns", "lanes")
 
     def __init__(self) -> None:
         self.lanes: dict[ReplicaId, Lane] = {}
         """To be read only."""
         self._habits: dict[str, Habits] = {}
         self._turns = 0
+        self._tenants: dict[str, int] = {}
+        self._tenants_ever = 0
 
     def take(self, upstreams: Iterable[Upstream], services: Iterable[str]) -> None:
         """A new table: what is not in it is forgotten, replicas once their last request is over."""
@@ -59,6 +63,16 @@ class Board:
         if habits is None:
             habits = self._habits[service] = Habits()
         return habits
+
+    def tenant(self, name: str) -> int:
+        """A number that is this tenant's alone. It may be given another one later, but nobody its old one."""
+        number = self._tenants.get(name)
+        if number is None:
+            if len(self._tenants) >= TENANTS_MAX:
+                self._tenants.clear()
+            self._tenants_ever += 1
+            number = self._tenants[name] = self._tenants_ever
+        return number
 
     def begin(
         self,
