@@ -2,18 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
-from alliage.decide.routing.board import Board
+from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.decide.routing.cost import reading_s, token_s, waiting_s, weigh
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.fleet.services import UNASKED, Objective
-
-LOOKED_AT_MAX: Final = 64
-"""Of more replicas than this, one request looks at so many: the best of them is hardly worse than the best of all."""
 
 
 def choose(
@@ -51,7 +47,7 @@ def _cheapest(
     objective: Objective | None,
     excluded: frozenset[ReplicaId],
 ) -> Upstream | None:
-    lanes, tokens, stamp = board.lanes, prompt.tokens, habits.stamp
+    lanes, tokens, stamp = board.lanes, float(prompt.tokens), habits.stamp
     first = prompt.blocks[0] if prompt.blocks else None
     best: Upstream | None = None
     best_s, best_turn = 0.0, 0

@@ -11,6 +11,8 @@ from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 
+LOOKED_AT_MAX: Final = 64
+"""Of more replicas than this, one request looks at so many: the best of them is hardly worse than the best of all."""
 BLOCKS_MAX: Final = 4096
 """Of prompts that one replica is believed to hold, at most."""
 ALL_BLOCKS_MAX: Final = 1 << 18
@@ -49,7 +51,7 @@ class Board:
         blocks_max = max(_BLOCKS_MIN, min(BLOCKS_MAX, ALL_BLOCKS_MAX // max(1, len(wanted))))
         for upstream in wanted.values():
             lane = self.lane(upstream)
-            lane.prefixes.blocks_max = blocks_max
+            lane.prefixes.trim(blocks_max)
             if lane.upstream != upstream or lane.is_gone:
                 lane.replace(upstream)
         kept = set(services)
@@ -99,7 +101,8 @@ class Board:
         lane.turn = self.turns
         unread = prompt.tokens - lane.prefixes.held(prompt)
         habits.asked(unread)
-        self._hold(prompt, upstream.replica)
+        if len(self.lanes) > LOOKED_AT_MAX:
+            self._hold(prompt, upstream.replica)
         read_s = first_s = 0.0
         if (known := lane.reckon(habits)) is not None:
             read_s = reading_s(known, prompt.tokens, unread)

@@ -15,12 +15,12 @@ class Prefixes:
     Those not asked for longest are forgotten first; a beginning outlives what follows it.
     """
 
-    __slots__ = ("_tokens", "_tokens_max", "blocks", "blocks_max")
+    __slots__ = ("_blocks_max", "_tokens", "_tokens_max", "blocks")
 
     def __init__(self, blocks_max: int, tempo: Tempo | None) -> None:
         self.blocks: OrderedDict[int, int] = OrderedDict()
         """To be read only."""
-        self.blocks_max = blocks_max
+        self._blocks_max = blocks_max
         self._tokens = 0
         self._tokens_max = 0
         self.fit(tempo)
@@ -47,8 +47,13 @@ class Prefixes:
             tokens = ends[index] - (ends[index - 1] if index else 0)
             self._tokens += tokens - blocks.pop(block, 0)
             blocks[block] = tokens
-        while len(blocks) > self.blocks_max or self._tokens > self._tokens_max:
-            self._tokens -= blocks.popitem(last=False)[1]
+        self.trim(self._blocks_max)
+
+    def trim(self, blocks_max: int) -> None:
+        """No more than so many from now on."""
+        self._blocks_max = blocks_max
+        while len(self.blocks) > blocks_max or self._tokens > self._tokens_max:
+            self._tokens -= self.blocks.popitem(last=False)[1]
 
     def forget(self) -> None:
         """The engine is another one."""
