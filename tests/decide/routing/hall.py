@@ -160,13 +160,6 @@ class Hall:
 
 def slower(tempo: Tempo, times: float) -> Tempo:
     """The same, so many times slower."""
-    return Tempo(
-        request_s=tempo.request_s * times,
-        prompt_token_s=tempo.prompt_token_s * times,
-        prompt_pair_s=tempo.prompt_pair_s * times,
-        step_s=tempo.step_s * times,
-        step_request_s=tempo.step_request_s * times,
-        step_held_s=tempo.step_held_s * times,
-        step_tokens=tempo.step_tokens,
-        kv_tokens=tempo.kv_tokens,
+    return replace(
+        tempo, **{name: getattr(tempo, name) * times for name in Tempo.__dataclass_fields__ if name.endswith("_s")}
     )
