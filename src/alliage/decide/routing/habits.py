@@ -8,9 +8,9 @@ PROMPT_TOKENS: Final = 1024.0
 BYTES_PER_TOKEN: Final = 4.0
 _BYTES_PER_TOKEN_MIN: Final = 0.5
 _BYTES_PER_TOKEN_MAX: Final = 32.0
-_WEIGHT_MIN: Final = 0.02
+_WEIGHT_MIN: Final = 0.01
 """Of the newest request, once many were seen."""
-_MOVED: Final = 0.05
+_MOVED: Final = 0.1
 
 
 class Habits:

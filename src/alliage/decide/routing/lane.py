@@ -5,6 +5,7 @@ taken back, once, from the lane that it holds itself: so nothing is left over wh
 """
 
 from collections import OrderedDict
+from sys import maxsize
 
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.learned import Learned
@@ -84,7 +85,7 @@ class Lane:
     """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
 
     __slots__ = (
-        "_seen_s", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "learned", "prefixes", "read_due_s", "reading",
+        "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "learned", "prefixes", "read_due_s", "reading",
         "reading_s", "reckoned", "streams_awaited", "turn", "upstream",
     )  # fmt: skip
 
@@ -100,6 +101,7 @@ class Lane:
         self._unread_s = 0.0
         self.read_due_s = 0.0
         """When the prompts that are there will have been read."""
+        self._slots, self._kv_tokens = _sizes(upstream)
         self._seen_s = 0.0
         self.batch_s = self.held_s = self.reading_s = 0.0
         """Integrals over time of the requests and tokens worked on; what prompts took until now."""
@@ -116,6 +118,7 @@ class Lane:
         if (old.host, old.port, old.key) != (upstream.host, upstream.port, upstream.key):
             self.prefixes.forget()
         self.prefixes.fit(upstream.tempo)
+        self._slots, self._kv_tokens = _sizes(upstream)
         self.upstream = upstream
         self.is_gone = False
         self.reckoned = None
@@ -128,7 +131,7 @@ class Lane:
         self.reckoned = known = Reckoned(
             tempo,
             habits,
-            slots=max(self.upstream.concurrency, 1),
+            slots=self._slots,
             batch=self.batch,
             prompt_tokens=self.held_tokens,
             reads=self.learned.reading,
@@ -189,14 +192,17 @@ class Lane:
         """Time has passed with the present work."""
         passed_s = now_s - self._seen_s
         if passed_s > 0:
-            worked_s = passed_s * self._share_worked_on()
-            self.batch_s += self.batch * worked_s
-            self.held_s += self.held_tokens * worked_s
+            if self.batch > self._slots or self.held_tokens > self._kv_tokens:
+                passed_s *= self._share_worked_on()
+            self.batch_s += self.batch * passed_s
+            self.held_s += self.held_tokens * passed_s
             self._seen_s = now_s
 
     def _share_worked_on(self) -> float:
         """Of the requests that are there: the others wait for a slot, or for room."""
-        tempo = self.upstream.tempo
-        if self.batch <= 1 or tempo is None:
-            return 1.0
-        return min(1.0, max(self.upstream.concurrency, 1) / self.batch, tempo.kv_tokens / max(1, self.held_tokens))
+        return min(1.0, self._slots / self.batch, self._kv_tokens / max(1, self.held_tokens))
+
+
+def _sizes(upstream: Upstream) -> tuple[int, int]:
+    """Slots, and tokens that the cache takes."""
+    return max(upstream.concurrency, 1), maxsize if upstream.tempo is None else upstream.tempo.kv_tokens
