@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.decide.routing.cost import reading_s, token_s, waiting_s, weigh
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import Upstream
+from alliage.fleet.routing import Tempo, Upstream
 from alliage.fleet.services import UNASKED, Objective
+
+_BATCH: Final = 8
+_HELD_TOKENS: Final = 1024
 
 
 def choose(
@@ -24,8 +28,9 @@ def choose(
 ) -> Upstream | None:
     """The replica with the least cost (`routing.cost`); of equals the one that was not chosen for longest.
 
-    None when all are excluded. Where the speed of one is not known they cannot be held against each other: then the one
-    with the least requests a slot. Only `upstreams` are ever chosen, so whoever may not answer must not be among them.
+    None when all are excluded. One whose speed is not known is taken for as fast as the slowest of the others, until it is
+    seen at work; where nobody's is, the one with the least requests a slot is chosen. Only `upstreams` are ever chosen, so
+    whoever may not answer must not be among them.
     """
     promised = objective if objective.is_asked else None
     habits = board.habits(service)
@@ -60,12 +65,24 @@ def _cheapest(
         if known is None or known.stamp != stamp:
             known = lane.reckon(habits)
             if known is None:
-                return least_requests(upstreams, board, excluded)
+                tempo = slowest(upstreams)
+                if tempo is None:
+                    return least_requests(upstreams, board, excluded)
+                lane.assume(tempo)
+                known = lane.reckon(habits)
+                if known is None:
+                    continue
         unread = tokens - lane.prefixes.held(prompt) if first in lane.prefixes.blocks else tokens
         cost_s = weigh(lane, known, tokens, unread, now_s=now_s, objective=objective)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
             best, best_s, best_turn = upstream, cost_s, lane.turn
     return best
+
+
+def slowest(upstreams: Sequence[Upstream]) -> Tempo | None:
+    """The tempo with the longest step of a usual batch; None where none has any."""
+    known = [upstream.tempo for upstream in upstreams if upstream.tempo is not None]
+    return max(known, key=lambda tempo: tempo.decode_s(_BATCH, _BATCH * _HELD_TOKENS), default=None)
 
 
 def _some(upstreams: Sequence[Upstream], prompt: Prompt, board: Board) -> list[Upstream]:

@@ -12,7 +12,7 @@ from alliage.decide.routing.learned import Learned
 from alliage.decide.routing.prefixes import Prefixes
 from alliage.decide.routing.prompt import Prompt
 from alliage.decide.routing.reckoned import Reckoned
-from alliage.fleet.routing import Upstream
+from alliage.fleet.routing import Tempo, Upstream
 
 
 class Stay:
@@ -69,7 +69,7 @@ class Stay:
             self._lane.close(self)
 
     def _learn(self, seen_s: float, steps: int) -> None:
-        lane, tempo = self._lane, self._lane.upstream.tempo
+        lane, tempo = self._lane, self._lane.tempo
         if tempo is not None:
             lane.learned.decoded(
                 tempo,
@@ -86,7 +86,7 @@ class Lane:
 
     __slots__ = (
         "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "learned", "prefixes", "read_due_s", "reading",
-        "reading_s", "reckoned", "streams_awaited", "turn", "upstream",
+        "reading_s", "reckoned", "streams_awaited", "tempo", "turn", "upstream",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, blocks_max: int) -> None:
@@ -101,7 +101,10 @@ class Lane:
         self._unread_s = 0.0
         self.read_due_s = 0.0
         """When the prompts that are there will have been read."""
-        self._slots, self._kv_tokens = _sizes(upstream)
+        self.tempo = upstream.tempo
+        """None where nothing is known of its speed, nor assumed."""
+        self._slots = self._kv_tokens = 0
+        self._size()
         self._seen_s = 0.0
         self.batch_s = self.held_s = self.reading_s = 0.0
         """Integrals over time of the requests and tokens worked on; what prompts took until now."""
@@ -117,15 +120,27 @@ class Lane:
         old = self.upstream
         if (old.host, old.port, old.key) != (upstream.host, upstream.port, upstream.key):
             self.prefixes.forget()
-        self.prefixes.fit(upstream.tempo)
-        self._slots, self._kv_tokens = _sizes(upstream)
         self.upstream = upstream
         self.is_gone = False
+        self._keep_time(upstream.tempo or self.tempo)
+
+    def assume(self, tempo: Tempo) -> None:
+        """For want of its own, another's is taken; how it differs is learned."""
+        self._keep_time(tempo)
+
+    def _keep_time(self, tempo: Tempo | None) -> None:
+        self.tempo = tempo
+        self.prefixes.fit(tempo)
+        self._size()
         self.reckoned = None
+
+    def _size(self) -> None:
+        self._slots = max(self.upstream.concurrency, 1)
+        self._kv_tokens = maxsize if self.tempo is None else self.tempo.kv_tokens
 
     def reckon(self, habits: Habits) -> Reckoned | None:
         """What one more request would cost; None where the replica's speed is not known."""
-        known, tempo = self.reckoned, self.upstream.tempo
+        known, tempo = self.reckoned, self.tempo
         if tempo is None or (known is not None and known.stamp == habits.stamp):
             return known
         self.reckoned = known = Reckoned(
@@ -201,8 +216,3 @@ class Lane:
     def _share_worked_on(self) -> float:
         """Of the requests that are there: the others wait for a slot, or for room."""
         return min(1.0, self._slots / self.batch, self._kv_tokens / max(1, self.held_tokens))
-
-
-def _sizes(upstream: Upstream) -> tuple[int, int]:
-    """Slots, and tokens that the cache takes."""
-    return max(upstream.concurrency, 1), maxsize if upstream.tempo is None else upstream.tempo.kv_tokens
