@@ -36,18 +36,17 @@ def choose(
     habits = board.habits(service)
     if len(upstreams) > LOOKED_AT_MAX:
         some = _some(upstreams, prompt, board)
-        best = _cheapest(some, prompt, board, habits, now_s=now_s, objective=promised, excluded=excluded)
+        best = _cheapest(some, prompt, board, habits, now_s, promised, excluded)
         if best is not None:
             return best
-    return _cheapest(upstreams, prompt, board, habits, now_s=now_s, objective=promised, excluded=excluded)
+    return _cheapest(upstreams, prompt, board, habits, now_s, promised, excluded)
 
 
-def _cheapest(
+def _cheapest(  # noqa: PLR0917 - names cost time
     upstreams: Sequence[Upstream],
     prompt: Prompt,
     board: Board,
     habits: Habits,
-    *,
     now_s: float,
     objective: Objective | None,
     excluded: frozenset[ReplicaId],
@@ -62,7 +61,7 @@ def _cheapest(
             continue
         lane = lanes.get(replica) or board.lane(upstream)
         known = lane.reckoned
-        if known is None or known.stamp != stamp:
+        if known is None or lane.is_stale or known.stamp != stamp:
             known = lane.reckon(habits)
             if known is None:
                 tempo = slowest(upstreams)
@@ -73,7 +72,7 @@ def _cheapest(
                 if known is None:
                     continue
         unread = tokens - lane.prefixes.held(prompt) if first in lane.prefixes.blocks else tokens
-        cost_s = weigh(lane, known, tokens, unread, now_s=now_s, objective=objective)
+        cost_s = weigh(lane, known, tokens, unread, now_s, objective)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
             best, best_s, best_turn = upstream, cost_s, lane.turn
     return best

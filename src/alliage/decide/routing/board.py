@@ -106,7 +106,9 @@ class Board:
         read_s = first_s = 0.0
         if (known := lane.reckon(habits)) is not None:
             read_s = reading_s(known, prompt.tokens, unread)
-            if not known.is_crowded(prompt.tokens):  # when others will end is a guess that nothing is learned from
+            if streams and not known.is_crowded(
+                prompt.tokens
+            ):  # when others will end is a guess that nothing is learned from
                 first_s = waiting_s(lane, known, prompt.tokens, now_s) + known.first_s + read_s
         return lane.begin(habits, prompt, now_s=now_s, read_s=read_s, first_s=first_s, streams=streams)
 

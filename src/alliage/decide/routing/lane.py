@@ -85,7 +85,7 @@ class Lane:
     """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
 
     __slots__ = (
-        "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "learned", "prefixes", "read_due_s", "reading",
+        "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "prefixes", "read_due_s", "reading",
         "reading_s", "reckoned", "streams_awaited", "tempo", "turn", "upstream",
     )  # fmt: skip
 
@@ -113,7 +113,8 @@ class Lane:
         self.is_gone = False
         """It is in no table any more, and waits for its last request."""
         self.reckoned: Reckoned | None = None
-        """Kept until something changes: most replicas stay as they are between two requests."""
+        self.is_stale = True
+        """What was reckoned was so before something changed here."""
 
     def replace(self, upstream: Upstream) -> None:
         """The same replica by a newer table. An engine that listens elsewhere or by another key is a new one."""
@@ -140,18 +141,15 @@ class Lane:
 
     def reckon(self, habits: Habits) -> Reckoned | None:
         """What one more request would cost; None where the replica's speed is not known."""
-        known, tempo = self.reckoned, self.tempo
-        if tempo is None or (known is not None and known.stamp == habits.stamp):
+        known = self.reckoned
+        if known is None or known.is_old(habits, self.learned):
+            if self.tempo is None:
+                return None
+            self.reckoned = known = Reckoned(self.tempo, habits, self.learned, self._slots)
+        elif not self.is_stale:
             return known
-        self.reckoned = known = Reckoned(
-            tempo,
-            habits,
-            slots=self._slots,
-            batch=self.batch,
-            prompt_tokens=self.held_tokens,
-            reads=self.learned.reading,
-            slower=self.learned.decoding,
-        )
+        known.update(self.batch, self.held_tokens)
+        self.is_stale = False
         return known
 
     def begin(
@@ -166,14 +164,14 @@ class Lane:
         self.reading[stay] = None
         self.streams_awaited += streams
         self._unread_s += read_s
-        self.read_due_s = max(self.read_due_s, now_s) + read_s
-        self.reckoned = None
+        self.read_due_s = (self.read_due_s if self.read_due_s > now_s else now_s) + read_s  # noqa: FURB136 - a call costs more
+        self.is_stale = True
         return stay
 
     def read(self, stay: Stay, now_s: float) -> None:
         """Its first token has come: prompts are read in turn, so those that were sent before it have been read too."""
         self._tick(now_s)
-        self.reckoned = None
+        self.is_stale = True
         if stay not in self.reading:
             return
         while (oldest := next(iter(self.reading))) is not stay:
@@ -192,7 +190,7 @@ class Lane:
         """Its request is over; called once, after `read` or `drop`."""
         self.batch -= 1
         self.held_tokens -= stay.prompt_tokens
-        self.reckoned = None
+        self.is_stale = True
 
     def _was_read(self, stay: Stay) -> None:
         self.reading_s += stay.read_s
