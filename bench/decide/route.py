@@ -103,7 +103,7 @@ def print_bodies() -> None:
         text = "all work and no play " * (size // 21)
         body = json.dumps({"model": "m", "messages": [{"role": "user", "content": text}], "stream": True}).encode()
         decoded, named = in_turns(partial(read_ask, body), partial(read_body, body, 1, habits), times=200)
-        blocks = len(read_body(body, 1, habits).prompt.blocks)
+        blocks = len(read_body(body, 1, habits)[0].blocks)
         print(f"{size:>8} bytes {decoded:>8.1f} {named:>8.1f} ({named / decoded:.1f}), {blocks} blocks", flush=True)
 
 

@@ -38,18 +38,11 @@ CUTS: Final = tuple(_cuts())
 _SAMPLES: Final = tuple((begin, begin + SAMPLE_BYTES, end) for begin, end in pairwise((0, *CUTS)))
 
 
-class Body:
-    """`text_bytes` are those that tokens are counted by; 0 where they say nothing of them."""
+def read_body(body: bytes, tenant: int, habits: Habits) -> tuple[Prompt, int]:
+    """The prompt of a body, its whole blocks named for `tenant` (a number that is only its own), and the bytes of its text.
 
-    __slots__ = ("prompt", "text_bytes")
-
-    def __init__(self, prompt: Prompt, text_bytes: int) -> None:
-        self.prompt = prompt
-        self.text_bytes = text_bytes
-
-
-def read_body(body: bytes, tenant: int, habits: Habits) -> Body:
-    """The prompt of a body in which whole blocks of `tenant` (a number that is only its own) are named."""
+    Those are what tokens are counted by; 0 where they say nothing of them.
+    """
     start = body.find(_FIELD)
     if start < 0:
         start = max(0, *(body.find(field) for field in _OTHER_FIELDS))
@@ -57,12 +50,12 @@ def read_body(body: bytes, tenant: int, habits: Habits) -> Body:
     share = 1.0 / habits.bytes_per_token
     tokens = int(size * share) or 1
     if size < SAMPLE_BYTES:
-        return Body(Prompt(tokens), size)
+        return Prompt(tokens), size
     blocks = _names(body, start, tenant)
     if size > _LARGE_BYTES and _MEDIA in body:
         tokens = min(tokens, _MEDIA_TOKENS_MAX)
-        return Body(Prompt(tokens, blocks, [tokens * cut // size for cut in CUTS[: len(blocks)]]), 0)
-    return Body(Prompt(tokens, blocks, [int(cut * share) for cut in CUTS[: len(blocks)]]), size)
+        return Prompt(tokens, blocks, [tokens * cut // size for cut in CUTS[: len(blocks)]]), 0
+    return Prompt(tokens, blocks, [int(cut * share) for cut in CUTS[: len(blocks)]]), size
 
 
 def _names(body: bytes, start: int, tenant: int) -> list[int]:

@@ -10,7 +10,6 @@ from sys import maxsize
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.learned import Learned
 from alliage.decide.routing.prefixes import Prefixes
-from alliage.decide.routing.prompt import Prompt
 from alliage.decide.routing.reckoned import Reckoned
 from alliage.fleet.routing import Tempo, Upstream
 
@@ -23,17 +22,24 @@ class Stay:
         "read_s", "streams",
     )  # fmt: skip
 
-    def __init__(
-        self, lane: "Lane", habits: Habits, *, tokens: int, read_s: float, first_s: float, now_s: float, streams: bool
+    def __init__(  # noqa: PLR0917 - names cost time
+        self,
+        lane: "Lane",
+        habits: Habits,
+        prompt_tokens: int,
+        read_s: float,
+        first_s: float,
+        now_s: float,
+        streams: bool,  # noqa: FBT001 - see above
     ) -> None:
+        """Its first token should come after `first_s`; 0 where that is not known."""
         self._lane = lane
         self._habits = habits
         self._begun_s = now_s
         self._first_due_s = first_s
         self._first_s: float | None = None
         self._is_open = True
-        self._batch_s = self._held_s = self._reading_s = 0.0
-        self.prompt_tokens = tokens
+        self.prompt_tokens = prompt_tokens
         self.read_s = read_s
         self.streams = streams
 
@@ -152,21 +158,16 @@ class Lane:
         self.is_stale = False
         return known
 
-    def begin(
-        self, habits: Habits, prompt: Prompt, *, now_s: float, read_s: float, first_s: float, streams: bool
-    ) -> Stay:
-        """A request is sent there: its prompt should take `read_s`, its first token come after `first_s` (0: not known)."""
+    def begin(self, stay: Stay, now_s: float) -> None:
+        """A request is sent there."""
         self._tick(now_s)
-        stay = Stay(self, habits, tokens=prompt.tokens, read_s=read_s, first_s=first_s, now_s=now_s, streams=streams)
-        self.prefixes.remember(prompt)
         self.batch += 1
-        self.held_tokens += prompt.tokens
+        self.held_tokens += stay.prompt_tokens
         self.reading[stay] = None
-        self.streams_awaited += streams
-        self._unread_s += read_s
-        self.read_due_s = (self.read_due_s if self.read_due_s > now_s else now_s) + read_s  # noqa: FURB136 - a call costs more
+        self.streams_awaited += stay.streams
+        self._unread_s += stay.read_s
+        self.read_due_s = (now_s if now_s > self.read_due_s else self.read_due_s) + stay.read_s  # noqa: FURB136 - a call costs more
         self.is_stale = True
-        return stay
 
     def read(self, stay: Stay, now_s: float) -> None:
         """Its first token has come: prompts are read in turn, so those that were sent before it have been read too."""
