@@ -16,6 +16,35 @@ REHEARSAL_HEADER: Final = "X-Alliage-Rehearsal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """How fast a replica is by the speed model, in as few figures as routing needs; what is seen of it corrects them.
+
+    Reading u of a prompt's p tokens takes `request_s + u prompt_token_s + u (2 p - u) prompt_pair_s`: later tokens look at
+    all before them. Each of a step's requests leaves the share `experts_missed` of a model's experts unread; to read all of
+    them takes `step_experts_s`. A dense model has none.
+    """
+
+    request_s: float
+    prompt_token_s: float
+    prompt_pair_s: float
+    step_s: float
+    step_request_s: float
+    step_held_s: float
+    step_tokens: int
+    """Tokens that one step takes at most, prompts' and those decoded together."""
+    kv_tokens: int
+    """Tokens that its requests may hold together."""
+    step_experts_s: float = 0.0
+    experts_missed: float = 1.0
+
+    def decode_s(self, batch: float, held_tokens: float) -> float:
+        """Seconds of a step in which so many requests, that hold so many tokens together, get a token."""
+        missed: float = self.experts_missed**batch
+        experts_s = self.step_experts_s * (1.0 - missed)
+        return self.step_s + batch * self.step_request_s + held_tokens * self.step_held_s + experts_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """A ready replica as the gateway reaches it: `host`, `port`, and the key that only it accepts."""
 
@@ -30,11 +59,16 @@ class Upstream:
     """It only keeps time, and each answer says so."""
     is_doubted: bool = False
     """Control does not hear its agent: gateways find out whether they still reach it, and tell."""
+    tempo: Tempo | None = None
+    """None where nothing is known of its speed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A service at the gateway. `waiting` says why there is no upstream yet; "" when it will not come by itself."""
+    """A service at the gateway. `waiting` says why there is no upstream yet; "" when it will not come by itself.
+
+    `upstreams` are all that may answer it, so residency is obeyed by whoever chooses among them and from nowhere else.
+    """
 
     service: ServiceName
     created_s: int

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from alliage.decide.routing.board import Board
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway import problems
@@ -65,7 +66,7 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_remembered", "control_connected", "deserted", "draining", "flights", "guests", "held", "kept", "limits",
+        "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guests", "held", "kept", "limits",
         "loop", "now_s", "pools", "reach", "reporter", "room", "stats", "table",
     )  # fmt: skip
 
@@ -77,6 +78,7 @@ class Door:
         self.table: RoutingTable | None = None
         self.pools: dict[ReplicaId, Pool] = {}
         self.flights = Flights(self._emptied)
+        self.board = Board()
         self.stats = Stats()
         self.room = Room(limits.bodies_bytes_max)
         self.kept = Kept(limits.kept_bytes_max)
@@ -134,6 +136,7 @@ class Door:
         for replica, upstream in wanted.items():
             if replica not in self.pools:
                 self.pools[replica] = Pool(upstream, self.loop, self.limits, self.reach)
+        self.board.take(wanted.values(), table.routes)
         self.table = table
         self._remembered.clear()
         _log.info("table taken", version=table.version, services=len(table.routes), replicas=len(wanted))

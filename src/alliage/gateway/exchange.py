@@ -9,12 +9,12 @@ from typing import Final
 
 import structlog
 
-from alliage.decide.route import choose_upstream
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
+from alliage.gateway.choosing import Choosing
 from alliage.gateway.chosen import only, paths
 from alliage.gateway.continuing import Continuation
 from alliage.gateway.door import Door
@@ -34,7 +34,7 @@ class Exchange:
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
-        "_ask", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_fresh", "_held_until_s", "_joins", "_passing",
+        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_fresh", "_held_until_s", "_joins", "_passing",
         "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
 
@@ -55,6 +55,7 @@ class Exchange:
         self._touched_s = door.now_s
         self._held_until_s = 0.0
         self._stats: ServiceStats = door.stats.by_service[""]
+        self._choosing = Choosing(door.board)
         self._pool: Pool | None = None
         self._connection: UpstreamConnection | None = None
         self._failures = Failures()
@@ -116,7 +117,8 @@ class Exchange:
             if problem is not None:
                 self._refuse(problem)
                 return
-        upstream = choose_upstream(upstreams, door.flights.counts, self._failures.excluded())
+        excluded = self._failures.excluded()
+        upstream = self._choosing.among(upstreams, excluded, route, request.entry, request.body, bool(ask.stream))
         if upstream is None:
             self._without_upstream(route)
         else:
@@ -217,6 +219,7 @@ class Exchange:
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """Pass one read's worth of the answer on, in one write."""
         self._touched_s = self._door.now_s
+        self._choosing.heard(body, connection.status)
         passing = self._passing
         if passing is None:
             if not body and not complete:
@@ -246,7 +249,9 @@ class Exchange:
     def _end(self, passing: Passing) -> None:
         """The answer is whole."""
         said = 0 if self._resumed is None else self._resumed.said.tokens
-        self._timing.whole(passing.status, *passing.tokens(), said=said)
+        tokens = passing.tokens()
+        self._timing.whole(passing.status, *tokens, said=said)
+        self._choosing.end(*tokens, was_continued=self._resumed is not None)
         self._finish(passing.status, keep=passing.keep)
 
     def _begin_answer(self, connection: UpstreamConnection) -> Passing | None:
@@ -297,7 +302,7 @@ class Exchange:
             return
         self._resumed = what
         able = [each for each in door.reach.preferred(route.upstreams) if each.engine in CONTINUES]
-        upstream = choose_upstream(able, door.flights.counts, failures.excluded())
+        upstream = self._choosing.among(able, failures.excluded(), route, self._request.entry, b"", True)
         if upstream is not None:
             self._stats.continued += not failures.seams
             failures.seams += 1
@@ -343,6 +348,7 @@ class Exchange:
             return None
         self._timing.leave()
         self._door.flights.give_back(pool.upstream.replica)
+        self._choosing.leave()
         return pool.upstream.replica
 
     def abandon(self) -> None:

@@ -1,0 +1,217 @@
+"""The work of one gateway at one replica. No clock, no I/O.
+
+A `Stay` is one request at one replica, from `begin` to whichever of `end` and `leave` comes first. What it counts for is
+taken back, once, from the lane that it holds itself: so nothing is left over when a replica leaves the table or comes back.
+"""
+
+from collections import OrderedDict
+from sys import maxsize
+
+from alliage.decide.routing.habits import Habits
+from alliage.decide.routing.learned import Learned
+from alliage.decide.routing.prefixes import Prefixes
+from alliage.decide.routing.reckoned import Reckoned
+from alliage.fleet.routing import Tempo, Upstream
+
+
+class Stay:
+    """`read_s` is what its prompt was reckoned to take; with `streams` it will show when its first token comes."""
+
+    __slots__ = (
+        "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_habits", "_held_s", "_is_open", "_lane", "_reading_s", "prompt_tokens",
+        "read_s", "streams",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0917 - names cost time
+        self,
+        lane: "Lane",
+        habits: Habits,
+        prompt_tokens: int,
+        read_s: float,
+        first_s: float,
+        now_s: float,
+        streams: bool,  # noqa: FBT001 - see above
+    ) -> None:
+        """Its first token should come after `first_s`; 0 where that is not known."""
+        self._lane = lane
+        self._habits = habits
+        self._begun_s = now_s
+        self._first_due_s = first_s
+        self._first_s: float | None = None
+        self._is_open = True
+        self.prompt_tokens = prompt_tokens
+        self.read_s = read_s
+        self.streams = streams
+
+    def first_token(self, now_s: float) -> None:
+        """Its answer begins; later calls change nothing."""
+        if not self._is_open or self._first_s is not None:
+            return
+        lane = self._lane
+        self._first_s = now_s
+        if self._first_due_s > 0:
+            lane.learned.read(now_s - self._begun_s, self._first_due_s)
+        lane.read(self, now_s)
+        self._batch_s, self._held_s, self._reading_s = lane.batch_s, lane.held_s, lane.reading_s
+
+    def end(self, now_s: float, output_tokens: int = 0) -> None:
+        """Answered to its end, with so many tokens; 0 where nobody told how many."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        if output_tokens > 0:
+            self._habits.answered(output_tokens)
+        lane = self._lane
+        lane.read(self, now_s)
+        if self._first_s is not None and output_tokens > 1 and now_s > self._first_s:
+            self._learn(now_s - self._first_s, output_tokens - 1)
+        lane.close(self)
+
+    def leave(self, now_s: float) -> None:
+        """It failed, or its client went away: the replica has no more work with it."""
+        if self._is_open:
+            self._is_open = False
+            self._lane.drop(self, now_s)
+            self._lane.close(self)
+
+    def _learn(self, seen_s: float, steps: int) -> None:
+        lane, tempo = self._lane, self._lane.tempo
+        if tempo is not None:
+            lane.learned.decoded(
+                tempo,
+                steps,
+                seen_s=seen_s,
+                batch=(lane.batch_s - self._batch_s) / seen_s,
+                held=(lane.held_s - self._held_s) / seen_s,
+                reading_s=lane.reading_s - self._reading_s,
+            )
+
+
+class Lane:
+    """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
+
+    __slots__ = (
+        "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "prefixes", "read_due_s", "reading",
+        "reading_s", "reckoned", "streams_awaited", "tempo", "turn", "upstream",
+    )  # fmt: skip
+
+    def __init__(self, upstream: Upstream, blocks_max: int) -> None:
+        self.upstream = upstream
+        self.learned = Learned()
+        self.prefixes = Prefixes(blocks_max, upstream.tempo)
+        self.batch = 0
+        self.held_tokens = 0
+        self.reading: OrderedDict[Stay, None] = OrderedDict()
+        self.streams_awaited = 0
+        """How many of those in `reading` will show when their first token comes."""
+        self._unread_s = 0.0
+        self.read_due_s = 0.0
+        """When the prompts that are there will have been read."""
+        self.tempo = upstream.tempo
+        """None where nothing is known of its speed, nor assumed."""
+        self._slots = self._kv_tokens = 0
+        self._size()
+        self._seen_s = 0.0
+        self.batch_s = self.held_s = self.reading_s = 0.0
+        """Integrals over time of the requests and tokens worked on; what prompts took until now."""
+        self.turn = 0
+        """When it was last chosen, counted in requests."""
+        self.is_gone = False
+        """It is in no table any more, and waits for its last request."""
+        self.reckoned: Reckoned | None = None
+        self.is_stale = True
+        """What was reckoned was so before something changed here."""
+
+    def replace(self, upstream: Upstream) -> None:
+        """The same replica by a newer table. An engine that listens elsewhere or by another key is a new one."""
+        old = self.upstream
+        if (old.host, old.port, old.key) != (upstream.host, upstream.port, upstream.key):
+            self.prefixes.forget()
+        self.upstream = upstream
+        self.is_gone = False
+        self._keep_time(upstream.tempo or self.tempo)
+
+    def assume(self, tempo: Tempo) -> None:
+        """For want of its own, another's is taken; how it differs is learned."""
+        self._keep_time(tempo)
+
+    def _keep_time(self, tempo: Tempo | None) -> None:
+        self.tempo = tempo
+        self.prefixes.fit(tempo)
+        self._size()
+        self.reckoned = None
+
+    def _size(self) -> None:
+        self._slots = max(self.upstream.concurrency, 1)
+        self._kv_tokens = maxsize if self.tempo is None else self.tempo.kv_tokens
+
+    def reckon(self, habits: Habits) -> Reckoned | None:
+        """What one more request would cost; None where the replica's speed is not known."""
+        known = self.reckoned
+        if known is None or known.is_old(habits, self.learned):
+            if self.tempo is None:
+                return None
+            self.reckoned = known = Reckoned(self.tempo, habits, self.learned, self._slots)
+        elif not self.is_stale:
+            return known
+        known.update(self.batch, self.held_tokens)
+        self.is_stale = False
+        return known
+
+    def begin(self, stay: Stay, now_s: float) -> None:
+        """A request is sent there."""
+        self._tick(now_s)
+        self.batch += 1
+        self.held_tokens += stay.prompt_tokens
+        self.reading[stay] = None
+        self.streams_awaited += stay.streams
+        self._unread_s += stay.read_s
+        self.read_due_s = (now_s if now_s > self.read_due_s else self.read_due_s) + stay.read_s  # noqa: FURB136 - a call costs more
+        self.is_stale = True
+
+    def read(self, stay: Stay, now_s: float) -> None:
+        """Its first token has come: prompts are read in turn, so those that were sent before it have been read too."""
+        self._tick(now_s)
+        self.is_stale = True
+        if stay not in self.reading:
+            return
+        while (oldest := next(iter(self.reading))) is not stay:
+            self._was_read(oldest)
+        self._was_read(stay)
+        self.read_due_s = now_s + self._unread_s
+
+    def drop(self, stay: Stay, now_s: float) -> None:
+        """It will not be read, if it was not yet."""
+        self._tick(now_s)
+        if stay in self.reading:
+            self._forget(stay)
+            self.read_due_s = max(now_s, self.read_due_s - stay.read_s)
+
+    def close(self, stay: Stay) -> None:
+        """Its request is over; called once, after `read` or `drop`."""
+        self.batch -= 1
+        self.held_tokens -= stay.prompt_tokens
+        self.is_stale = True
+
+    def _was_read(self, stay: Stay) -> None:
+        self.reading_s += stay.read_s
+        self._forget(stay)
+
+    def _forget(self, stay: Stay) -> None:
+        del self.reading[stay]
+        self.streams_awaited -= stay.streams
+        self._unread_s = self._unread_s - stay.read_s if self.reading else 0.0  # no rounding is carried on
+
+    def _tick(self, now_s: float) -> None:
+        """Time has passed with the present work."""
+        passed_s = now_s - self._seen_s
+        if passed_s > 0:
+            if self.batch > self._slots or self.held_tokens > self._kv_tokens:
+                passed_s *= self._share_worked_on()
+            self.batch_s += self.batch * passed_s
+            self.held_s += self.held_tokens * passed_s
+            self._seen_s = now_s
+
+    def _share_worked_on(self) -> float:
+        """Of the requests that are there: the others wait for a slot, or for room."""
+        return min(1.0, self._slots / self.batch, self._kv_tokens / max(1, self.held_tokens))

@@ -1,0 +1,97 @@
+"""What one more request at a replica would cost, as far as that does not depend on the request. Pure.
+
+It is made anew at each change of a replica's work, so it is made in place, in few operations and on floats alone (Python
+multiplies those several times faster than mixed with ints). What only changes with what is learned is kept apart.
+"""
+
+from typing import Final
+
+from alliage.decide.routing.habits import Habits
+from alliage.decide.routing.learned import Learned
+from alliage.fleet.routing import Tempo
+
+_MOVED: Final = 0.03
+"""A factor that was learned is taken over when it has moved by more than this."""
+
+
+class Reckoned:
+    """Seconds, where not said otherwise."""
+
+    __slots__ = (
+        "_each_s", "_empty_s", "_experts_missed", "_experts_s", "_half", "_read_s", "_request_s", "_slots", "_step_tokens", "batch",
+        "decoding", "first_s", "free_tokens", "held_s", "is_full", "kv_tokens", "near_s", "output_tokens", "pair_s", "per_output",
+        "reading", "rest_held_s", "rest_s", "room_wait_s", "slot_wait_s", "stamp", "step_now_s", "token_s", "turnover_s",
+    )  # fmt: skip
+
+    def __init__(self, tempo: Tempo, habits: Habits, learned: Learned, slots: int) -> None:
+        self.stamp = habits.stamp
+        self.reading, self.decoding = reads, slower = learned.reading, learned.decoding
+        self.output_tokens = output = float(habits.output_tokens)
+        self.per_output = 1.0 / output
+        self._half = output * 0.5
+        self.kv_tokens = float(tempo.kv_tokens)
+        self._slots = float(slots)
+        self._step_tokens = float(tempo.step_tokens)
+        self._empty_s = slower * tempo.step_s
+        self._each_s = slower * tempo.step_request_s
+        self.held_s = slower * tempo.step_held_s
+        """Of a step, for each token that its requests hold."""
+        self._experts_s = slower * tempo.step_experts_s
+        self._experts_missed = tempo.experts_missed
+        self._request_s = reads * tempo.request_s
+        self._read_s = reads * tempo.prompt_token_s
+        self.pair_s = reads * tempo.prompt_pair_s
+        read = habits.read_tokens
+        self.turnover_s = (self._request_s + read * (self._read_s + read * self.pair_s)) * self.per_output
+        """How much longer a token takes for each other request: one that ends is followed by one that is read."""
+        self.update(0, 0)
+
+    def is_old(self, habits: Habits, learned: Learned) -> bool:
+        """Whether what was learned since asks for a new one."""
+        return (
+            self.stamp != habits.stamp
+            or abs(learned.reading - self.reading) > _MOVED * self.reading
+            or abs(learned.decoding - self.decoding) > _MOVED * self.decoding
+        )
+
+    def update(self, requests: int, prompt_tokens: int) -> None:
+        """So many are there now, with so many tokens of prompts together."""
+        self.batch = batch = float(requests)
+        slots, output, half, turnover_s = self._slots, self.output_tokens, self._half, self.turnover_s
+        held = worked = prompt_tokens + batch * half
+        working, after = batch, batch + 1.0
+        self.is_full = batch >= slots
+        """It would have to wait for a slot."""
+        if batch >= slots:
+            working = after = slots
+            worked = held * slots / batch
+        self.free_tokens = self.kv_tokens - held - output
+        """Tokens that a prompt may have to be begun at once."""
+        worked = min(worked, self.kv_tokens)
+        step_s = self._empty_s + worked * self.held_s
+        now_s = step_s + working * self._each_s if batch else 0.0
+        next_s = step_s + after * self._each_s + half * self.held_s
+        if self._experts_s:
+            now_s += self._experts_s * (1.0 - self._experts_missed**working)
+            next_s += self._experts_s * (1.0 - self._experts_missed**after)
+        self.step_now_s = now_s
+        """A step without it."""
+        room = self._step_tokens - working
+        self.token_s = self._read_s + (now_s / room if room > 1.0 else now_s)
+        """Each token that is read; others get theirs in the same steps."""
+        self.first_s = self._request_s + 1.5 * now_s
+        """Of a first token: half of the step under way, and others' part of the one that ends with it."""
+        self.near_s = near_s = next_s + batch * turnover_s
+        """A token after the first, but for `held_s` of each of its own prompt."""
+        self.rest_s = output * near_s + batch * half * (next_s - now_s)
+        """From the first token to the last, and what others lose by longer steps."""
+        self.rest_held_s = (output + batch * half) * self.held_s
+        """The same for each token of its prompt."""
+        self.slot_wait_s = (batch - slots + 1.0) * output * now_s / slots if self.is_full else 0.0
+        """Until there is a slot."""
+        self.room_wait_s = output * now_s / worked if worked else 0.0
+        """Until there is room for one token more."""
+
+    def is_crowded(self, tokens: float) -> bool:
+        """Whether a request with so long a prompt would have to wait for others to end."""
+        return self.is_full or tokens > self.free_tokens

@@ -1,0 +1,86 @@
+"""Which replica one request goes to, and what the board is told of it. Reads the clock, so that the decision need not."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Final
+
+from alliage.decide.route import choose
+from alliage.decide.routing.board import Board
+from alliage.decide.routing.bodies import read_body
+from alliage.decide.routing.lane import Stay
+from alliage.decide.routing.prompt import Prompt
+from alliage.fleet.ids import ReplicaId
+from alliage.fleet.routing import KeyEntry, Route, Upstream
+
+_OK: Final = 200
+
+
+class Choosing:
+    """One request's, over all its tries: at any time it is at one replica at most."""
+
+    __slots__ = ("_awaited", "_board", "_prompt", "_service", "_stay", "_text_bytes")
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._service = ""
+        self._prompt: Prompt | None = None
+        self._text_bytes = 0
+        self._stay: Stay | None = None
+        self._awaited: Stay | None = None
+
+    def among(  # noqa: PLR0917 - names cost time
+        self,
+        upstreams: Sequence[Upstream],
+        excluded: frozenset[ReplicaId],
+        route: Route,
+        who: KeyEntry | None,
+        body: bytes,
+        streams: bool,  # noqa: FBT001 - see above
+    ) -> Upstream | None:
+        """The replica that it goes to, now; `body` is read the first time only."""
+        board, service, prompt, now_s = self._board, route.service, self._prompt, perf_counter()
+        self.leave()
+        if prompt is None:
+            tenant = board.tenant("" if who is None else who.tenant)
+            prompt, self._text_bytes = read_body(body, tenant, board.habits(service))
+            self._prompt, self._service = prompt, service
+        upstream = choose(
+            upstreams,
+            prompt,
+            board,
+            service=service,
+            now_s=now_s,
+            objective=route.objective,
+            excluded=excluded,
+        )
+        if upstream is not None:
+            self._stay = stay = board.begin(upstream, prompt, service=service, now_s=now_s, streams=streams)
+            self._awaited = stay if streams else None
+        return upstream
+
+    def heard(self, body: bytes, status: int) -> None:
+        """A piece of the answer: the first that says something brings the first token, unless it is an error."""
+        awaited = self._awaited
+        if awaited is not None and body:
+            if status == _OK:
+                awaited.first_token(perf_counter())
+            self._awaited = None
+
+    def end(self, prompt_tokens: int, completion_tokens: int, *, was_continued: bool) -> None:
+        """The answer is whole, of so many tokens as its engine told."""
+        stay, self._stay = self._stay, None
+        if stay is None:
+            return
+        if was_continued:  # its tokens are those of several replicas
+            stay.end(perf_counter())
+            return
+        stay.end(perf_counter(), completion_tokens)
+        if self._text_bytes and prompt_tokens:
+            self._board.habits(self._service).counted(self._text_bytes, prompt_tokens)
+
+    def leave(self) -> None:
+        """It is no longer there, for whatever reason. After `end` there is nothing left to do."""
+        stay = self._stay
+        if stay is not None:
+            self._stay = self._awaited = None
+            stay.leave(perf_counter())
