@@ -108,6 +108,25 @@ async def test_a_hung_replica_says_nothing_more_and_a_slow_one_less() -> None:
 
 
 @played
+async def test_a_frozen_replica_takes_no_connection_and_leaves_open_ones_open() -> None:
+    """Somebody who connects is refused; who was being answered waits."""
+    async with a_scene() as scene:
+        told = await scene.open("a", slow=8.0)
+        asking = asyncio.create_task(post(told, chat(stream=True, max_tokens=60)))
+        await asyncio.sleep(0.2)
+        scene.line.send(Fault(replica=ReplicaId("a"), kind=FaultKind.FREEZE))
+        async with asyncio.timeout(20):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection(told.host, told.port)
+                except ConnectionError:
+                    break
+                writer.close()
+        assert not asking.done()
+        asking.cancel()
+
+
+@played
 async def test_the_next_agent_finds_what_runs() -> None:
     """The line ends, another is dialled: all replicas are told with their addresses and keys, and answer still."""
     async with a_scene() as scene:
