@@ -149,8 +149,9 @@ def check_closed(world: World) -> None:
 
 
 def newest(world: World, service: ServiceName) -> Outcome | None:
-    """What was decided last about it."""
-    return next((decision.outcome for decision in world.store.decisions(service, 1)), None)
+    """What was decided last about a place for it."""
+    outcomes = (decision.outcome for decision in world.store.decisions(service, 500))
+    return next((each for each in outcomes if each in (Outcome.PLACED, Outcome.REFUSED)), None)
 
 
 def check_not_placed(world: World, before: FleetView) -> None:
@@ -171,6 +172,9 @@ def check_drained(world: World, before: FleetView, cut: int) -> None:
     for replica in world.agents.cut[cut:]:
         if replica not in was:
             continue  # nobody wanted it and the store did not know it
+        if was[replica] in (ReplicaPhase.BOUND, ReplicaPhase.FETCHING):
+            assert replica not in world.doors.upstreams_of_all()  # reports were late: nobody knew that it could answer
+            continue
         assert was[replica] in (ReplicaPhase.DRAINING, ReplicaPhase.STOPPING)
         if was[replica] is ReplicaPhase.DRAINING:
             overdue = world.draining_s(replica) >= LoopSettings().drain_s

@@ -115,6 +115,21 @@ def test_a_node_that_dies_is_replaced(cloud: Cloud) -> None:
     eventually(lambda: _nodes(cloud)[before["node"]]["phase"] == "ready", what="the node is back")
 
 
+def test_a_node_that_stands_still_is_replaced(cloud: Cloud) -> None:
+    """Nobody closes its lines: its agent's silence is what is noticed."""
+    before = _ready(cloud)
+    cloud.run("rehearse", "hang", before["node"])
+    eventually(
+        lambda: before["id"] not in {each["id"] for each in _replicas(cloud)},
+        within_s=NOTICED_S + SLACK_S,
+        what="its replica is given up",
+    )
+    eventually(lambda: _other(cloud, before), what="a successor is ready")
+    assert _answers(cloud)
+    cloud.run("rehearse", "revive", before["node"])
+    eventually(lambda: _nodes(cloud)[before["node"]]["phase"] == "ready", what="the node is back")
+
+
 def test_a_site_that_dies_is_replaced_by_the_other(cloud: Cloud) -> None:
     """Half of the fleet at once, with all that runs."""
     before = _ready(cloud)

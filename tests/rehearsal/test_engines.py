@@ -1,6 +1,7 @@
 """Rehearsed engines on real sockets: what they answer, when, how they fail, and who may come back to them."""
 
 import asyncio
+import contextlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -105,6 +106,23 @@ async def test_a_hung_replica_says_nothing_more_and_a_slow_one_less() -> None:
         began_s = loop.time()
         await post(quick, chat(max_tokens=8, ignore_eos=True))
         assert loop.time() - began_s > 2 * alone_s
+
+
+@played
+async def test_a_frozen_replica_takes_no_connection_and_leaves_open_ones_open() -> None:
+    """Somebody who connects is refused; who was being answered waits."""
+    async with a_scene() as scene:
+        told = await scene.open("a", slow=8.0)
+        asking = asyncio.create_task(post(told, chat(stream=True, max_tokens=60)))
+        await asyncio.sleep(0.2)
+        scene.line.send(Fault(replica=ReplicaId("a"), kind=FaultKind.FREEZE))
+        await scene.open("b")  # orders are obeyed one after the other
+        with pytest.raises(ConnectionError):
+            await post(told, chat())
+        assert not asking.done()
+        asking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asking
 
 
 @played

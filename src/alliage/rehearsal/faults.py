@@ -15,7 +15,7 @@ ANSWER_S_MAX: Final = 10.0
 
 
 class Calamity(StrEnum):
-    """What can be made to happen. A node that dies is silent and all on it is cut off; one that hangs is silent only."""
+    """What can be made to happen. A node that dies is silent and all on it is cut off; one that hangs is silent, and what is open on it stalls."""
 
     DIE = "die"
     HANG = "hang"
