@@ -1,6 +1,7 @@
 """What the plan of now says of a service, in words: names of kinds read as sentences do."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -23,6 +24,16 @@ def test_an_objective_on_a_mixed_fleet(snapshot: SnapshotAssertion) -> None:
     told = asyncio.run(world.desk.explained_by_plan("chat"))
     assert told is not None
     assert by_plan_text(told).splitlines() == snapshot
+
+
+def test_what_runs_stays_until_it_was_watched_for_long_enough() -> None:
+    """Then more is planned for than is expected, and it says why."""
+    world, _ = a_mixed_world()
+    told = asyncio.run(world.desk.explained_by_plan("chat"))
+    assert told is not None
+    text = by_plan_text(replace(told, is_settled=False, planned_rps=42.5))
+    assert "planned for 42.5 req/s, so that what runs stays until it was watched for long enough" in text
+    assert "watched" not in by_plan_text(replace(told, is_settled=True, planned_rps=42.5))
 
 
 def test_a_model_on_a_laptop(snapshot: SnapshotAssertion) -> None:

@@ -1,5 +1,6 @@
 """`alliage top`: its frames at several sizes, the route behind it, and the command on a terminal and into a pipe."""
 
+import asyncio
 import json
 import os
 import re
@@ -117,6 +118,29 @@ def test_what_is_told(busy: TopAnswer) -> None:
     assert (hohhot.devices, hohhot.devices_bound, local.devices_bound) == (80, 64, 1)
     assert [each.at_s for each in busy.events] == sorted((each.at_s for each in busy.events), reverse=True)
     assert len(busy.events) == EVENTS
+
+
+def test_decisions_are_events_of_one_line() -> None:
+    """Placed, started again, refused, stopped: where by node and devices, with the reason where it is not a placement."""
+    world = World(a_node())
+    world.run(1)
+    world.deploy("tiny")
+    world.run(5)
+    (replica,) = world.desk.view().replicas
+    world.agents.end(replica.id, why="killed by signal 9")
+    world.run(5)
+    world.deploy("tiny", replicas=9)
+    world.run(2)
+    asyncio.run(world.desk.delete("tiny"))
+    world.run(20)
+    texts = [each.text for each in tell_top(world.desk, version="9.9.9", events=200).events]
+    decided = [text for text in texts if "replica on" in text or "cannot" in text]
+    assert decided[-1] == "tiny: a replica on 1 core of laptop by llama.cpp Q4_1"
+    assert any(
+        text.startswith("tiny: a replica on 1 core of laptop is started again: the engine of") for text in decided
+    )
+    assert any(text.startswith("tiny: a replica on 1 core of laptop is stopped: tiny-") for text in decided)
+    assert all("\n" not in text for text in texts)
 
 
 def test_an_empty_cloud_says_so() -> None:

@@ -27,6 +27,8 @@ class ByPlan:
     """What is forecast from what was seen."""
     planned_rps: float
     """What the plan gives replicas for, beyond those that stay where nothing new may be placed."""
+    is_settled: bool
+    """False: it has not been watched for long enough, so what runs is planned for as if all of it were needed."""
     aims: tuple[Aim, ...]
     explanation: Explanation
 
@@ -47,6 +49,7 @@ def by_plan(service: Service, demand: Mapping[ServiceName, Demand], aims: Aims, 
         told_rps=service.rate_rps,
         seen_rps=seen.rate_rps if seen is not None else 0.0,
         planned_rps=ask.demand_rps,
+        is_settled=seen is None or seen.is_settled,
         aims=aims.aims.get(service.name, ()),
         explanation=told,
     )

@@ -23,6 +23,8 @@ def _expected(told: ByPlan) -> str:
     parts += [f"{rate(told.seen_rps)} forecast from what was seen"] if told.seen_rps else []
     known = " and ".join(parts) or "no requests were told or seen yet"
     planned = f"; planned for {rate(told.planned_rps)}" if parts or told.planned_rps else ""
+    if not told.is_settled and told.planned_rps > max(told.told_rps or 0.0, told.seen_rps):
+        planned += ", so that what runs stays until it was watched for long enough"
     return f"expected: {known}{planned}"
 
 

@@ -1,6 +1,7 @@
 """The value of `top`, and what the plan says of a service -> answers. Total, decides nothing."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.aimed import expected_rps
@@ -20,6 +21,7 @@ from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
+_DONE: Final = {Outcome.STOPPED: "stopped", Outcome.RESTARTED: "started again"}
 Bound = Mapping[DeviceId, int]
 """Devices that replicas have, with how many of their cores."""
 
@@ -65,6 +67,7 @@ def tell_by_plan(told: ByPlan) -> top_answers.ByPlanAnswer:
         told_rps=told.told_rps,
         seen_rps=told.seen_rps,
         planned_rps=told.planned_rps,
+        settled=told.is_settled,
         aims=tuple(
             top_answers.AimAnswer(way=each.way, kind=each.kind.name, count=each.count, rate_rps=each.rate_rps)
             for each in told.aims
@@ -191,13 +194,14 @@ def _events(top: Top, view: FleetView, catalog: Catalog) -> list[top_answers.Top
 
 def _decided(decision: Decision, view: FleetView, catalog: Catalog) -> str:
     """What was decided, in one line; the reasons for a placement are for `explain`."""
-    recipe = decision.recipe
-    if decision.outcome is Outcome.PLACED and recipe is not None:
-        node = decision.where.partition("/")[0]
-        return f"{decision.service}: a replica on {_taken(recipe)} of {node} by {recipe.engine} {recipe.precision}"
-    reasons = why(decision)
-    told = headline(decision, view=view, catalog=catalog)
-    return f"{told} Why: {reasons}." if reasons else told
+    recipe, reasons = decision.recipe, why(decision)
+    if recipe is None or not decision.where:
+        told = headline(decision, view=view, catalog=catalog)
+        return f"{told} Why: {reasons}." if reasons else told
+    place = f"{decision.service}: a replica on {_taken(recipe)} of {decision.where.partition('/')[0]}"
+    if decision.outcome is Outcome.PLACED:
+        return f"{place} by {recipe.engine} {recipe.precision}"
+    return f"{place} is {_DONE.get(decision.outcome, str(decision.outcome))}: {reasons or 'not recorded why'}"
 
 
 def _taken(recipe: Recipe) -> str:

@@ -133,11 +133,15 @@ class AimAnswer(Answer):
 
 
 class ByPlanAnswer(Answer):
-    """What the plan of now says of a service. `cut_short`: not every change could be tried."""
+    """What the plan of now says of a service. `cut_short`: not every change could be tried to its end.
+
+    `settled` is false while it was not watched for long enough: then what runs is planned for as if all of it were needed.
+    """
 
     told_rps: float | None
     seen_rps: float
     planned_rps: float
+    settled: bool
     aims: tuple[AimAnswer, ...]
     missing_rps: float
     missing_replicas: int
