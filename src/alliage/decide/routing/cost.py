@@ -3,7 +3,8 @@
 Own time: the prompts before it, its own less what the replica holds of it, its answer in the batch that will be there;
 in the mean each of the others is followed by one whose prompt is read meanwhile. Time of others: all wait while its
 prompt is read, and their steps grow. Answers are taken to be as long as the service's are in the mean, also from here on
-(as if they ended by chance). An objective counts as missed by degrees, from `SAFE` to `LOST` times its limit.
+(as if they ended by chance). An objective counts as missed by degrees: certainly at `_LOST` times its limit, and before that
+by a high power of how near it is, since what is expected in the mean is missed by some.
 """
 
 from typing import Final
@@ -12,9 +13,11 @@ from alliage.decide.routing.lane import Lane
 from alliage.decide.routing.reckoned import Reckoned
 from alliage.fleet.services import Objective
 
-SAFE: Final = 0.7
-LOST: Final = 1.2
-_MISS_TIMES: Final = 4.0
+_SAFE: Final = 0.5
+"""Below this share of a limit nothing is counted."""
+_LOST: Final = 1.1
+_POWER: Final = 8
+_MISS_TIMES: Final = 100.0
 """What a missed objective costs: so many times the time that it allows an answer."""
 _NEVER_S: Final = 1e9
 """The wait at a place where the prompt does not fit."""
@@ -60,10 +63,10 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
         return cost_s
     missed = 0.0
     limit_s = objective.ttft_s
-    if limit_s is not None and ttft_s > SAFE * limit_s:
+    if limit_s is not None and ttft_s > _SAFE * limit_s:
         missed = _missed(ttft_s / limit_s)
     limit_s = objective.tpot_s
-    if limit_s is not None and known.near_s + tokens * known.held_s + read_s * known.per_output > SAFE * limit_s:
+    if limit_s is not None and known.near_s + tokens * known.held_s + read_s * known.per_output > _SAFE * limit_s:
         missed = missed_after(known, tokens, read_s, missed, limit_s)
     return cost_s + missed * allowed_s(objective, known.output_tokens) if missed else cost_s
 
@@ -85,4 +88,4 @@ def allowed_s(objective: Objective, output_tokens: float) -> float:
 
 
 def _missed(share: float) -> float:
-    return min(1.0, max(0.0, (share - SAFE) / (LOST - SAFE)))
+    return (share / _LOST) ** _POWER if share < _LOST else 1.0
