@@ -1,9 +1,89 @@
 """route: request -> replica. In microseconds, on the gateway's data path: plain loops over plain values."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from alliage.decide.routing.board import Board
+from alliage.decide.routing.cost import reading_s, token_s, waiting_s, weigh
+from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
+from alliage.fleet.services import UNASKED, Objective
+
+
+def choose(
+    upstreams: Sequence[Upstream],
+    prompt: Prompt,
+    board: Board,
+    *,
+    service: str,
+    now_s: float,
+    objective: Objective = UNASKED,
+    excluded: frozenset[ReplicaId] = frozenset(),
+) -> Upstream | None:
+    """The replica with the least cost (`routing.cost`); of equals the one that was not chosen for longest.
+
+    None when all are excluded. Where the speed of one is not known they cannot be held against each other: then the one
+    with the least requests a slot. Only `upstreams` are ever chosen, so whoever may not answer must not be among them.
+    """
+    habits, lanes, tokens = board.habits(service), board.lanes, prompt.tokens
+    promised = objective if objective.is_asked else None
+    first, stamp = prompt.blocks[0] if prompt.blocks else None, habits.stamp
+    best: Upstream | None = None
+    best_s, best_turn = 0.0, 0
+    for upstream in upstreams:
+        replica = upstream.replica
+        if excluded and replica in excluded:
+            continue
+        lane = lanes.get(replica) or board.lane(upstream)
+        known = lane.reckoned
+        if known is None or known.stamp != stamp:
+            known = lane.reckon(habits)
+            if known is None:
+                return least_requests(upstreams, board, excluded)
+        unread = tokens - lane.prefixes.held(prompt) if first in lane.prefixes.blocks else tokens
+        cost_s = weigh(lane, known, tokens, unread, now_s=now_s, objective=promised)
+        if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
+            best, best_s, best_turn = upstream, cost_s, lane.turn
+    return best
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What a request is expected to see at a replica: seconds to its first token, and a token after it."""
+
+    ttft_s: float
+    tpot_s: float
+
+
+def foresee(upstream: Upstream, prompt: Prompt, board: Board, *, service: str, now_s: float) -> Foreseen | None:
+    """For a request that is sent there now; None where the replica's speed is not known."""
+    lane = board.lane(upstream)
+    known = lane.reckon(board.habits(service))
+    if known is None:
+        return None
+    tokens = prompt.tokens
+    read_s = reading_s(known, tokens, tokens - lane.prefixes.held(prompt))
+    return Foreseen(
+        ttft_s=waiting_s(lane, known, tokens, now_s) + known.first_s + read_s,
+        tpot_s=token_s(known, tokens),
+    )
+
+
+def least_requests(
+    upstreams: Sequence[Upstream], board: Board, excluded: frozenset[ReplicaId] = frozenset()
+) -> Upstream | None:
+    """The replica with the least requests a slot; of equals the one that was not chosen for longest."""
+    best: Upstream | None = None
+    best_load, best_turn = 0.0, 0
+    for upstream in upstreams:
+        if upstream.replica in excluded:
+            continue
+        lane = board.lane(upstream)
+        load = lane.batch / max(upstream.concurrency, 1)
+        if best is None or load < best_load or (load == best_load and lane.turn < best_turn):
+            best, best_load, best_turn = upstream, load, lane.turn
+    return best
 
 
 def choose_upstream(

@@ -7,11 +7,32 @@ from typing import Final
 from alliage.catalog.records import Task
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.keys import Role
+from alliage.fleet.services import UNASKED, Objective
 
 REPLICA_HEADER: Final = "X-Alliage-Replica"
 """Names the one replica that may answer a request, so that what is measured can be told of it. For admins."""
 REHEARSAL_HEADER: Final = "X-Alliage-Rehearsal"
 """`true` in each answer of an engine that only keeps time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """How fast a replica is by the speed model, in as few figures as routing needs; what is seen of it corrects them.
+
+    Reading u of a prompt's p tokens takes `request_s + u prompt_token_s + u (2 p - u) prompt_pair_s`: later tokens look at
+    all before them. A decode step of b requests that hold h tokens together takes `step_s + b step_request_s + h step_held_s`.
+    """
+
+    request_s: float
+    prompt_token_s: float
+    prompt_pair_s: float
+    step_s: float
+    step_request_s: float
+    step_held_s: float
+    step_tokens: int
+    """Tokens that one step takes at most, prompts' and those decoded together."""
+    kv_tokens: int
+    """Tokens that its requests may hold together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +48,16 @@ class Upstream:
     """Its engine by the catalogue's id: whether and how it goes on with an answer that another one began."""
     is_rehearsed: bool = False
     """It only keeps time, and each answer says so."""
+    tempo: Tempo | None = None
+    """None where nothing is known of its speed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """A service at the gateway. `waiting` says why there is no upstream yet; "" when it will not come by itself."""
+    """A service at the gateway. `waiting` says why there is no upstream yet; "" when it will not come by itself.
+
+    `upstreams` are all that may answer it, so residency is obeyed by whoever chooses among them and from nowhere else.
+    """
 
     service: ServiceName
     created_s: int
@@ -40,6 +66,7 @@ class Route:
     waiting: str
     refusal: str
     """Why it cannot be served now (a sentence); "" while it can or will be."""
+    objective: Objective = UNASKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Services: what tenants ask for."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from alliage.catalog.records import ModelCard
 from alliage.fleet.ids import ServiceName
@@ -18,6 +19,9 @@ class Objective:
     def is_asked(self) -> bool:
         """Whether anything is promised at all."""
         return self.ttft_s is not None or self.tpot_s is not None
+
+
+UNASKED: Final = Objective(ttft_s=None, tpot_s=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

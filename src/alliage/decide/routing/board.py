@@ -1,0 +1,86 @@
+"""All that one gateway knows of its replicas' work, and of what services' requests are like. No clock, no I/O."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from alliage.decide.routing.cost import reading_s, waiting_s
+from alliage.decide.routing.habits import Habits
+from alliage.decide.routing.lane import Lane, Stay
+from alliage.decide.routing.prompt import Prompt
+from alliage.fleet.ids import ReplicaId
+from alliage.fleet.routing import Upstream
+
+BLOCKS_MAX: Final = 4096
+"""Of prompts that one replica is believed to hold, at most."""
+ALL_BLOCKS_MAX: Final = 1 << 18
+"""The same of all replicas together: about 30 MB."""
+_BLOCKS_MIN: Final = 64
+
+
+class Board:
+    """One gateway's, used by one thread. `take` tells which replicas there are; others are known from when they are named."""
+
+    __slots__ = ("_habits", "_turns", "lanes")
+
+    def __init__(self) -> None:
+        self.lanes: dict[ReplicaId, Lane] = {}
+        """To be read only."""
+        self._habits: dict[str, Habits] = {}
+        self._turns = 0
+
+    def take(self, upstreams: Iterable[Upstream], services: Iterable[str]) -> None:
+        """A new table: what is not in it is forgotten, replicas once their last request is over."""
+        wanted = {upstream.replica: upstream for upstream in upstreams}
+        for replica, lane in list(self.lanes.items()):
+            if replica not in wanted:
+                if lane.batch:
+                    lane.is_gone = True
+                else:
+                    del self.lanes[replica]
+        blocks_max = max(_BLOCKS_MIN, min(BLOCKS_MAX, ALL_BLOCKS_MAX // max(1, len(wanted))))
+        for upstream in wanted.values():
+            lane = self.lane(upstream)
+            lane.prefixes.blocks_max = blocks_max
+            if lane.upstream != upstream or lane.is_gone:
+                lane.replace(upstream)
+        kept = set(services)
+        self._habits = {service: habits for service, habits in self._habits.items() if service in kept}
+
+    def lane(self, upstream: Upstream) -> Lane:
+        """What is known of a replica."""
+        lane = self.lanes.get(upstream.replica)
+        if lane is None:
+            lane = self.lanes[upstream.replica] = Lane(upstream, BLOCKS_MAX)
+        return lane
+
+    def habits(self, service: str) -> Habits:
+        """What is known of a service. Only names that a table has may be given."""
+        habits = self._habits.get(service)
+        if habits is None:
+            habits = self._habits[service] = Habits()
+        return habits
+
+    def begin(
+        self,
+        upstream: Upstream,
+        prompt: Prompt,
+        *,
+        service: str,
+        now_s: float,
+        streams: bool = True,
+    ) -> Stay:
+        """The request is sent to that replica. Whatever becomes of it, `end` or `leave` of the stay is to be called."""
+        lane, habits = self.lane(upstream), self.habits(service)
+        self._turns += 1
+        lane.turn = self._turns
+        unread = prompt.tokens - lane.prefixes.held(prompt)
+        habits.asked(unread)
+        read_s = first_s = 0.0
+        if (known := lane.reckon(habits)) is not None:
+            read_s = reading_s(known, prompt.tokens, unread)
+            first_s = waiting_s(lane, known, prompt.tokens, now_s) + known.first_s + read_s
+        return lane.begin(habits, prompt, now_s, read_s=read_s, first_s=first_s, streams=streams)
+
+    def in_flight(self) -> dict[ReplicaId, int]:
+        """Requests at each replica that has any."""
+        return {replica: lane.batch for replica, lane in self.lanes.items() if lane.batch}

@@ -1,0 +1,80 @@
+"""What a request at a replica would cost: its own time to finish, what it takes from others, objectives missed. Pure.
+
+Own time: the prompts before it, its own less what the replica holds of it, its answer in the batch that will be there;
+in the mean each of the others is followed by one whose prompt is read meanwhile. Time of others: all wait while its
+prompt is read, and their steps grow. Answers are taken to be as long as the service's are in the mean, also from here on
+(as if they ended by chance). An objective counts as missed by degrees, from `SAFE` to `LOST` times its limit.
+"""
+
+from typing import Final
+
+from alliage.decide.routing.lane import Lane
+from alliage.decide.routing.reckoned import Reckoned
+from alliage.fleet.services import Objective
+
+SAFE: Final = 0.7
+LOST: Final = 1.2
+_MISS_TIMES: Final = 4.0
+"""What a missed objective costs: so many times the time that it allows an answer."""
+NEVER_S: Final = 1e9
+"""The cost of a place where the prompt does not fit."""
+
+
+def reading_s(known: Reckoned, tokens: int, unread: int) -> float:
+    """Seconds of the engine for the last `unread` of a prompt's tokens."""
+    return unread * (known.token_s + (2 * tokens - unread) * known.pair_s)
+
+
+def waiting_s(lane: Lane, known: Reckoned, tokens: int, now_s: float) -> float:
+    """Seconds until its prompt is begun: others' are read before it, or there is no slot or no room for it yet.
+
+    A prompt that is overdue may take as long again as it is late: a replica that hangs seems slower and slower.
+    """
+    wait_s = lane.read_due_s - now_s
+    if wait_s < 0.0:
+        wait_s = -wait_s if lane.streams_awaited else 0.0
+    wait_s = max(wait_s, known.slot_wait_s)
+    if tokens > known.free_tokens and known.batch:
+        wait_s = max(wait_s, (tokens - known.free_tokens) * known.room_wait_s)
+    return wait_s
+
+
+def token_s(known: Reckoned, tokens: int) -> float:
+    """Seconds a token after the first, with the prompts that are read meanwhile."""
+    return known.step_s + tokens * known.held_s + known.batch * known.turnover_s
+
+
+def weigh(lane: Lane, known: Reckoned, tokens: int, unread: int, *, now_s: float, objective: Objective | None) -> float:
+    """The cost in seconds, the request's and the others'; `objective` is None where nothing is promised."""
+    read_s = unread * (known.token_s + (2 * tokens - unread) * known.pair_s)
+    ttft_s = waiting_s(lane, known, tokens, now_s) + known.first_s + read_s
+    cost_s = ttft_s + known.rest_s + tokens * known.rest_held_s + known.batch * read_s
+    if tokens > known.kv_tokens:
+        cost_s += NEVER_S
+    return cost_s if objective is None else cost_s + missing_s(known, tokens, read_s, ttft_s, objective)
+
+
+def missing_s(known: Reckoned, tokens: int, read_s: float, ttft_s: float, objective: Objective) -> float:
+    """What missed objectives cost, its own and those that would be missed because of it."""
+    missed = allowed_s = 0.0
+    limit_s = objective.ttft_s
+    if limit_s is not None:
+        allowed_s = limit_s
+        if ttft_s > SAFE * limit_s:
+            missed = _missed(ttft_s / limit_s)
+    limit_s = objective.tpot_s
+    if limit_s is not None:
+        batch = known.batch
+        allowed_s += known.output_tokens * limit_s
+        own_s = token_s(known, tokens)
+        if own_s > SAFE * limit_s:
+            missed = max(missed, _missed(own_s / limit_s))
+        after_s = own_s - known.turnover_s + read_s / known.output_tokens
+        if batch and after_s > SAFE * limit_s:
+            before_s = known.step_now_s + (batch - 1) * known.turnover_s
+            missed += batch * max(0.0, _missed(after_s / limit_s) - _missed(before_s / limit_s))
+    return _MISS_TIMES * allowed_s * missed
+
+
+def _missed(share: float) -> float:
+    return min(1.0, max(0.0, (share - SAFE) / (LOST - SAFE)))

@@ -1,0 +1,50 @@
+"""What the requests of one service are like, as they were seen: means that follow slowly. No clock, no I/O."""
+
+from typing import Final
+
+OUTPUT_TOKENS: Final = 256.0
+PROMPT_TOKENS: Final = 1024.0
+"""Until something was seen: as the plan reckons."""
+BYTES_PER_TOKEN: Final = 4.0
+_BYTES_PER_TOKEN_MIN: Final = 0.5
+_BYTES_PER_TOKEN_MAX: Final = 32.0
+_WEIGHT_MIN: Final = 0.02
+"""Of the newest request, once many were seen."""
+_MOVED: Final = 0.05
+
+
+class Habits:
+    """Means of a service: tokens of an answer, tokens that are read of a prompt, bytes of a body a token.
+
+    `stamp` moves when a mean has moved by so much that what was reckoned from it is to be reckoned again.
+    """
+
+    __slots__ = ("_output_tokens", "_outputs", "_read_tokens", "_reads", "bytes_per_token", "output_tokens", "read_tokens", "stamp")  # fmt: skip
+
+    def __init__(self) -> None:
+        self._outputs = self._reads = 1
+        self._output_tokens = self.output_tokens = OUTPUT_TOKENS
+        self._read_tokens = self.read_tokens = PROMPT_TOKENS
+        self.bytes_per_token = BYTES_PER_TOKEN
+        self.stamp = 0
+
+    def answered(self, output_tokens: int) -> None:
+        """An answer was so long."""
+        self._outputs += 1
+        self._output_tokens += max(_WEIGHT_MIN, 1 / self._outputs) * (output_tokens - self._output_tokens)
+        if abs(self._output_tokens - self.output_tokens) > _MOVED * self.output_tokens:
+            self.output_tokens = max(1.0, self._output_tokens)
+            self.stamp += 1
+
+    def asked(self, read_tokens: float) -> None:
+        """So much of a prompt had to be read."""
+        self._reads += 1
+        self._read_tokens += max(_WEIGHT_MIN, 1 / self._reads) * (read_tokens - self._read_tokens)
+        if abs(self._read_tokens - self.read_tokens) > _MOVED * self.read_tokens:
+            self.read_tokens = max(1.0, self._read_tokens)
+            self.stamp += 1
+
+    def counted(self, body_bytes: int, prompt_tokens: int) -> None:
+        """A body of so many bytes had so many tokens, as its engine told."""
+        seen = min(_BYTES_PER_TOKEN_MAX, max(_BYTES_PER_TOKEN_MIN, body_bytes / prompt_tokens))
+        self.bytes_per_token += _WEIGHT_MIN * (seen - self.bytes_per_token)
