@@ -155,6 +155,11 @@ class Batching:
         return len(self._reading) + len(self._decoding)
 
     @property
+    def reading(self) -> int:
+        """Those of them whose prompts are read."""
+        return len(self._reading)
+
+    @property
     def waiting(self) -> int:
         """Requests that wait for a slot or for room."""
         return len(self._waiting)
@@ -228,6 +233,21 @@ class Batching:
         """All steps that have ended by `now_s`."""
         while self._due_s is not None and self._due_s <= now_s:
             yield self.finish_step()
+
+    def hit(self, blocks: tuple[int, ...], prompt_tokens: int) -> int:
+        """Tokens of such a prompt that are in the cache now; its last one would be read all the same."""
+        full = blocks[: prompt_tokens // self._cache.block_tokens]
+        return min(self._cache.hits(full) * self._cache.block_tokens, prompt_tokens - 1)
+
+    def members(self) -> Iterator[tuple[str, int, int, int, int]]:
+        """All that are known: id, tokens to read, of them read, of them in the step in progress, tokens still to give.
+
+        Those who decode first (all of theirs is read), then those who are read and those who wait, in their order.
+        """
+        chunks = {id(sequence): tokens for sequence, tokens in self._chunks}
+        for sequence in (*self._decoding.values(), *self._reading, *self._waiting):
+            ask, left = sequence.ask, sequence.ask.output_tokens - self._produced(sequence)
+            yield ask.id, sequence.prompt, sequence.filled, chunks.get(id(sequence), 0), left
 
     def glide(self, until_s: float) -> int:
         """End the steps that end by then, up to the first in which more happens than a token for each; how many.
