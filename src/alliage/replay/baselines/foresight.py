@@ -2,7 +2,7 @@
 
 The same steps as `speed.batching` (a test holds them against each other), but for giving way where the cache is full.
 """
-# ruff: noqa: PLR0917, C901, PLR0912, PLR0914 - compiled functions take arrays by position, and are flat
+# ruff: noqa: PLR0917, PLR0915, C901, PLR0912 - compiled functions take arrays by position, and are flat
 
 from math import inf
 
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 PROMPT, FILLED, CHUNK, LEFT, OUTPUT, ARRIVED_S, FIRST_S, HIT = range(8)
 """Columns of a member; `FIRST_S` is NaN before its first token."""
-ALWAYS_S, EACH_S, READ_RATE, STATE_BYTES, TOKEN_BYTES, TOKEN_S, POWER, RATE, FIRST_READ_S, READ_S, PAIR_S, SLOW = range(12)
+ALWAYS_S, EACH_S, READ_RATE, STATE_BYTES, TOKEN_BYTES, TOKEN_S, POWER, RATE, FIRST_READ_S, READ_S, PAIR_S, SLOW = range(
+    12
+)
 """Figures of a pace."""
 KERNELS = ("_step_s", "foresee")
 

@@ -45,9 +45,7 @@ class Ours:
     def choose(self, request: Seen, now_s: float) -> int | None:
         """What the gateway would choose, and would then tell its board."""
         prompt = Prompt(request.prompt_tokens, request.blocks, self._ends_of(len(request.blocks)))
-        chosen = choose(
-            self._upstreams, prompt, self._board, service=_SERVICE, now_s=now_s, objective=self._objective
-        )
+        chosen = choose(self._upstreams, prompt, self._board, service=_SERVICE, now_s=now_s, objective=self._objective)
         if chosen is None or (self._refuses and self._is_lost(chosen, prompt, now_s)):
             return None
         self._stays[request.key] = self._board.begin(chosen, prompt, service=_SERVICE, now_s=now_s)

@@ -43,9 +43,7 @@ class Trace:
 
 def cut(trace: Trace, *, count: int | None = None, seconds: float | None = None) -> Trace:
     """Its beginning: at most so many requests, and those of the first seconds. BadInput where nothing would be left."""
-    kept = tuple(
-        islice(takewhile(lambda each: seconds is None or each.at_s <= seconds, trace.requests), count)
-    )
+    kept = tuple(islice(takewhile(lambda each: seconds is None or each.at_s <= seconds, trace.requests), count))
     if not kept:
         asked = f"{count} requests" if count is not None else f"{seconds} s"
         raise BadInput(f"no request of {trace.name} is in its first {asked}", remedy="ask for more of it")
