@@ -12,6 +12,7 @@ from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.reconcile import Pass, Refusals, reconcile
 from alliage.control.settle import Heard
 from alliage.control.table import awaited, build_table, endpoints_after
+from alliage.control.tempos import Kind, Reckoned, tempos_after
 from alliage.decide.plan import Budget
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
@@ -62,6 +63,7 @@ class ControlLoop:
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
         self._endpoints: dict[ReplicaId, Upstream] = {}
+        self._tempos: dict[Kind, Reckoned] = {}
         self._table = RoutingTable(version=int(clock.now_s() * 1000), routes={}, keys={})
         self._pushed = False
         self._refused: Refusals = {}
@@ -155,7 +157,8 @@ class ControlLoop:
     def _push_table(self, view: FleetView) -> None:
         """Give the gateways a new table if it says anything new."""
         reports = self._runtime.observe()
-        self._endpoints = endpoints_after(self._endpoints, view, reports)
+        self._tempos = tempos_after(self._tempos, view, self._catalog)
+        self._endpoints = endpoints_after(self._endpoints, view, reports, self._tempos)
         settling = self._clock.monotonic_s() - self._began_s < self._settings.settle_s
         if settling and awaited(view, self._endpoints, reports):
             return

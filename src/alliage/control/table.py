@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from alliage.control.observed import EngineState, NodeReport
+from alliage.control.tempos import Tempos, kind_of
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
 from alliage.fleet.replicas import Replica
@@ -14,8 +15,10 @@ from alliage.units import format_bytes
 Endpoints = Mapping[ReplicaId, Upstream]
 
 
-def endpoints_after(old: Endpoints, view: FleetView, reports: Mapping[NodeId, NodeReport]) -> dict[ReplicaId, Upstream]:
-    """Where each ready replica listens.
+def endpoints_after(
+    old: Endpoints, view: FleetView, reports: Mapping[NodeId, NodeReport], tempos: Tempos
+) -> dict[ReplicaId, Upstream]:
+    """Where each ready replica listens, and how fast it should be.
 
     What an absent agent told before still holds: its engines outlive it. What a present agent does not tell is over.
     """
@@ -36,6 +39,7 @@ def endpoints_after(old: Endpoints, view: FleetView, reports: Mapping[NodeId, No
                 concurrency=replica.recipe.concurrency,
                 engine=replica.recipe.engine,
                 is_rehearsed=node.node.is_rehearsed,
+                tempo=None if (known := tempos.get(kind_of(replica))) is None else known.tempo,
             )
     return found
 
@@ -83,6 +87,7 @@ def _route(
         upstreams=upstreams,
         waiting="" if upstreams or refusal else _waiting(replicas, reports),
         refusal=refusal,
+        objective=service.objective,
     )
 
 

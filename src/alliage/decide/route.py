@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from alliage.decide.routing.board import Board
+from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.decide.routing.cost import reading_s, token_s, waiting_s, weigh
+from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
@@ -26,9 +27,28 @@ def choose(
     None when all are excluded. Where the speed of one is not known they cannot be held against each other: then the one
     with the least requests a slot. Only `upstreams` are ever chosen, so whoever may not answer must not be among them.
     """
-    habits, lanes, tokens = board.habits(service), board.lanes, prompt.tokens
     promised = objective if objective.is_asked else None
-    first, stamp = prompt.blocks[0] if prompt.blocks else None, habits.stamp
+    habits = board.habits(service)
+    if len(upstreams) > LOOKED_AT_MAX:
+        some = _some(upstreams, prompt, board)
+        best = _cheapest(some, prompt, board, habits, now_s=now_s, objective=promised, excluded=excluded)
+        if best is not None:
+            return best
+    return _cheapest(upstreams, prompt, board, habits, now_s=now_s, objective=promised, excluded=excluded)
+
+
+def _cheapest(
+    upstreams: Sequence[Upstream],
+    prompt: Prompt,
+    board: Board,
+    habits: Habits,
+    *,
+    now_s: float,
+    objective: Objective | None,
+    excluded: frozenset[ReplicaId],
+) -> Upstream | None:
+    lanes, tokens, stamp = board.lanes, float(prompt.tokens), habits.stamp
+    first = prompt.blocks[0] if prompt.blocks else None
     best: Upstream | None = None
     best_s, best_turn = 0.0, 0
     for upstream in upstreams:
@@ -42,10 +62,21 @@ def choose(
             if known is None:
                 return least_requests(upstreams, board, excluded)
         unread = tokens - lane.prefixes.held(prompt) if first in lane.prefixes.blocks else tokens
-        cost_s = weigh(lane, known, tokens, unread, now_s=now_s, objective=promised)
+        cost_s = weigh(lane, known, tokens, unread, now_s=now_s, objective=objective)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
             best, best_s, best_turn = upstream, cost_s, lane.turn
     return best
+
+
+def _some(upstreams: Sequence[Upstream], prompt: Prompt, board: Board) -> list[Upstream]:
+    """As many as are looked at for one request, others for the next one, and who was last sent what begins alike."""
+    start = board.turns * LOOKED_AT_MAX % len(upstreams)
+    some = list(upstreams[start : start + LOOKED_AT_MAX])
+    some += upstreams[: LOOKED_AT_MAX - len(some)]
+    holder = board.holder(prompt)
+    if holder is not None:
+        some += [upstream for upstream in upstreams if upstream.replica == holder]
+    return some
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

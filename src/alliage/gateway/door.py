@@ -7,6 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from alliage.decide.routing.board import Board
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import KeyEntry, RoutingTable
 from alliage.gateway import problems
@@ -56,7 +57,7 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_remembered", "control_connected", "deserted", "draining", "flights", "guests", "held", "limits", "loop",
+        "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guests", "held", "limits", "loop",
         "now_s", "pools", "reporter", "room", "stats", "table",
     )  # fmt: skip
 
@@ -68,6 +69,7 @@ class Door:
         self.table: RoutingTable | None = None
         self.pools: dict[ReplicaId, Pool] = {}
         self.flights = Flights(self._emptied)
+        self.board = Board()
         self.stats = Stats()
         self.room = Room(limits.bodies_bytes_max)
         self.held: dict[Held, None] = {}
@@ -119,6 +121,7 @@ class Door:
         for replica, upstream in wanted.items():
             if replica not in self.pools:
                 self.pools[replica] = Pool(upstream, self.loop, self.limits)
+        self.board.take(wanted.values(), table.routes)
         self.table = table
         self._remembered.clear()
         _log.info("table taken", version=table.version, services=len(table.routes), replicas=len(wanted))

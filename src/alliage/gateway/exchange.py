@@ -11,13 +11,13 @@ from typing import Final
 import structlog
 
 from alliage.catalog.records import Task
-from alliage.decide.route import choose_upstream
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.keys import Role
 from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
+from alliage.gateway.choosing import Choosing
 from alliage.gateway.continuing import BODY_BYTES_MAX, Continuation
 from alliage.gateway.door import Door
 from alliage.gateway.passing import Passing
@@ -38,7 +38,7 @@ class Exchange:
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
-        "_ask", "_connection", "_done", "_door", "_ended", "_endpoint", "_excluded", "_failure", "_fresh", "_held_until_s",
+        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_excluded", "_failure", "_fresh", "_held_until_s",
         "_joins", "_kept_body", "_passing", "_paused", "_pool", "_request", "_resumed", "_started_s", "_stats", "_touched_s", "_transport",
     )  # fmt: skip
 
@@ -59,6 +59,7 @@ class Exchange:
         self._touched_s = door.now_s
         self._held_until_s = 0.0
         self._stats: ServiceStats = door.stats.by_service[""]
+        self._choosing = Choosing(door.board)
         self._pool: Pool | None = None
         self._connection: UpstreamConnection | None = None
         self._excluded = _NOTHING
@@ -118,7 +119,7 @@ class Exchange:
             if problem is not None:
                 self._refuse(problem)
                 return
-        upstream = choose_upstream(upstreams, door.flights.counts, self._excluded)
+        upstream = self._choosing.among(upstreams, self._excluded, route, body=request.body, who=request.entry)
         if upstream is None:
             self._without_upstream(route)
         else:
@@ -148,6 +149,7 @@ class Exchange:
         pool = self._door.pools[upstream.replica]
         self._pool = pool
         self._door.flights.take(upstream.replica)
+        self._choosing.go(upstream, streams=self._ask is not None and bool(self._ask.stream))
         connection = pool.take()
         if connection is None:
             self._fresh = True
@@ -222,6 +224,7 @@ class Exchange:
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """Pass one read's worth of the answer on, in one write."""
         self._touched_s = self._door.now_s
+        self._choosing.heard(body, connection.status)
         passing = self._passing
         if passing is None:
             passing = self._begin_answer(connection)
@@ -247,6 +250,7 @@ class Exchange:
             prompt, completion = passing.tokens()
             self._stats.prompt_tokens += prompt
             self._stats.completion_tokens += completion
+            self._choosing.end(prompt, completion, was_continued=self._resumed is not None)
             self._connection = None
             connection.release()
             self._finish(passing.status, keep=passing.keep)
@@ -289,7 +293,7 @@ class Exchange:
             self._end_continued(passing)
             return
         able = [each for each in route.upstreams if each.engine in CONTINUES]
-        upstream = choose_upstream(able, self._door.flights.counts, self._excluded)
+        upstream = self._choosing.among(able, self._excluded, route, body=self._kept_body, who=self._request.entry)
         if upstream is None:
             self._break_off(passing, why)
             return
@@ -333,6 +337,7 @@ class Exchange:
         if pool is None:
             return None
         self._door.flights.give_back(pool.upstream.replica)
+        self._choosing.leave()
         return pool.upstream.replica
 
     def abandon(self) -> None:

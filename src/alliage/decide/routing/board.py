@@ -1,5 +1,6 @@
 """All that one gateway knows of its replicas' work, and of what services' requests are like. No clock, no I/O."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,23 +11,33 @@ from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 
+LOOKED_AT_MAX: Final = 64
+"""Of more replicas than this, one request looks at so many: the best of them is hardly worse than the best of all."""
 BLOCKS_MAX: Final = 4096
 """Of prompts that one replica is believed to hold, at most."""
 ALL_BLOCKS_MAX: Final = 1 << 18
 """The same of all replicas together: about 30 MB."""
+HOLDERS_MAX: Final = 1 << 15
+"""Blocks of which it is kept who was sent them last."""
 _BLOCKS_MIN: Final = 64
+TENANTS_MAX: Final = 65536
+"""Whose numbers are kept."""
 
 
 class Board:
     """One gateway's, used by one thread. `take` tells which replicas there are; others are known from when they are named."""
 
-    __slots__ = ("_habits", "_turns", "lanes")
+    __slots__ = ("_habits", "_holders", "_tenants", "_tenants_ever", "lanes", "turns")
 
     def __init__(self) -> None:
         self.lanes: dict[ReplicaId, Lane] = {}
         """To be read only."""
         self._habits: dict[str, Habits] = {}
-        self._turns = 0
+        self.turns = 0
+        """Requests that were sent until now. To be read only."""
+        self._holders: OrderedDict[int, ReplicaId] = OrderedDict()
+        self._tenants: dict[str, int] = {}
+        self._tenants_ever = 0
 
     def take(self, upstreams: Iterable[Upstream], services: Iterable[str]) -> None:
         """A new table: what is not in it is forgotten, replicas once their last request is over."""
@@ -40,7 +51,7 @@ class Board:
         blocks_max = max(_BLOCKS_MIN, min(BLOCKS_MAX, ALL_BLOCKS_MAX // max(1, len(wanted))))
         for upstream in wanted.values():
             lane = self.lane(upstream)
-            lane.prefixes.blocks_max = blocks_max
+            lane.prefixes.trim(blocks_max)
             if lane.upstream != upstream or lane.is_gone:
                 lane.replace(upstream)
         kept = set(services)
@@ -60,6 +71,21 @@ class Board:
             habits = self._habits[service] = Habits()
         return habits
 
+    def tenant(self, name: str) -> int:
+        """A number that is this tenant's alone. It may be given another one later, but nobody its old one."""
+        number = self._tenants.get(name)
+        if number is None:
+            if len(self._tenants) >= TENANTS_MAX:
+                self._tenants.clear()
+            self._tenants_ever += 1
+            number = self._tenants[name] = self._tenants_ever
+        return number
+
+    def holder(self, prompt: Prompt) -> ReplicaId | None:
+        """The replica that was last sent the longest known beginning of the prompt."""
+        holders = self._holders
+        return next((holders[block] for block in reversed(prompt.blocks) if block in holders), None)
+
     def begin(
         self,
         upstream: Upstream,
@@ -71,15 +97,26 @@ class Board:
     ) -> Stay:
         """The request is sent to that replica. Whatever becomes of it, `end` or `leave` of the stay is to be called."""
         lane, habits = self.lane(upstream), self.habits(service)
-        self._turns += 1
-        lane.turn = self._turns
+        self.turns += 1
+        lane.turn = self.turns
         unread = prompt.tokens - lane.prefixes.held(prompt)
         habits.asked(unread)
+        if len(self.lanes) > LOOKED_AT_MAX:
+            self._hold(prompt, upstream.replica)
         read_s = first_s = 0.0
         if (known := lane.reckon(habits)) is not None:
             read_s = reading_s(known, prompt.tokens, unread)
-            first_s = waiting_s(lane, known, prompt.tokens, now_s) + known.first_s + read_s
-        return lane.begin(habits, prompt, now_s, read_s=read_s, first_s=first_s, streams=streams)
+            if not known.is_crowded(prompt.tokens):  # when others will end is a guess that nothing is learned from
+                first_s = waiting_s(lane, known, prompt.tokens, now_s) + known.first_s + read_s
+        return lane.begin(habits, prompt, now_s=now_s, read_s=read_s, first_s=first_s, streams=streams)
+
+    def _hold(self, prompt: Prompt, replica: ReplicaId) -> None:
+        holders = self._holders
+        for block in prompt.blocks:
+            holders[block] = replica
+            holders.move_to_end(block)
+        while len(holders) > HOLDERS_MAX:
+            holders.popitem(last=False)
 
     def in_flight(self) -> dict[ReplicaId, int]:
         """Requests at each replica that has any."""

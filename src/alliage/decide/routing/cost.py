@@ -16,16 +16,16 @@ SAFE: Final = 0.7
 LOST: Final = 1.2
 _MISS_TIMES: Final = 4.0
 """What a missed objective costs: so many times the time that it allows an answer."""
-NEVER_S: Final = 1e9
-"""The cost of a place where the prompt does not fit."""
+_NEVER_S: Final = 1e9
+"""The wait at a place where the prompt does not fit."""
 
 
-def reading_s(known: Reckoned, tokens: int, unread: int) -> float:
+def reading_s(known: Reckoned, tokens: float, unread: float) -> float:
     """Seconds of the engine for the last `unread` of a prompt's tokens."""
-    return unread * (known.token_s + (2 * tokens - unread) * known.pair_s)
+    return unread * (known.token_s + (tokens + tokens - unread) * known.pair_s)
 
 
-def waiting_s(lane: Lane, known: Reckoned, tokens: int, now_s: float) -> float:
+def waiting_s(lane: Lane, known: Reckoned, tokens: float, now_s: float) -> float:
     """Seconds until its prompt is begun: others' are read before it, or there is no slot or no room for it yet.
 
     A prompt that is overdue may take as long again as it is late: a replica that hangs seems slower and slower.
@@ -36,44 +36,54 @@ def waiting_s(lane: Lane, known: Reckoned, tokens: int, now_s: float) -> float:
     wait_s = max(wait_s, known.slot_wait_s)
     if tokens > known.free_tokens and known.batch:
         wait_s = max(wait_s, (tokens - known.free_tokens) * known.room_wait_s)
+    if tokens > known.kv_tokens:
+        wait_s += _NEVER_S
     return wait_s
 
 
-def token_s(known: Reckoned, tokens: int) -> float:
+def token_s(known: Reckoned, tokens: float) -> float:
     """Seconds a token after the first, with the prompts that are read meanwhile."""
     return known.step_s + tokens * known.held_s + known.batch * known.turnover_s
 
 
-def weigh(lane: Lane, known: Reckoned, tokens: int, unread: int, *, now_s: float, objective: Objective | None) -> float:
-    """The cost in seconds, the request's and the others'; `objective` is None where nothing is promised."""
-    read_s = unread * (known.token_s + (2 * tokens - unread) * known.pair_s)
-    ttft_s = waiting_s(lane, known, tokens, now_s) + known.first_s + read_s
+def weigh(
+    lane: Lane, known: Reckoned, tokens: float, unread: float, *, now_s: float, objective: Objective | None
+) -> float:
+    """The cost in seconds, the request's and the others'; `objective` is None where nothing is promised.
+
+    It runs for each replica that is looked at: on floats alone, which Python multiplies several times faster than mixed with ints.
+    """
+    read_s = unread * (known.token_s + (tokens + tokens - unread) * known.pair_s)
+    ttft_s = known.first_s + read_s
+    if lane.read_due_s > now_s or lane.streams_awaited or known.is_full or tokens > known.free_tokens:
+        ttft_s += waiting_s(lane, known, tokens, now_s)
     cost_s = ttft_s + known.rest_s + tokens * known.rest_held_s + known.batch * read_s
-    if tokens > known.kv_tokens:
-        cost_s += NEVER_S
-    return cost_s if objective is None else cost_s + missing_s(known, tokens, read_s, ttft_s, objective)
-
-
-def missing_s(known: Reckoned, tokens: int, read_s: float, ttft_s: float, objective: Objective) -> float:
-    """What missed objectives cost, its own and those that would be missed because of it."""
-    missed = allowed_s = 0.0
+    if objective is None:
+        return cost_s
+    missed = 0.0
     limit_s = objective.ttft_s
-    if limit_s is not None:
-        allowed_s = limit_s
-        if ttft_s > SAFE * limit_s:
-            missed = _missed(ttft_s / limit_s)
+    if limit_s is not None and ttft_s > SAFE * limit_s:
+        missed = _missed(ttft_s / limit_s)
     limit_s = objective.tpot_s
-    if limit_s is not None:
-        batch = known.batch
-        allowed_s += known.output_tokens * limit_s
-        own_s = token_s(known, tokens)
-        if own_s > SAFE * limit_s:
-            missed = max(missed, _missed(own_s / limit_s))
+    if limit_s is not None and known.near_s + tokens * known.held_s + read_s * known.per_output > SAFE * limit_s:
+        missed = missed_after(known, tokens, read_s, missed, limit_s)
+    return cost_s + missed * allowed_s(objective, known.output_tokens) if missed else cost_s
+
+
+def missed_after(known: Reckoned, tokens: float, read_s: float, missed: float, limit_s: float) -> float:
+    """Requests whose objective is missed because of it: itself, by its first token so much as `missed`, and others."""
+    own_s = token_s(known, tokens)
+    missed = max(missed, _missed(own_s / limit_s))
+    if batch := known.batch:
         after_s = own_s - known.turnover_s + read_s / known.output_tokens
-        if batch and after_s > SAFE * limit_s:
-            before_s = known.step_now_s + (batch - 1) * known.turnover_s
-            missed += batch * max(0.0, _missed(after_s / limit_s) - _missed(before_s / limit_s))
-    return _MISS_TIMES * allowed_s * missed
+        before_s = known.step_now_s + (batch - 1) * known.turnover_s
+        missed += batch * max(0.0, _missed(after_s / limit_s) - _missed(before_s / limit_s))
+    return missed
+
+
+def allowed_s(objective: Objective, output_tokens: float) -> float:
+    """What one that is missed costs."""
+    return _MISS_TIMES * ((objective.ttft_s or 0.0) + output_tokens * (objective.tpot_s or 0.0))
 
 
 def _missed(share: float) -> float:

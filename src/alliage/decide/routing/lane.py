@@ -1,147 +1,108 @@
-"""What one gateway knows of one replica: who is at it, and how fast it turned out to be. No clock, no I/O.
+"""The work of one gateway at one replica. No clock, no I/O.
 
 A `Stay` is one request at one replica, from `begin` to whichever of `end` and `leave` comes first. What it counts for is
 taken back, once, from the lane that it holds itself: so nothing is left over when a replica leaves the table or comes back.
 """
 
-from math import exp, log
-from typing import Final
+from collections import OrderedDict
 
 from alliage.decide.routing.habits import Habits
+from alliage.decide.routing.learned import Learned
 from alliage.decide.routing.prefixes import Prefixes
 from alliage.decide.routing.prompt import Prompt
 from alliage.decide.routing.reckoned import Reckoned
-from alliage.fleet.routing import Tempo, Upstream
-
-SLOWER_MAX: Final = 16.0
-"""A replica is believed to be at most so many times slower than its tempo says."""
-FASTER_MAX: Final = 4.0
-_BELIEF: Final = 0.15
-"""How far one observation moves what is believed, in logarithms."""
-_SURPRISE_MAX: Final = log(4.0)
-"""One observation counts as no farther from what was expected than this."""
-_NOISE_S: Final = 0.005
-"""What connections and the gateway add to a time: no sign of a slow engine."""
+from alliage.fleet.routing import Upstream
 
 
 class Stay:
-    """One request at one replica. `read_s` is what its prompt was reckoned to take of the engine."""
+    """`read_s` is what its prompt was reckoned to take; with `streams` it will show when its first token comes."""
 
     __slots__ = (
-        "_batch_s", "_begun_s", "_expected_first_s", "_first_s", "_habits", "_held_s", "_is_open", "_lane", "_read_total_s", "prompt_tokens",
+        "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_habits", "_held_s", "_is_open", "_lane", "_reading_s", "prompt_tokens",
         "read_s", "streams",
     )  # fmt: skip
 
     def __init__(
-        self,
-        lane: "Lane",
-        habits: Habits,
-        *,
-        prompt_tokens: int,
-        read_s: float,
-        first_s: float,
-        now_s: float,
-        streams: bool,
+        self, lane: "Lane", habits: Habits, *, tokens: int, read_s: float, first_s: float, now_s: float, streams: bool
     ) -> None:
         self._lane = lane
         self._habits = habits
         self._begun_s = now_s
-        self._expected_first_s = first_s
+        self._first_due_s = first_s
         self._first_s: float | None = None
         self._is_open = True
-        self._batch_s = self._held_s = self._read_total_s = 0.0
-        self.prompt_tokens = prompt_tokens
+        self._batch_s = self._held_s = self._reading_s = 0.0
+        self.prompt_tokens = tokens
         self.read_s = read_s
         self.streams = streams
 
-    @property
-    def is_unread(self) -> bool:
-        """Whether its first token is still awaited."""
-        return self._is_open and self._first_s is None
-
     def first_token(self, now_s: float) -> None:
         """Its answer begins; later calls change nothing."""
-        if not self.is_unread:
+        if not self._is_open or self._first_s is not None:
             return
         lane = self._lane
         self._first_s = now_s
-        if lane.tempo is not None and self._expected_first_s > 0:
-            lane.learn_reading(now_s - self._begun_s, self._expected_first_s)
-        lane.was_read(self, now_s)
-        self._batch_s, self._held_s, self._read_total_s = lane.batch_s, lane.held_s, lane.read_total_s
+        if self._first_due_s > 0:
+            lane.learned.read(now_s - self._begun_s, self._first_due_s)
+        lane.read(self, now_s)
+        self._batch_s, self._held_s, self._reading_s = lane.batch_s, lane.held_s, lane.reading_s
 
     def end(self, now_s: float, output_tokens: int = 0) -> None:
         """Answered to its end, with so many tokens; 0 where nobody told how many."""
         if not self._is_open:
             return
-        lane = self._lane
+        self._is_open = False
         if output_tokens > 0:
             self._habits.answered(output_tokens)
+        lane = self._lane
+        lane.read(self, now_s)
         if self._first_s is not None and output_tokens > 1 and now_s > self._first_s:
-            lane.tick(now_s)
-            lane.learn_decoding(
-                now_s - self._first_s,
-                steps=output_tokens - 1,
-                batch_s=lane.batch_s - self._batch_s,
-                held_s=lane.held_s - self._held_s,
-                reading_s=lane.read_total_s - self._read_total_s,
-            )
-        self._close(now_s, was_read=True)
+            self._learn(now_s - self._first_s, output_tokens - 1)
+        lane.close(self)
 
     def leave(self, now_s: float) -> None:
         """It failed, or its client went away: the replica has no more work with it."""
         if self._is_open:
-            self._close(now_s, was_read=False)
+            self._is_open = False
+            self._lane.drop(self, now_s)
+            self._lane.close(self)
 
-    def _close(self, now_s: float, *, was_read: bool) -> None:
-        self._is_open = False
-        self._lane.close(self, now_s, was_read=was_read)
+    def _learn(self, seen_s: float, steps: int) -> None:
+        lane, tempo = self._lane, self._lane.upstream.tempo
+        if tempo is not None:
+            lane.learned.decoded(
+                tempo,
+                steps,
+                seen_s=seen_s,
+                batch=(lane.batch_s - self._batch_s) / seen_s,
+                held=(lane.held_s - self._held_s) / seen_s,
+                reading_s=lane.reading_s - self._reading_s,
+            )
 
 
 class Lane:
-    """Work at one replica, as one gateway gave it."""
+    """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
 
     __slots__ = (
-        "_seen_s",
-        "_unread_s",
-        "batch",
-        "batch_s",
-        "decode_factor",
-        "held_s",
-        "held_tokens",
-        "is_gone",
-        "prefixes",
-        "read_due_s",
-        "read_factor",
-        "read_total_s",
-        "reading",
-        "reckoned",
-        "streams_awaited",
-        "turn",
-        "upstream",
+        "_seen_s", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "learned", "prefixes", "read_due_s", "reading",
+        "reading_s", "reckoned", "streams_awaited", "turn", "upstream",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, blocks_max: int) -> None:
         self.upstream = upstream
-        self.prefixes = Prefixes(blocks_max)
+        self.learned = Learned()
+        self.prefixes = Prefixes(blocks_max, upstream.tempo)
         self.batch = 0
-        """Requests that are there."""
         self.held_tokens = 0
-        """Of their prompts, together."""
-        self.reading: dict[Stay, None] = {}
-        """Those whose first token is awaited, the oldest first."""
+        self.reading: OrderedDict[Stay, None] = OrderedDict()
         self.streams_awaited = 0
-        """How many of them will show when it comes."""
+        """How many of those in `reading` will show when their first token comes."""
         self._unread_s = 0.0
         self.read_due_s = 0.0
         """When the prompts that are there will have been read."""
-        self.read_factor = 1.0
-        """How many times slower prompts are read than the tempo says."""
-        self.decode_factor = 1.0
-        """The same of the steps that give tokens."""
         self._seen_s = 0.0
-        self.batch_s = self.held_s = self.read_total_s = 0.0
-        """Integrals over time of `batch` and `held_tokens`, and the seconds that prompts took until now."""
+        self.batch_s = self.held_s = self.reading_s = 0.0
+        """Integrals over time of the requests and tokens worked on; what prompts took until now."""
         self.turn = 0
         """When it was last chosen, counted in requests."""
         self.is_gone = False
@@ -149,16 +110,12 @@ class Lane:
         self.reckoned: Reckoned | None = None
         """Kept until something changes: most replicas stay as they are between two requests."""
 
-    @property
-    def tempo(self) -> Tempo | None:
-        """What the speed model says."""
-        return self.upstream.tempo
-
     def replace(self, upstream: Upstream) -> None:
         """The same replica by a newer table. An engine that listens elsewhere or by another key is a new one."""
         old = self.upstream
         if (old.host, old.port, old.key) != (upstream.host, upstream.port, upstream.key):
             self.prefixes.forget()
+        self.prefixes.fit(upstream.tempo)
         self.upstream = upstream
         self.is_gone = False
         self.reckoned = None
@@ -174,19 +131,17 @@ class Lane:
             slots=max(self.upstream.concurrency, 1),
             batch=self.batch,
             prompt_tokens=self.held_tokens,
-            reads=self.read_factor,
-            slower=self.decode_factor,
+            reads=self.learned.reading,
+            slower=self.learned.decoding,
         )
         return known
 
     def begin(
-        self, habits: Habits, prompt: Prompt, now_s: float, *, read_s: float, first_s: float, streams: bool
+        self, habits: Habits, prompt: Prompt, *, now_s: float, read_s: float, first_s: float, streams: bool
     ) -> Stay:
-        """A request is sent there; its prompt should take `read_s`, its first token come after `first_s`."""
-        self.tick(now_s)
-        stay = Stay(
-            self, habits, prompt_tokens=prompt.tokens, read_s=read_s, first_s=first_s, now_s=now_s, streams=streams
-        )
+        """A request is sent there: its prompt should take `read_s`, its first token come after `first_s` (0: not known)."""
+        self._tick(now_s)
+        stay = Stay(self, habits, tokens=prompt.tokens, read_s=read_s, first_s=first_s, now_s=now_s, streams=streams)
         self.prefixes.remember(prompt)
         self.batch += 1
         self.held_tokens += prompt.tokens
@@ -197,58 +152,51 @@ class Lane:
         self.reckoned = None
         return stay
 
-    def was_read(self, stay: Stay, now_s: float) -> None:
-        """Its first token came: those that were sent before it have been read too."""
-        self.tick(now_s)
-        if stay in self.reading:
-            while (first := next(iter(self.reading))) is not stay:
-                self._drop(first, was_read=True)
-            self._drop(stay, was_read=True)
-            self.read_due_s = now_s + self._unread_s
-            self.reckoned = None
+    def read(self, stay: Stay, now_s: float) -> None:
+        """Its first token has come: prompts are read in turn, so those that were sent before it have been read too."""
+        self._tick(now_s)
+        self.reckoned = None
+        if stay not in self.reading:
+            return
+        while (oldest := next(iter(self.reading))) is not stay:
+            self._was_read(oldest)
+        self._was_read(stay)
+        self.read_due_s = now_s + self._unread_s
 
-    def close(self, stay: Stay, now_s: float, *, was_read: bool) -> None:
-        """Its request is over."""
-        if was_read:
-            self.was_read(stay, now_s)
-        else:
-            self.tick(now_s)
-            if stay in self.reading:
-                self._drop(stay, was_read=False)
-                self.read_due_s = max(now_s, self.read_due_s - stay.read_s)
+    def drop(self, stay: Stay, now_s: float) -> None:
+        """It will not be read, if it was not yet."""
+        self._tick(now_s)
+        if stay in self.reading:
+            self._forget(stay)
+            self.read_due_s = max(now_s, self.read_due_s - stay.read_s)
+
+    def close(self, stay: Stay) -> None:
+        """Its request is over; called once, after `read` or `drop`."""
         self.batch -= 1
         self.held_tokens -= stay.prompt_tokens
         self.reckoned = None
 
-    def tick(self, now_s: float) -> None:
+    def _was_read(self, stay: Stay) -> None:
+        self.reading_s += stay.read_s
+        self._forget(stay)
+
+    def _forget(self, stay: Stay) -> None:
+        del self.reading[stay]
+        self.streams_awaited -= stay.streams
+        self._unread_s = self._unread_s - stay.read_s if self.reading else 0.0  # no rounding is carried on
+
+    def _tick(self, now_s: float) -> None:
         """Time has passed with the present work."""
         passed_s = now_s - self._seen_s
         if passed_s > 0:
-            self.batch_s += self.batch * passed_s
-            self.held_s += self.held_tokens * passed_s
+            worked_s = passed_s * self._share_worked_on()
+            self.batch_s += self.batch * worked_s
+            self.held_s += self.held_tokens * worked_s
             self._seen_s = now_s
 
-    def learn_reading(self, seen_s: float, expected_s: float) -> None:
-        """A first token came after `seen_s`."""
-        self.read_factor = _believed(self.read_factor, (seen_s + _NOISE_S) / (expected_s + _NOISE_S))
-
-    def learn_decoding(self, seen_s: float, *, steps: int, batch_s: float, held_s: float, reading_s: float) -> None:
-        """So many tokens came within `seen_s`, beside others: their integrals over that time, and what reading took of it."""
+    def _share_worked_on(self) -> float:
+        """Of the requests that are there: the others wait for a slot, or for room."""
         tempo = self.upstream.tempo
-        if tempo is None:
-            return
-        step_s = tempo.step_s + (batch_s * tempo.step_request_s + held_s * tempo.step_held_s) / seen_s
-        expected_s = self.decode_factor * steps * step_s + reading_s
-        self.decode_factor = _believed(self.decode_factor, (seen_s + _NOISE_S) / (expected_s + _NOISE_S))
-
-    def _drop(self, stay: Stay, *, was_read: bool) -> None:
-        del self.reading[stay]
-        self.streams_awaited -= stay.streams
-        if was_read:
-            self.read_total_s += stay.read_s
-        self._unread_s = self._unread_s - stay.read_s if self.reading else 0.0  # no rounding is carried on
-
-
-def _believed(factor: float, ratio: float) -> float:
-    surprise = min(_SURPRISE_MAX, max(-_SURPRISE_MAX, log(ratio)))
-    return min(SLOWER_MAX, max(1 / FASTER_MAX, factor * exp(_BELIEF * surprise)))
+        if self.batch <= 1 or tempo is None:
+            return 1.0
+        return min(1.0, max(self.upstream.concurrency, 1) / self.batch, tempo.kv_tokens / max(1, self.held_tokens))

@@ -1,19 +1,33 @@
-"""Which beginnings of prompts a replica probably still holds: the newest blocks that were sent there. No I/O."""
+"""Which beginnings of prompts a replica probably still holds: the newest that were sent there. No I/O."""
+
+from collections import OrderedDict
+from typing import Final
 
 from alliage.decide.routing.prompt import Prompt
+from alliage.fleet.routing import Tempo
+
+_TOKENS_MAX: Final = 1 << 60
 
 
 class Prefixes:
-    """At most `blocks_max` names, those not asked for longest forgotten first; a beginning outlives what follows it."""
+    """Blocks by name, with their tokens: at most `blocks_max`, and no more tokens than the replica's cache.
 
-    __slots__ = ("blocks", "blocks_max")
+    Those not asked for longest are forgotten first; a beginning outlives what follows it.
+    """
 
-    def __init__(self, blocks_max: int) -> None:
-        self.blocks: dict[int, None] = {}
-        self.blocks_max = blocks_max
+    __slots__ = ("_blocks_max", "_tokens", "_tokens_max", "blocks")
 
-    def __len__(self) -> int:
-        return len(self.blocks)
+    def __init__(self, blocks_max: int, tempo: Tempo | None) -> None:
+        self.blocks: OrderedDict[int, int] = OrderedDict()
+        """To be read only."""
+        self._blocks_max = blocks_max
+        self._tokens = 0
+        self._tokens_max = 0
+        self.fit(tempo)
+
+    def fit(self, tempo: Tempo | None) -> None:
+        """The cache is so large; where nobody knows, the number of blocks alone counts."""
+        self._tokens_max = _TOKENS_MAX if tempo is None else tempo.kv_tokens
 
     def held(self, prompt: Prompt) -> int:
         """Tokens of the prompt that need not be read; its last one always is."""
@@ -27,13 +41,21 @@ class Prefixes:
 
     def remember(self, prompt: Prompt) -> None:
         """The prompt is sent there."""
-        blocks = self.blocks
-        for block in reversed(prompt.blocks):
-            blocks.pop(block, None)
-            blocks[block] = None
-        while len(blocks) > self.blocks_max:
-            del blocks[next(iter(blocks))]
+        blocks, ends = self.blocks, prompt.ends
+        for index in range(len(prompt.blocks) - 1, -1, -1):
+            block = prompt.blocks[index]
+            tokens = ends[index] - (ends[index - 1] if index else 0)
+            self._tokens += tokens - blocks.pop(block, 0)
+            blocks[block] = tokens
+        self.trim(self._blocks_max)
+
+    def trim(self, blocks_max: int) -> None:
+        """No more than so many from now on."""
+        self._blocks_max = blocks_max
+        while len(self.blocks) > blocks_max or self._tokens > self._tokens_max:
+            self._tokens -= self.blocks.popitem(last=False)[1]
 
     def forget(self) -> None:
         """The engine is another one."""
         self.blocks.clear()
+        self._tokens = 0

@@ -8,7 +8,7 @@ class Reckoned:
     """Seconds, where not said otherwise; `stamp` is that of the habits it was reckoned with."""
 
     __slots__ = (
-        "batch", "first_s", "free_tokens", "held_s", "kv_tokens", "output_tokens", "pair_s", "rest_held_s", "rest_s", "room_wait_s",
+        "batch", "first_s", "free_tokens", "held_s", "is_full", "kv_tokens", "near_s", "output_tokens", "pair_s", "per_output", "rest_held_s", "rest_s", "room_wait_s",
         "slot_wait_s", "stamp", "step_now_s", "step_s", "token_s", "turnover_s",
     )  # fmt: skip
 
@@ -20,15 +20,17 @@ class Reckoned:
         held = prompt_tokens + batch * output / 2
         each_s, base_s = slower * tempo.step_request_s, slower * tempo.step_s
         self.stamp = habits.stamp
-        self.batch = batch
+        self.batch = float(batch)
         self.output_tokens = output
-        self.kv_tokens = tempo.kv_tokens
+        self.kv_tokens = float(tempo.kv_tokens)
         self.free_tokens = tempo.kv_tokens - held - output
         """Tokens that a prompt may have to be begun at once."""
         self.held_s = held_s = slower * tempo.step_held_s
-        self.step_now_s = now_s = base_s + min(batch, slots) * each_s + held * held_s if batch else 0.0
+        working = min(batch, slots)
+        worked = min(held * working / batch, tempo.kv_tokens) if batch else 0.0
+        self.step_now_s = now_s = base_s + working * each_s + worked * held_s if batch else 0.0
         """A step without it."""
-        self.step_s = base_s + min(batch + 1, slots) * each_s + (held + output / 2) * held_s
+        self.step_s = base_s + min(batch + 1, slots) * each_s + (worked + output / 2) * held_s
         """A step with it, but for the tokens of its prompt, `held_s` each."""
         self.token_s = reads * tempo.prompt_token_s + now_s / max(1, tempo.step_tokens - batch)
         """Each token read; others get theirs in the same steps."""
@@ -46,5 +48,13 @@ class Reckoned:
         """The same for each token of its prompt."""
         self.slot_wait_s = (batch - slots + 1) * output * now_s / slots if batch >= slots else 0.0
         """Until there is a slot."""
-        self.room_wait_s = output * now_s / held if held else 0.0
+        self.is_full = batch >= slots
+        self.near_s = self.step_s + batch * self.turnover_s
+        """A token after the first, and what others then get theirs in, but for its own prompt."""
+        self.per_output = 1 / output
+        self.room_wait_s = output * now_s / worked if batch else 0.0
         """Until there is room for one token more."""
+
+    def is_crowded(self, tokens: float) -> bool:
+        """Whether a request with so long a prompt would have to wait for others to end."""
+        return self.slot_wait_s > 0.0 or tokens > self.free_tokens
