@@ -32,63 +32,76 @@ class Clairvoyant:
     ) -> None:
         """With an `objective` the fewest missed, without one the least finish."""
         self._machines, self._lengths = machines, lengths
-        self._foresee = kernels(plain.__name__, compiled=compiled).foresee
+        self._kernel = kernels(plain.__name__, compiled=compiled).foresee
         self._figures = [_figures(machine.pace, machine.slow) for machine in machines]
         self._touched = [_touched(machine.pace) for machine in machines]
         self._judges = objective is not None
         self._ttft_s = inf if objective is None or objective.ttft_s is None else objective.ttft_s
         self._tpot_s = inf if objective is None or objective.tpot_s is None else objective.tpot_s
+        self._missed = [0] * len(machines)
+        """Of those who are there, how many will miss an objective if nobody comes."""
+        self._sent = [0] * len(machines)
+        self._known: list[tuple[tuple[int, int], NDArray[np.float64], int, int] | None] = [None] * len(machines)
         self._arrived_s: dict[int, float] = {}
         self._first_s: dict[int, float] = {}
 
     def choose(self, request: Seen, now_s: float) -> int:
         """The best one; the first of equals."""
         self._arrived_s[request.key] = now_s
-        best, chosen = (inf, inf), 0
+        best, chosen, missed = (inf, inf), 0, 0
         for at in range(len(self._machines)):
-            if (cost := self._cost(request, at, now_s)) < best:
-                best, chosen = cost, at
+            ends_s, all_missed = self.foresee(request, at, now_s)
+            cost = (float(all_missed - self._missed[at]), ends_s)
+            if cost < best:
+                best, chosen, missed = cost, at, all_missed
+        self._missed[chosen] = missed
+        self._sent[chosen] += 1
         return chosen
 
     def began(self, key: int, _replica: int, now_s: float) -> None:
         """For its objective."""
         self._first_s[key] = now_s
 
-    def ended(self, key: int, _replica: int, _now_s: float, _output_tokens: int) -> None:
-        """It is forgotten."""
-        del self._arrived_s[key], self._first_s[key]
+    def ended(self, key: int, replica: int, now_s: float, output_tokens: int) -> None:
+        """It is forgotten; if it missed its objective, that is one less to come."""
+        arrived_s, first_s = self._arrived_s.pop(key), self._first_s.pop(key)
+        tokens_s = self._tpot_s * max(1, output_tokens - 1)
+        if self._judges and (first_s - arrived_s > self._ttft_s or now_s - first_s > tokens_s):
+            self._missed[replica] -= 1
 
-    def _cost(self, request: Seen, at: int, now_s: float) -> tuple[float, float]:
-        """(objectives missed because of it, when it ends)."""
+    def foresee(self, request: Seen, at: int, now_s: float) -> tuple[float, int]:
+        """When it would end there, and how many that are there then miss an objective, itself counted."""
         there, decoding, reading = self._members(at)
         output = float(self._lengths[request.key])
         hit = float(self._machines[at].hit(request.blocks, request.prompt_tokens))
         mine = (float(request.prompt_tokens), hit, 0.0, output, output, now_s, nan, hit)
-        ends_s, missed = self._play([*there, mine], decoding, reading, at, now_s)
-        if not self._judges:
-            return 0.0, ends_s
-        before = self._play(there, decoding, reading, at, now_s)[1] if there else 0
-        return float(missed - before), ends_s
+        ends_s, missed = self._play(np.vstack((there, (mine,))), decoding, reading, at, now_s)
+        return ends_s, missed if self._judges else 0
 
-    def _members(self, at: int) -> tuple[list[tuple[float, ...]], int, int]:
-        """Rows of the kernel; how many of them decode, how many are read."""
-        rows: list[tuple[float, ...]] = []
-        machine = self._machines[at]
-        decoding = machine.running
+    def _members(self, at: int) -> tuple[NDArray[np.float64], int, int]:
+        """Rows of the kernel; how many of them decode, how many are read. Kept while nothing changes."""
+        machine, known = self._machines[at], self._known[at]
+        stamp = (machine.steps, self._sent[at])
+        if known is not None and known[0] == stamp:
+            return known[1], known[2], known[3]
+        rows = []
         for name, prompt, filled, chunk, left in machine.members():
             key = int(name)
-            output, first_s = self._lengths[key], self._first_s.get(key, nan)
-            rows.append((prompt, filled, chunk, left, output, self._arrived_s[key], first_s, 0.0 if chunk else filled))
+            first_s = self._first_s.get(key, nan)
+            hit = 0.0 if not chunk else float(filled)
+            rows.append((prompt, filled, chunk, left, self._lengths[key], self._arrived_s[key], first_s, hit))
+        there = np.array(rows, dtype=np.float64).reshape(len(rows), 8)
         reading = machine.reading
-        return rows, decoding - reading, reading
+        self._known[at] = stamp, there, machine.running - reading, reading
+        return there, machine.running - reading, reading
 
     def _play(
-        self, rows: list[tuple[float, ...]], decoding: int, reading: int, at: int, now_s: float
+        self, members: NDArray[np.float64], decoding: int, reading: int, at: int, now_s: float
     ) -> tuple[float, int]:
         machine = self._machines[at]
         due_s, pace = machine.due_s, machine.pace
-        answer: tuple[float, int] = self._foresee(
-            np.array(rows, dtype=np.float64),
+        answer: tuple[float, int] = self._kernel(
+            members,
             decoding,
             reading,
             now_s if due_s is None else due_s,
