@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import nan
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from alliage.replay.requests.making import Playable
 from alliage.replay.requests.trace import Request, Trace
 from alliage.replay.router import Router, Seen
 from alliage.speed.batching import Ask, Batching, Step
 
+_TOLD: Final = 20
+"""How often a run tells how far it is, about."""
 Progress: TypeAlias = Callable[[int, int], None]
 Build: TypeAlias = Callable[["World"], Router]
 
@@ -64,10 +66,11 @@ class World:
     def run(self, build: Build, progress: Progress = lambda _done, _of: None) -> Run:
         """Replay the trace, once, to the end of the last answer."""
         router, count = build(self), len(self.requests)
+        often = max(1, count // _TOLD)
         for key, request in enumerate(self.requests):
             self._advance(request.at_s, router)
             self._arrive(key, request, router)
-            if not key % 1000:
+            if not key % often:
                 progress(key, count)
         self._advance(float("inf"), router)
         progress(count, count)
