@@ -30,16 +30,28 @@ def tempo_at(model: ModelCard, recipe: Recipe, place: Place, measured: Iterable[
 def tempo_of(pace: Pace, *, context_tokens: int) -> Tempo:
     """Steps are taken over exactly for one request, and for as many as it has slots and room for, of `context_tokens` each."""
     request_s, prompt_token_s, prompt_pair_s = _reading(pace)
-    step_s, step_request_s, step_held_s = _decoding(pace, context_tokens)
+    model, reads = pace.work.model, pace.work.bandwidth * pace.efficiency.bandwidth * pace.efficiency.rate
+    missed = 1 - model.experts_used / model.experts if model.is_sparse else 1.0
+    experts_s = pace.work.expert_bytes / reads if model.is_sparse else 0.0
+    most = max(2, min(pace.slots, pace.kv_tokens // context_tokens))
+
+    def rest_s(batch: int, context: int) -> float:
+        return pace.decode_s(batch, context) - experts_s * (1 - missed**batch)
+
+    alone_s, full_s = rest_s(1, context_tokens), rest_s(most, context_tokens)
+    held_s = max(0.0, (rest_s(most, 2 * context_tokens) - full_s) / (most * context_tokens))
+    each_s = max(0.0, (full_s - alone_s) / (most - 1) - context_tokens * held_s)
     return Tempo(
         request_s=request_s,
         prompt_token_s=prompt_token_s,
         prompt_pair_s=prompt_pair_s,
-        step_s=step_s,
-        step_request_s=step_request_s,
-        step_held_s=step_held_s,
+        step_s=max(0.0, alone_s - each_s - context_tokens * held_s),
+        step_request_s=each_s,
+        step_held_s=held_s,
         step_tokens=pace.step_tokens,
         kv_tokens=pace.kv_tokens,
+        step_experts_s=experts_s,
+        experts_missed=missed,
     )
 
 
@@ -52,12 +64,3 @@ def _reading(pace: Pace) -> tuple[float, float, float]:
     pair_s = max(0.0, (long_slope - usual_slope) / (long - usual))
     token_s = max(0.0, usual_slope - pair_s * (usual + one))
     return max(0.0, one_s - token_s - pair_s), token_s, pair_s
-
-
-def _decoding(pace: Pace, context: int) -> tuple[float, float, float]:
-    """Seconds of a step, for each request in it, and for each token that they hold."""
-    most = max(2, min(pace.slots, pace.kv_tokens // context))
-    alone_s, full_s, long_s = pace.decode_s(1, context), pace.decode_s(most, context), pace.decode_s(most, 2 * context)
-    held_s = max(0.0, (long_s - full_s) / (most * context))
-    each_s = max(0.0, (full_s - alone_s) / (most - 1) - context * held_s)
-    return max(0.0, alone_s - each_s - context * held_s), each_s, held_s

@@ -20,7 +20,8 @@ class Tempo:
     """How fast a replica is by the speed model, in as few figures as routing needs; what is seen of it corrects them.
 
     Reading u of a prompt's p tokens takes `request_s + u prompt_token_s + u (2 p - u) prompt_pair_s`: later tokens look at
-    all before them. A decode step of b requests that hold h tokens together takes `step_s + b step_request_s + h step_held_s`.
+    all before them. Each of a step's requests leaves the share `experts_missed` of a model's experts unread; to read all of
+    them takes `step_experts_s`. A dense model has none.
     """
 
     request_s: float
@@ -33,6 +34,14 @@ class Tempo:
     """Tokens that one step takes at most, prompts' and those decoded together."""
     kv_tokens: int
     """Tokens that its requests may hold together."""
+    step_experts_s: float = 0.0
+    experts_missed: float = 1.0
+
+    def decode_s(self, batch: float, held_tokens: float) -> float:
+        """Seconds of a step in which so many requests, that hold so many tokens together, get a token."""
+        missed: float = self.experts_missed**batch
+        experts_s = self.step_experts_s * (1.0 - missed)
+        return self.step_s + batch * self.step_request_s + held_tokens * self.step_held_s + experts_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,9 +77,25 @@ def _now(door: Door) -> Iterator[Metric]:
     for replica in door.pools.keys() | door.flights.counts.keys():
         in_flight.add_metric([replica], door.flights.counts.get(replica, 0))
     yield in_flight
+    yield from _routing(door)
     yield GaugeMetricFamily("alliage_gateway_held", "Requests that wait for a service to start", value=len(door.held))
     yield GaugeMetricFamily("alliage_gateway_connections", "Client connections now", value=len(door.guests))
     version = -1 if door.table is None else door.table.version
     yield GaugeMetricFamily("alliage_gateway_table_version", "Version of the routing table, -1 for none", value=version)
     connected = int(door.control_connected)
     yield GaugeMetricFamily("alliage_gateway_control_connected", "1 while the line to control is up", value=connected)
+
+
+def _routing(door: Door) -> Iterator[Metric]:
+    """What the choice of replicas goes by."""
+    unread = GaugeMetricFamily(
+        "alliage_gateway_unread", "Requests at a replica whose first token is awaited", labels=["replica"]
+    )
+    slowness = GaugeMetricFamily(
+        "alliage_gateway_slowness", "How many times slower a replica is than its tempo says", labels=["replica", "at"]
+    )
+    for replica, lane in door.board.lanes.items():
+        unread.add_metric([replica], len(lane.reading))
+        slowness.add_metric([replica, "reading"], lane.learned.reading)
+        slowness.add_metric([replica, "decoding"], lane.learned.decoding)
+    yield from (unread, slowness)

@@ -34,8 +34,8 @@ class Learned:
 
     def decoded(self, tempo: Tempo, steps: int, *, seen_s: float, batch: float, held: float, reading_s: float) -> None:
         """So many steps took `seen_s`, with `batch` requests holding `held` tokens in the mean; `reading_s` of it went to prompts."""
-        step_s = tempo.step_s + batch * tempo.step_request_s + held * tempo.step_held_s
-        self.decoding = _believed(self.decoding, seen_s, self.decoding * steps * step_s + reading_s)
+        expected_s = self.decoding * steps * tempo.decode_s(batch, held) + reading_s
+        self.decoding = _believed(self.decoding, seen_s, expected_s)
 
 
 def _believed(factor: float, seen_s: float, expected_s: float) -> float:

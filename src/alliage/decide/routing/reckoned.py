@@ -18,7 +18,6 @@ class Reckoned:
         """`batch` requests are there, with so many `prompt_tokens`; it reads and decodes so many times slower than its tempo."""
         output, read = habits.output_tokens, habits.read_tokens
         held = prompt_tokens + batch * output / 2
-        each_s, base_s = slower * tempo.step_request_s, slower * tempo.step_s
         self.stamp = habits.stamp
         self.batch = float(batch)
         self.output_tokens = output
@@ -28,9 +27,9 @@ class Reckoned:
         self.held_s = held_s = slower * tempo.step_held_s
         working = min(batch, slots)
         worked = min(held * working / batch, tempo.kv_tokens) if batch else 0.0
-        self.step_now_s = now_s = base_s + working * each_s + worked * held_s if batch else 0.0
+        self.step_now_s = now_s = slower * tempo.decode_s(working, worked) if batch else 0.0
         """A step without it."""
-        self.step_s = base_s + min(batch + 1, slots) * each_s + (worked + output / 2) * held_s
+        self.step_s = slower * tempo.decode_s(min(batch + 1, slots), worked + output / 2)
         """A step with it, but for the tokens of its prompt, `held_s` each."""
         self.token_s = reads * tempo.prompt_token_s + now_s / max(1, tempo.step_tokens - batch)
         """Each token read; others get theirs in the same steps."""
@@ -41,7 +40,7 @@ class Reckoned:
             reads * (tempo.request_s + read * (tempo.prompt_token_s + read * tempo.prompt_pair_s)) / output
         )
         """How much longer a token takes for each other request: one that ends is followed by one that is read."""
-        harm_s = batch * output / 2 * (each_s + output / 2 * held_s)
+        harm_s = batch * output / 2 * (self.step_s - now_s)
         self.rest_s = output * (self.step_s + batch * self.turnover_s) + harm_s
         """From the first token to the last, and what others lose by longer steps."""
         self.rest_held_s = (output + batch * output / 2) * held_s
