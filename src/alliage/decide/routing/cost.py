@@ -65,9 +65,11 @@ def weigh(
     if limit_s is not None and ttft_s > SAFE * limit_s:
         missed = _missed(ttft_s / limit_s)
     limit_s = objective.tpot_s
-    if limit_s is not None and known.near_s + tokens * known.held_s + read_s * known.per_output > SAFE * limit_s:
-        missed = missed_after(known, tokens, read_s, missed, limit_s)
-    return cost_s + missed * allowed_s(objective, known.output_tokens) if missed else cost_s
+    if limit_s is not None:
+        if known.limit_s != limit_s:
+            known.weigh_limit(limit_s)
+        missed += known.risk + read_s * (known.stall + read_s * known.stall_twice)
+    return cost_s + missed * allowed_s(objective, known.output_tokens)
 
 
 def missed_after(known: Reckoned, tokens: float, read_s: float, missed: float, limit_s: float) -> float:

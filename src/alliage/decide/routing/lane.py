@@ -10,7 +10,7 @@ from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.learned import Learned
 from alliage.decide.routing.prefixes import Prefixes
 from alliage.decide.routing.prompt import Prompt
-from alliage.decide.routing.reckoned import Reckoned
+from alliage.decide.routing.reckoned import Reads, Reckoned
 from alliage.fleet.routing import Upstream
 
 
@@ -85,7 +85,7 @@ class Lane:
 
     __slots__ = (
         "_seen_s", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "learned", "prefixes", "read_due_s", "reading",
-        "reading_s", "reckoned", "streams_awaited", "turn", "upstream",
+        "reading_s", "reads", "reckoned", "streams_awaited", "turn", "upstream",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, blocks_max: int) -> None:
@@ -103,6 +103,8 @@ class Lane:
         self._seen_s = 0.0
         self.batch_s = self.held_s = self.reading_s = 0.0
         """Integrals over time of the requests and tokens worked on; what prompts took until now."""
+        self.reads = Reads()
+        """How long the prompts that are sent here take to read: who is fast at long ones gets those."""
         self.turn = 0
         """When it was last chosen, counted in requests."""
         self.is_gone = False
@@ -133,6 +135,7 @@ class Lane:
             prompt_tokens=self.held_tokens,
             reads=self.learned.reading,
             slower=self.learned.decoding,
+            own=self.reads,
         )
         return known
 
@@ -148,6 +151,7 @@ class Lane:
         self.reading[stay] = None
         self.streams_awaited += streams
         self._unread_s += read_s
+        self.reads.add(read_s)
         self.read_due_s = max(self.read_due_s, now_s) + read_s
         self.reckoned = None
         return stay
