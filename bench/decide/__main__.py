@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-PARTS = ("packing", "stress", "sharing", "max_min", "plan")
+PARTS = ("packing", "stress", "sharing", "max_min", "plan", "route")
 
 
 def main() -> int:

@@ -12,7 +12,8 @@ from typing import Final
 from alliage.catalog.records import Task
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.keys import Role
-from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
+from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Tempo, Upstream
+from alliage.fleet.services import Objective
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import GatewayReport, NewTable
 
@@ -20,6 +21,11 @@ SERVICE: Final = ServiceName("bench")
 REPLICAS: Final = 4
 KEYS: Final = 100
 VERSION: Final = 1
+TEMPO: Final = Tempo(
+    request_s=0.002, prompt_token_s=1e-4, prompt_pair_s=1e-9, step_s=0.01, step_request_s=1e-4, step_held_s=1e-8,
+    step_tokens=2048, kv_tokens=200_000,
+)  # fmt: skip
+"""So that replicas are chosen as they are where speeds are known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +51,7 @@ def build_table(upstream_port: int, secret: str) -> RoutingTable:
             port=upstream_port,
             key=secrets.token_urlsafe(32),
             concurrency=64,
+            tempo=TEMPO,
         )
         for i in range(REPLICAS)
     )
@@ -55,6 +62,7 @@ def build_table(upstream_port: int, secret: str) -> RoutingTable:
         upstreams=upstreams,
         waiting="",
         refusal="",
+        objective=Objective(ttft_s=1.0, tpot_s=0.05),
     )
     return RoutingTable(version=VERSION, routes={SERVICE: route}, keys=entries)
 

@@ -1,15 +1,19 @@
 """route: request -> replica. In microseconds, on the gateway's data path: plain loops over plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.decide.routing.cost import reading_s, token_s, waiting_s, weigh
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import Upstream
+from alliage.fleet.routing import Tempo, Upstream
 from alliage.fleet.services import UNASKED, Objective
+
+_BATCH: Final = 8
+_HELD_TOKENS: Final = 1024
 
 
 def choose(
@@ -24,25 +28,25 @@ def choose(
 ) -> Upstream | None:
     """The replica with the least cost (`routing.cost`); of equals the one that was not chosen for longest.
 
-    None when all are excluded. Where the speed of one is not known they cannot be held against each other: then the one
-    with the least requests a slot. Only `upstreams` are ever chosen, so whoever may not answer must not be among them.
+    None when all are excluded. One whose speed is not known is taken for as fast as the slowest of the others, until it is
+    seen at work; where nobody's is, the one with the least requests a slot is chosen. Only `upstreams` are ever chosen, so
+    whoever may not answer must not be among them.
     """
     promised = objective if objective.is_asked else None
     habits = board.habits(service)
     if len(upstreams) > LOOKED_AT_MAX:
         some = _some(upstreams, prompt, board)
-        best = _cheapest(some, prompt, board, habits, now_s=now_s, objective=promised, excluded=excluded)
+        best = _cheapest(some, prompt, board, habits, now_s, promised, excluded)
         if best is not None:
             return best
-    return _cheapest(upstreams, prompt, board, habits, now_s=now_s, objective=promised, excluded=excluded)
+    return _cheapest(upstreams, prompt, board, habits, now_s, promised, excluded)
 
 
-def _cheapest(
+def _cheapest(  # noqa: PLR0917 - names cost time
     upstreams: Sequence[Upstream],
     prompt: Prompt,
     board: Board,
     habits: Habits,
-    *,
     now_s: float,
     objective: Objective | None,
     excluded: frozenset[ReplicaId],
@@ -57,15 +61,27 @@ def _cheapest(
             continue
         lane = lanes.get(replica) or board.lane(upstream)
         known = lane.reckoned
-        if known is None or known.stamp != stamp:
+        if known is None or lane.is_stale or known.stamp != stamp:
             known = lane.reckon(habits)
             if known is None:
-                return least_requests(upstreams, board, excluded)
+                tempo = slowest(upstreams)
+                if tempo is None:
+                    return least_requests(upstreams, board, excluded)
+                lane.assume(tempo)
+                known = lane.reckon(habits)
+                if known is None:
+                    continue
         unread = tokens - lane.prefixes.held(prompt) if first in lane.prefixes.blocks else tokens
-        cost_s = weigh(lane, known, tokens, unread, now_s=now_s, objective=objective)
+        cost_s = weigh(lane, known, tokens, unread, now_s, objective)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
             best, best_s, best_turn = upstream, cost_s, lane.turn
     return best
+
+
+def slowest(upstreams: Sequence[Upstream]) -> Tempo | None:
+    """The tempo with the longest step of a usual batch; None where none has any."""
+    known = [upstream.tempo for upstream in upstreams if upstream.tempo is not None]
+    return max(known, key=lambda tempo: tempo.decode_s(_BATCH, _BATCH * _HELD_TOKENS), default=None)
 
 
 def _some(upstreams: Sequence[Upstream], prompt: Prompt, board: Board) -> list[Upstream]:
@@ -114,21 +130,4 @@ def least_requests(
         load = lane.batch / max(upstream.concurrency, 1)
         if best is None or load < best_load or (load == best_load and lane.turn < best_turn):
             best, best_load, best_turn = upstream, load, lane.turn
-    return best
-
-
-def choose_upstream(
-    upstreams: Sequence[Upstream],
-    in_flight: Mapping[ReplicaId, int],
-    excluded: frozenset[ReplicaId] = frozenset(),
-) -> Upstream | None:
-    """The replica with the least requests a slot; the first of equals. None when all are excluded."""
-    best: Upstream | None = None
-    best_load = 0.0
-    for upstream in upstreams:
-        if upstream.replica in excluded:
-            continue
-        load = in_flight.get(upstream.replica, 0) / max(upstream.concurrency, 1)
-        if best is None or load < best_load:
-            best, best_load = upstream, load
     return best

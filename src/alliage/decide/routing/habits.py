@@ -8,9 +8,9 @@ PROMPT_TOKENS: Final = 1024.0
 BYTES_PER_TOKEN: Final = 4.0
 _BYTES_PER_TOKEN_MIN: Final = 0.5
 _BYTES_PER_TOKEN_MAX: Final = 32.0
-_WEIGHT_MIN: Final = 0.02
+_WEIGHT_MIN: Final = 0.01
 """Of the newest request, once many were seen."""
-_MOVED: Final = 0.05
+_MOVED: Final = 0.1
 
 
 class Habits:
@@ -19,10 +19,10 @@ class Habits:
     `stamp` moves when a mean has moved by so much that what was reckoned from it is to be reckoned again.
     """
 
-    __slots__ = ("_output_tokens", "_outputs", "_read_tokens", "_reads", "bytes_per_token", "output_tokens", "read_tokens", "stamp")  # fmt: skip
+    __slots__ = ("_counts", "_output_tokens", "_outputs", "_read_tokens", "_reads", "bytes_per_token", "output_tokens", "read_tokens", "stamp")  # fmt: skip
 
     def __init__(self) -> None:
-        self._outputs = self._reads = 1
+        self._outputs = self._reads = self._counts = 1
         self._output_tokens = self.output_tokens = OUTPUT_TOKENS
         self._read_tokens = self.read_tokens = PROMPT_TOKENS
         self.bytes_per_token = BYTES_PER_TOKEN
@@ -47,4 +47,5 @@ class Habits:
     def counted(self, body_bytes: int, prompt_tokens: int) -> None:
         """A body of so many bytes had so many tokens, as its engine told."""
         seen = min(_BYTES_PER_TOKEN_MAX, max(_BYTES_PER_TOKEN_MIN, body_bytes / prompt_tokens))
-        self.bytes_per_token += _WEIGHT_MIN * (seen - self.bytes_per_token)
+        self._counts += 1
+        self.bytes_per_token += max(_WEIGHT_MIN, 1 / self._counts) * (seen - self.bytes_per_token)

@@ -5,13 +5,13 @@ taken back, once, from the lane that it holds itself: so nothing is left over wh
 """
 
 from collections import OrderedDict
+from sys import maxsize
 
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.learned import Learned
 from alliage.decide.routing.prefixes import Prefixes
-from alliage.decide.routing.prompt import Prompt
-from alliage.decide.routing.reckoned import Reads, Reckoned
-from alliage.fleet.routing import Upstream
+from alliage.decide.routing.reckoned import Reckoned
+from alliage.fleet.routing import Tempo, Upstream
 
 
 class Stay:
@@ -22,17 +22,24 @@ class Stay:
         "read_s", "streams",
     )  # fmt: skip
 
-    def __init__(
-        self, lane: "Lane", habits: Habits, *, tokens: int, read_s: float, first_s: float, now_s: float, streams: bool
+    def __init__(  # noqa: PLR0917 - names cost time
+        self,
+        lane: "Lane",
+        habits: Habits,
+        prompt_tokens: int,
+        read_s: float,
+        first_s: float,
+        now_s: float,
+        streams: bool,  # noqa: FBT001 - see above
     ) -> None:
+        """Its first token should come after `first_s`; 0 where that is not known."""
         self._lane = lane
         self._habits = habits
         self._begun_s = now_s
         self._first_due_s = first_s
         self._first_s: float | None = None
         self._is_open = True
-        self._batch_s = self._held_s = self._reading_s = 0.0
-        self.prompt_tokens = tokens
+        self.prompt_tokens = prompt_tokens
         self.read_s = read_s
         self.streams = streams
 
@@ -68,7 +75,7 @@ class Stay:
             self._lane.close(self)
 
     def _learn(self, seen_s: float, steps: int) -> None:
-        lane, tempo = self._lane, self._lane.upstream.tempo
+        lane, tempo = self._lane, self._lane.tempo
         if tempo is not None:
             lane.learned.decoded(
                 tempo,
@@ -84,8 +91,8 @@ class Lane:
     """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
 
     __slots__ = (
-        "_seen_s", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "learned", "prefixes", "read_due_s", "reading",
-        "reading_s", "reads", "reckoned", "streams_awaited", "turn", "upstream",
+        "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "prefixes", "read_due_s", "reading",
+        "reading_s", "reckoned", "streams_awaited", "tempo", "turn", "upstream",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, blocks_max: int) -> None:
@@ -100,66 +107,72 @@ class Lane:
         self._unread_s = 0.0
         self.read_due_s = 0.0
         """When the prompts that are there will have been read."""
+        self.tempo = upstream.tempo
+        """None where nothing is known of its speed, nor assumed."""
+        self._slots = self._kv_tokens = 0
+        self._size()
         self._seen_s = 0.0
         self.batch_s = self.held_s = self.reading_s = 0.0
         """Integrals over time of the requests and tokens worked on; what prompts took until now."""
-        self.reads = Reads()
-        """How long the prompts that are sent here take to read: who is fast at long ones gets those."""
         self.turn = 0
         """When it was last chosen, counted in requests."""
         self.is_gone = False
         """It is in no table any more, and waits for its last request."""
         self.reckoned: Reckoned | None = None
-        """Kept until something changes: most replicas stay as they are between two requests."""
+        self.is_stale = True
+        """What was reckoned was so before something changed here."""
 
     def replace(self, upstream: Upstream) -> None:
         """The same replica by a newer table. An engine that listens elsewhere or by another key is a new one."""
         old = self.upstream
         if (old.host, old.port, old.key) != (upstream.host, upstream.port, upstream.key):
             self.prefixes.forget()
-        self.prefixes.fit(upstream.tempo)
         self.upstream = upstream
         self.is_gone = False
+        self._keep_time(upstream.tempo or self.tempo)
+
+    def assume(self, tempo: Tempo) -> None:
+        """For want of its own, another's is taken; how it differs is learned."""
+        self._keep_time(tempo)
+
+    def _keep_time(self, tempo: Tempo | None) -> None:
+        self.tempo = tempo
+        self.prefixes.fit(tempo)
+        self._size()
         self.reckoned = None
+
+    def _size(self) -> None:
+        self._slots = max(self.upstream.concurrency, 1)
+        self._kv_tokens = maxsize if self.tempo is None else self.tempo.kv_tokens
 
     def reckon(self, habits: Habits) -> Reckoned | None:
         """What one more request would cost; None where the replica's speed is not known."""
-        known, tempo = self.reckoned, self.upstream.tempo
-        if tempo is None or (known is not None and known.stamp == habits.stamp):
+        known = self.reckoned
+        if known is None or known.is_old(habits, self.learned):
+            if self.tempo is None:
+                return None
+            self.reckoned = known = Reckoned(self.tempo, habits, self.learned, self._slots)
+        elif not self.is_stale:
             return known
-        self.reckoned = known = Reckoned(
-            tempo,
-            habits,
-            slots=max(self.upstream.concurrency, 1),
-            batch=self.batch,
-            prompt_tokens=self.held_tokens,
-            reads=self.learned.reading,
-            slower=self.learned.decoding,
-            own=self.reads,
-        )
+        known.update(self.batch, self.held_tokens)
+        self.is_stale = False
         return known
 
-    def begin(
-        self, habits: Habits, prompt: Prompt, *, now_s: float, read_s: float, first_s: float, streams: bool
-    ) -> Stay:
-        """A request is sent there: its prompt should take `read_s`, its first token come after `first_s` (0: not known)."""
+    def begin(self, stay: Stay, now_s: float) -> None:
+        """A request is sent there."""
         self._tick(now_s)
-        stay = Stay(self, habits, tokens=prompt.tokens, read_s=read_s, first_s=first_s, now_s=now_s, streams=streams)
-        self.prefixes.remember(prompt)
         self.batch += 1
-        self.held_tokens += prompt.tokens
+        self.held_tokens += stay.prompt_tokens
         self.reading[stay] = None
-        self.streams_awaited += streams
-        self._unread_s += read_s
-        self.reads.add(read_s)
-        self.read_due_s = max(self.read_due_s, now_s) + read_s
-        self.reckoned = None
-        return stay
+        self.streams_awaited += stay.streams
+        self._unread_s += stay.read_s
+        self.read_due_s = (now_s if now_s > self.read_due_s else self.read_due_s) + stay.read_s  # noqa: FURB136 - a call costs more
+        self.is_stale = True
 
     def read(self, stay: Stay, now_s: float) -> None:
         """Its first token has come: prompts are read in turn, so those that were sent before it have been read too."""
         self._tick(now_s)
-        self.reckoned = None
+        self.is_stale = True
         if stay not in self.reading:
             return
         while (oldest := next(iter(self.reading))) is not stay:
@@ -178,7 +191,7 @@ class Lane:
         """Its request is over; called once, after `read` or `drop`."""
         self.batch -= 1
         self.held_tokens -= stay.prompt_tokens
-        self.reckoned = None
+        self.is_stale = True
 
     def _was_read(self, stay: Stay) -> None:
         self.reading_s += stay.read_s
@@ -193,14 +206,12 @@ class Lane:
         """Time has passed with the present work."""
         passed_s = now_s - self._seen_s
         if passed_s > 0:
-            worked_s = passed_s * self._share_worked_on()
-            self.batch_s += self.batch * worked_s
-            self.held_s += self.held_tokens * worked_s
+            if self.batch > self._slots or self.held_tokens > self._kv_tokens:
+                passed_s *= self._share_worked_on()
+            self.batch_s += self.batch * passed_s
+            self.held_s += self.held_tokens * passed_s
             self._seen_s = now_s
 
     def _share_worked_on(self) -> float:
         """Of the requests that are there: the others wait for a slot, or for room."""
-        tempo = self.upstream.tempo
-        if self.batch <= 1 or tempo is None:
-            return 1.0
-        return min(1.0, max(self.upstream.concurrency, 1) / self.batch, tempo.kv_tokens / max(1, self.held_tokens))
+        return min(1.0, self._slots / self.batch, self._kv_tokens / max(1, self.held_tokens))

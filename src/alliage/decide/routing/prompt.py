@@ -1,16 +1,17 @@
 """A request as routing sees it: how long its prompt is, and which blocks it begins with. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True)
 class Prompt:
-    """`tokens` to read at least 1. `blocks` name its beginning: equal names, equal text up to there, of one tenant.
+    """A value: `tokens` to read, at least 1. `blocks` name its beginning: equal names, equal text up to there, of one tenant.
 
     `ends[i]` is how many tokens the first i + 1 blocks are; it may be longer than `blocks`.
     """
 
-    tokens: int
-    blocks: Sequence[int] = ()
-    ends: Sequence[int] = ()
+    __slots__ = ("blocks", "ends", "tokens")
+
+    def __init__(self, tokens: int, blocks: Sequence[int] = (), ends: Sequence[int] = ()) -> None:
+        self.tokens = tokens
+        self.blocks = blocks
+        self.ends = ends
