@@ -7,8 +7,6 @@ from alliage.fleet.services import Objective
 from alliage.replay.requests.trace import Request
 from alliage.replay.requests.world import Life, Run
 
-PLACES = 6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:

@@ -79,10 +79,8 @@ def _azure_rows(path: Path) -> Iterator[tuple[int, int, Request]]:
             time, prompt, output = (cells.get(column) or "" for column in _AZURE_COLUMNS)
             row = Request(
                 at_s=0.0,
-                prompt_tokens=_whole("ContextTokens", int(prompt) if prompt.isascii() and prompt.isdigit() else prompt),
-                output_tokens=_whole(
-                    "GeneratedTokens", int(output) if output.isascii() and output.isdigit() else output
-                ),
+                prompt_tokens=_whole("ContextTokens", _number(prompt)),
+                output_tokens=_whole("GeneratedTokens", _number(output)),
             )
             yield reader.line_num, _time_ns(time), row
     except _Wrong as error:
@@ -150,6 +148,11 @@ def _whole(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= TOKENS_MAX:
         raise _Wrong(f"{name} {value!r} cannot be", f"write a whole number from 1 to {TOKENS_MAX}")
     return value
+
+
+def _number(text: str) -> int | str:
+    """What a cell says, or as it is where that is no number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else text
 
 
 def _bad(path: Path, line: int, error: _Wrong) -> BadInput:
