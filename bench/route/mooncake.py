@@ -6,7 +6,7 @@ from alliage.replay.requests.outcome import Outcome
 from alliage.replay.requests.reading import read_mooncake
 from bench.route.bed import make_bed, trace_path
 
-POLICIES = ("alliage", "least-requests", "prefix-affinity", "round-robin", "two-choices")
+POLICIES = ("alliage", "least-requests", "prefix-affinity")
 FIGURES: tuple[tuple[str, Callable[[Outcome], float]], ...] = (
     ("mean TTFT, s", lambda of: of.ttft_s_mean),
     ("p90 TTFT, s", lambda of: of.ttft_s_p90),
