@@ -1,0 +1,1 @@
+"""Number 3: ten models on one fleet against a pool for each."""

@@ -1,0 +1,125 @@
+"""One experiment with a whole cloud, played and judged."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from alliage.catalog.records import Catalog
+from alliage.control.orders import DeployOrder
+from alliage.fleet.ids import ServiceName
+from alliage.rehearsal.fleet_file import read_fleet
+from alliage.replay.cloud.agents import Use
+from alliage.replay.cloud.bursts import draw_requests
+from alliage.replay.cloud.door import Fate
+from alliage.replay.cloud.experiment import Experiment
+from alliage.replay.cloud.world import Cloud, Coming
+
+HOUR_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """How it is played: the services' least number of replicas, and whether engines wake (a what-if) or load."""
+
+    name: str
+    min_replicas: int
+    wakes: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """What became of each request, and the starts of replicas; times from the order of the services."""
+
+    began_s: float
+    ended_s: float
+    fates: tuple[Fate, ...]
+    uses: tuple[Use, ...]
+    solves: int
+
+    def device_hours(self, service: ServiceName | None = None) -> float:
+        """Held while the traffic lasted, by one service or by all."""
+        uses = (use for use in self.uses if service is None or use.replica.rpartition("-")[0] == service)
+        return sum(use.devices * self._held_s(use) for use in uses) / HOUR_S
+
+    def _held_s(self, use: Use) -> float:
+        end_s = self.ended_s if use.ended_s is None else min(self.ended_s, use.ended_s)
+        return max(0.0, end_s - max(self.began_s, use.began_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Of some requests, how many; and as shares of them: kept, refused, held for a replica, answered but too late or too slow."""
+
+    requests: int
+    kept: float
+    refused: float
+    held: float
+    late: float
+    slow: float
+
+
+def tally(fates: Sequence[Fate]) -> Tally:
+    """Count them."""
+    count = max(1, len(fates))
+
+    def share(holds: Callable[[Fate], bool]) -> float:
+        return sum(map(holds, fates)) / count
+
+    def is_late(fate: Fate) -> bool:
+        return fate.is_answered and fate.objective.ttft_s is not None and fate.ttft_s > fate.objective.ttft_s
+
+    def is_slow(fate: Fate) -> bool:
+        return fate.is_answered and fate.objective.tpot_s is not None and fate.tpot_s > fate.objective.tpot_s
+
+    return Tally(
+        requests=len(fates),
+        kept=share(lambda fate: fate.is_kept),
+        refused=share(lambda fate: not fate.is_answered),
+        held=share(lambda fate: fate.held_s > 0),
+        late=share(is_late),
+        slow=share(is_slow),
+    )
+
+
+def requests_of(experiment: Experiment) -> tuple[Coming, ...]:
+    """Its traffic, from 0 on."""
+    return draw_requests(experiment.bursts, experiment.models, experiment.seed)
+
+
+def play(
+    experiment: Experiment, variant: Variant, catalog: Catalog, look: Callable[[float], None] = lambda _: None
+) -> Played:
+    """Ask for all services, wait for `warm_s`, then let the traffic come."""
+    warm_s, until_s = experiment.warm_s, experiment.warm_s + experiment.bursts.length_s
+    later = [
+        replace(one, request=replace(one.request, at_s=one.request.at_s + warm_s)) for one in requests_of(experiment)
+    ]
+    nodes = read_fleet(experiment.fleet, catalog)
+    cloud = Cloud(catalog, nodes, prices=experiment.prices, wakes=variant.wakes)
+    try:
+        for model in experiment.models:
+            cloud.deploy(an_order(model, experiment, variant))
+        cloud.run(later, until_s=until_s, look=look)
+        return Played(
+            began_s=warm_s,
+            ended_s=until_s,
+            fates=tuple(cloud.door.fates),
+            uses=cloud.agents.uses,
+            solves=cloud.solves,
+        )
+    finally:
+        cloud.close()
+
+
+def an_order(model: ServiceName, experiment: Experiment, variant: Variant) -> DeployOrder:
+    """A service of the model's name, by the objective."""
+    return DeployOrder(
+        model=model,
+        name=None,
+        tenant="default",
+        ttft_s=experiment.objective.ttft_s,
+        tpot_s=experiment.objective.tpot_s,
+        min_replicas=variant.min_replicas,
+        max_replicas=None,
+        remote_code=False,
+        dry_run=False,
+    )
