@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import ceil
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.kinds import kinds
@@ -20,7 +21,7 @@ from alliage.replay.requests.world import World
 from alliage.speed.batching import BLOCK_TOKENS
 
 _HOPEFUL = 2.0
-"""A pool whose planned rate, so many times over, is below what comes in the busiest minute is not tried."""
+"""A pool whose planned rate, so many times over, is below what comes in the busiest minute is taken to keep too few."""
 _MINUTE_S = 60.0
 
 
@@ -65,19 +66,21 @@ def smallest_pool(
     best: Pool | None = None
     for way in sorted(_ways(service, requests, nodes, catalog), key=lambda each: -each.rate_rps / each.devices):
         most = (devices_max if best is None else best.devices - 1) // way.devices
-        if most * way.rate_rps * _HOPEFUL < busiest_rps:
-            continue
-        best = _least(way, most, service, requests, share) or best
+        hopeless = ceil(busiest_rps / (way.rate_rps * _HOPEFUL)) - 1
+        if hopeless < most:
+            best = _least(way, hopeless, most, service, requests, share) or best
     return best
 
 
-def _least(way: _Way, most: int, service: Service, requests: Sequence[Request], share: float) -> Pool | None:
-    """The least number of replicas up to `most`; doubled first, since large pools take long to play."""
-    low, high, kept = 0, 1, 0.0
+def _least(  # noqa: PLR0917 - what is searched
+    way: _Way, low: int, most: int, service: Service, requests: Sequence[Request], share: float
+) -> Pool | None:
+    """The least number of replicas above `low` and up to `most`; in steps that double."""
+    step, high, kept = 1, low + 1, 0.0
     while (kept := _kept(way, min(high, most), service, requests)) < share:
         if high >= most:
             return None
-        low, high = high, 2 * high
+        low, high, step = high, high + step, 2 * step
     high = min(high, most)
     while high - low > 1:
         middle = (low + high) // 2
