@@ -10,7 +10,8 @@ from alliage.fleet.ids import ServiceName
 from alliage.rehearsal.fleet_file import read_fleet
 from alliage.replay.cloud.alone import Pool, smallest_pool
 from alliage.replay.cloud.experiment import Experiment, read_experiment
-from alliage.replay.cloud.playing import HOUR_S, Played, Tally, Variant, an_order, play, requests_of, tally
+from alliage.replay.cloud.fates import Tally, tally
+from alliage.replay.cloud.playing import HOUR_S, Played, Variant, an_order, play, requests_of
 
 FILE = Path(__file__).parent / "experiment.toml"
 VARIANTS = (

@@ -13,7 +13,7 @@ from alliage.fleet.traffic import Traffic
 from alliage.rehearsal.fleet_file import read_fleet
 from alliage.replay.cloud.bursts import Bursts, Lengths, draw_requests
 from alliage.replay.cloud.experiment import read_experiment
-from alliage.replay.cloud.playing import tally
+from alliage.replay.cloud.fates import tally
 from alliage.replay.cloud.world import Cloud, Coming
 from tests.builders import CATALOG
 
@@ -86,7 +86,8 @@ def test_every_request_ends_once_though_a_node_dies(tmp_path: Path) -> None:
     """What the dead node was answering goes on elsewhere, and the door's sums come to what its clients saw."""
     cloud, _ = one_run(tmp_path, seed=1)
     fates = cloud.door.fates
-    assert fates and not any(isnan(fate.ended_s) for fate in fates)
+    assert fates
+    assert not any(isnan(fate.ended_s) for fate in fates)
     assert any(fate.continued for fate in fates)
     assert all(fate.first_s <= fate.ended_s for fate in fates if fate.is_answered)
     (door,) = cloud.door.observe()
@@ -114,7 +115,8 @@ def test_the_committed_experiment_is_read(tmp_path: Path) -> None:
     """Number 3's file names ten models of the catalogue; a mistake in one is told with its place."""
     path = ROOT / "bench" / "shared" / "experiment.toml"
     experiment = read_experiment(path)
-    assert len(experiment.models) == 10 and set(experiment.models) <= CATALOG.models.keys()
+    assert len(experiment.models) == 10
+    assert set(experiment.models) <= CATALOG.models.keys()
     spoiled = tmp_path / "experiment.toml"
     spoiled.write_text(path.read_text().replace("zipf = 1.2", "zipf = -1"))
     with pytest.raises(BadInput, match="zipf"):

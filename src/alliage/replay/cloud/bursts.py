@@ -46,7 +46,7 @@ def draw_requests(bursts: Bursts, services: Sequence[ServiceName], seed: int) ->
     duty = bursts.on_s / (bursts.on_s + bursts.off_s)
     found: list[Coming] = []
     for number, (service, weight) in enumerate(zip(services, weights, strict=True)):
-        chance = random.Random(f"{seed}/{number}")
+        chance = random.Random(f"{seed}/{number}")  # noqa: S311 - traffic, no secret
         rate_rps = bursts.rate_rps * weight / sum(weights) / duty
         found.extend(_of_one(bursts, service, rate_rps, chance))
     return tuple(sorted(found, key=lambda one: one.request.at_s))

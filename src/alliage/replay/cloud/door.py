@@ -1,7 +1,6 @@
 """The gateway of a replayed cloud: it routes by the real decision, holds, goes on elsewhere, and counts as the gateway does."""
 
 from dataclasses import dataclass, field
-from math import nan
 
 from alliage.control.observed import DoorReport
 from alliage.decide.route import choose
@@ -10,47 +9,14 @@ from alliage.decide.routing.lane import Stay
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import Route, RoutingTable, Upstream
-from alliage.fleet.services import UNASKED, Objective
+from alliage.fleet.services import UNASKED
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.stats import ReplicaStats, ServiceStats
 from alliage.replay.cloud.clock import VirtualClock
 from alliage.replay.cloud.engines import Engines
+from alliage.replay.cloud.fates import Fate
 from alliage.replay.requests.trace import Request
 from alliage.speed.batching import Ask, Step
-
-
-@dataclass(slots=True)
-class Fate:
-    """One request from its arrival to its end. Times are NaN where that never came."""
-
-    service: ServiceName
-    request: Request
-    objective: Objective
-    first_s: float = nan
-    ended_s: float = nan
-    is_answered: bool = False
-    held_s: float = 0.0
-    """What it waited for a replica to be there."""
-    continued: int = 0
-    """How often another replica went on with it."""
-
-    @property
-    def ttft_s(self) -> float:
-        """Seconds from its arrival to its first token."""
-        return self.first_s - self.request.at_s
-
-    @property
-    def tpot_s(self) -> float:
-        """Seconds a token after the first; 0 for an answer of one token."""
-        more = self.request.output_tokens - 1
-        return (self.ended_s - self.first_s) / more if more else 0.0
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether it was answered as was promised."""
-        asked = self.objective
-        in_time = asked.ttft_s is None or self.ttft_s <= asked.ttft_s
-        return self.is_answered and in_time and (asked.tpot_s is None or self.tpot_s <= asked.tpot_s)
 
 
 @dataclass(slots=True, eq=False)
@@ -110,8 +76,8 @@ class Door:
 
     # what engines do
 
-    def stepped(self, replica: ReplicaId, step: Step, at_s: float) -> None:
-        """Some requests got their first token there, or their last."""
+    def stepped(self, step: Step, at_s: float) -> None:
+        """Some requests got their first token, or their last."""
         for key in map(int, step.first):
             self._first(self._open[key], at_s)
         for key in map(int, step.done):

@@ -15,7 +15,6 @@ class _Engine:
     """`number` tells a replica's engines apart: each start is a new one."""
 
     number: int
-    replica: ReplicaId
     machine: Batching
 
 
@@ -33,7 +32,7 @@ class Engines:
         self._numbers += 1
         machine = Batching(pace, ready_s=ready_s)
         machine.slow = 1.0 / speed
-        engine = _Engine(self._numbers, replica, machine)
+        engine = _Engine(self._numbers, machine)
         self._running[replica] = self._by_number[self._numbers] = engine
 
     def stop(self, replica: ReplicaId) -> None:
@@ -60,19 +59,19 @@ class Engines:
         engine = self._running.get(replica)
         return 0 if engine is None else engine.machine.produced(key)
 
-    def advance(self, until_s: float) -> list[tuple[float, ReplicaId, Step]]:
+    def advance(self, until_s: float) -> list[tuple[float, Step]]:
         """End all steps that are due by then; those that gave somebody the first token or the last, in order of time."""
-        events: list[tuple[float, int, ReplicaId, Step]] = []
+        events: list[tuple[float, int, Step]] = []
         due = self._due
         while due and due[0][0] <= until_s:
             engine = self._by_number.get(heappop(due)[1])
             if engine is None:
                 continue
-            events.extend((at_s, engine.number, engine.replica, step) for at_s, step in _steps(engine.machine, until_s))
+            events.extend((at_s, engine.number, step) for at_s, step in _steps(engine.machine, until_s))
             if engine.machine.due_s is not None:
                 heappush(due, (engine.machine.due_s, engine.number))
         events.sort(key=itemgetter(0, 1))
-        return [(at_s, replica, step) for at_s, _, replica, step in events]
+        return [(at_s, step) for at_s, _, step in events]
 
 
 def _steps(machine: Batching, until_s: float) -> Iterator[tuple[float, Step]]:

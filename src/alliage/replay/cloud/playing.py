@@ -1,6 +1,6 @@
 """One experiment with a whole cloud, played and judged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from alliage.catalog.records import Catalog
@@ -9,8 +9,8 @@ from alliage.fleet.ids import ServiceName
 from alliage.rehearsal.fleet_file import read_fleet
 from alliage.replay.cloud.agents import Use
 from alliage.replay.cloud.bursts import draw_requests
-from alliage.replay.cloud.door import Fate
 from alliage.replay.cloud.experiment import Experiment
+from alliage.replay.cloud.fates import Fate
 from alliage.replay.cloud.world import Cloud, Coming
 
 HOUR_S = 3600.0
@@ -43,41 +43,6 @@ class Played:
     def _held_s(self, use: Use) -> float:
         end_s = self.ended_s if use.ended_s is None else min(self.ended_s, use.ended_s)
         return max(0.0, end_s - max(self.began_s, use.began_s))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
-    """Of some requests, how many; and as shares of them: kept, refused, held for a replica, answered but too late or too slow."""
-
-    requests: int
-    kept: float
-    refused: float
-    held: float
-    late: float
-    slow: float
-
-
-def tally(fates: Sequence[Fate]) -> Tally:
-    """Count them."""
-    count = max(1, len(fates))
-
-    def share(holds: Callable[[Fate], bool]) -> float:
-        return sum(map(holds, fates)) / count
-
-    def is_late(fate: Fate) -> bool:
-        return fate.is_answered and fate.objective.ttft_s is not None and fate.ttft_s > fate.objective.ttft_s
-
-    def is_slow(fate: Fate) -> bool:
-        return fate.is_answered and fate.objective.tpot_s is not None and fate.tpot_s > fate.objective.tpot_s
-
-    return Tally(
-        requests=len(fates),
-        kept=share(lambda fate: fate.is_kept),
-        refused=share(lambda fate: not fate.is_answered),
-        held=share(lambda fate: fate.held_s > 0),
-        late=share(is_late),
-        slow=share(is_slow),
-    )
 
 
 def requests_of(experiment: Experiment) -> tuple[Coming, ...]:

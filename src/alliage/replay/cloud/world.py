@@ -43,7 +43,7 @@ class Cards:
 
     catalog: Catalog
 
-    async def resolve(self, reference: str, *, remote_code: bool) -> ModelCard:
+    async def resolve(self, reference: str, *, remote_code: bool) -> ModelCard:  # noqa: ARG002 - as Models has it
         """The card of a catalogue name; raises NotFound."""
         card = self.catalog.models.get(reference)
         if card is None:
@@ -143,8 +143,8 @@ class Cloud:
         self._folder.cleanup()
 
     def _advance(self, until_s: float) -> None:
-        for at_s, replica, step in self._engines.advance(until_s):
-            self.door.stepped(replica, step, at_s)
+        for at_s, step in self._engines.advance(until_s):
+            self.door.stepped(step, at_s)
         self.clock.t_s = until_s
 
     def _new_id(self) -> str:
