@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import structlog
 
@@ -12,9 +13,10 @@ from alliage.decide.price.listed import Price
 from alliage.decide.solve.answer import Budget
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import ServiceName
-from alliage.fleet.lifecycles import LEAVING
+from alliage.fleet.nodes import Node
 from alliage.fleet.view import FleetView
 
+BARRED_S: Final = 300.0
 _log = structlog.get_logger()
 
 
@@ -29,14 +31,16 @@ class Planning:
         budget: Budget,
         beside: bool,
         woken: Callable[[], None],
+        monotonic_s: Callable[[], float],
     ) -> None:
         self._catalog = catalog
         self._prices = prices
         self._budget = budget
         self._beside = beside
         self._woken = woken
+        self._monotonic_s = monotonic_s
         self._memo: Memo = {}
-        self._barred: dict[Barred, object] = {}
+        self._barred: dict[Barred, tuple[float, tuple[Node, ...]]] = {}
         self._solving: asyncio.Future[Aims] | None = None
         self._seen: tuple[object, Outlook] | None = None
         self._considered: Aims | None = None
@@ -51,12 +55,17 @@ class Planning:
         return self._prices
 
     def bar(self, ways: frozenset[Barred], view: FleetView) -> None:
-        """These found no room in truth: they are not aimed at again until nodes or replicas are others."""
-        self._barred = {**self._barred, **dict.fromkeys(ways, _room_of(view))}
+        """These found no room in truth: they are not aimed at again for BARRED_S, or until nodes are others."""
+        until_s = self._monotonic_s() + BARRED_S
+        self._barred = {**self._barred, **dict.fromkeys(ways, (until_s, view.nodes))}
 
     def _still_barred(self, view: FleetView) -> frozenset[Barred]:
-        now = _room_of(view)
-        self._barred = {way: room for way, room in self._barred.items() if room == now}
+        now_s = self._monotonic_s()
+        self._barred = {
+            way: (until_s, nodes)
+            for way, (until_s, nodes) in self._barred.items()
+            if now_s < until_s and nodes == view.nodes
+        }
         return frozenset(self._barred)
 
     async def consider(self, view: FleetView) -> Aims:
@@ -116,8 +125,3 @@ class Planning:
         else:
             self.aims = done.result()
         self._woken()
-
-
-def _room_of(view: FleetView) -> object:
-    """What decides of whether there is room: the nodes, what they may give, and who is there."""
-    return view.nodes, tuple((replica.id, replica.phase in LEAVING) for replica in view.replicas)

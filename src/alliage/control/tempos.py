@@ -18,7 +18,8 @@ from alliage.fleet.view import FleetView
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
     """What a tempo stands on beside the recipe: the devices of its chip at the node, and what was `measured` of model and chip
-    as far as it counts there."""
+    as far as it counts there.
+    """
 
     model: ModelCard
     devices: tuple[Device, ...]

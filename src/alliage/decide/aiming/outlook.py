@@ -22,6 +22,8 @@ from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
 Memo = dict[object, tuple[LiveWay, ...]]
 """Ways that were reckoned before: reckoning them is most of the work. It may be emptied at any time."""
 MEMO_MAX: Final = 20_000
+MOVE_TIMES: Final = 5
+"""A start costs more than its own devices: those of what it replaces meanwhile, cold caches, answers that are slower. An assumption."""
 MORE: Final = "#more"
 """Behind a service's name: its replicas beyond the first."""
 FIRST_TIMES: Final = 20
@@ -90,7 +92,9 @@ def outlook(
         used = {way for _, (way, _) in inside}
         mine = {name: way for name, way in mine.items() if (service.name, name) not in barred or name in used}
         ways.update(((service.name, name), way) for name, way in mine.items())
-        ask = _ask(service, demand, mine, [mine[way] for _, (way, _) in inside], outside, prices)
+        needed_s = 0.0 if demand is None else demand.needed_before_s
+        old = [mine[way] for replica, (way, _) in inside if replica.created_s < needed_s]
+        ask = _ask(service, demand, mine, old, outside, prices)
         works = _parts(ask, mine, prices)
         asks.extend(works)
         inside.sort(key=lambda each: each[0].phase is not ReplicaPhase.READY)
@@ -182,18 +186,17 @@ def _ask(  # noqa: PLR0917 - the parts of what is asked
     service: Service,
     demand: Demand | None,
     ways: Mapping[str, LiveWay],
-    running: list[LiveWay],
+    needed: list[LiveWay],
     outside: list[Replica],
     prices: Mapping[str, Price],
 ) -> ServiceAsk:
-    """What is asked of the nodes that are there."""
+    """What is asked of the nodes that are there; what `needed` replicas carry is asked at least."""
     rates = {way_key(way.recipe): way.rate_rps or 0.0 for way in ways.values()}
     carried = sum(rates.get(way_key(each.recipe), 0.0) for each in outside if each.phase is ReplicaPhase.READY)
     rate = max(service.rate_rps or 0.0, demand.rate_rps if demand is not None else 0.0)
     least = max(service.min_replicas, int(demand is None or demand.is_wanted or bool(service.rate_rps)))
-    if demand is not None and not demand.is_settled:  # until it was watched for long enough, what runs is needed
-        rate = max(rate, sum(way.rate_rps or 0.0 for way in running) * (1 - 1e-6))
-        least = max(least, sum(1 for way in running if way.rate_rps is None))
+    rate = max(rate, sum(way.rate_rps or 0.0 for way in needed) * (1 - 1e-6))
+    least = max(least, sum(1 for way in needed if way.rate_rps is None))
     return ServiceAsk(
         name=service.name,
         tenant=service.tenant,
@@ -231,11 +234,11 @@ def service_of(work: str) -> ServiceName:
 
 
 def _start_micros(service: Service, ways: Mapping[str, LiveWay], prices: Mapping[str, Price]) -> int:
-    """A cold start takes its devices for as long as the engine and its weights take to load; a hundredth of a device-hour at least."""
+    """MOVE_TIMES what its devices cost while the engine and its weights load, which is taken as a hundredth of an hour at least."""
     weights = sum(file.size_bytes or 0 for file in service.model.weights.files)
     load_s = max(36.0, START_S + weights / LOAD_BYTES_PER_S)
     each = (price_of(way.recipe.chip, prices) * way.recipe.devices for way in ways.values())
-    return int(min(each, default=0) * load_s / 3600) + 1
+    return int(MOVE_TIMES * min(each, default=0) * load_s / 3600) + 1
 
 
 def price_of(chip: str, prices: Mapping[str, Price]) -> int:
