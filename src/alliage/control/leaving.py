@@ -34,11 +34,13 @@ def let_go(view: FleetView, planned: Plan) -> FleetView:
 
 
 def stuck(view: FleetView, planned: Plan) -> frozenset[Barred]:
-    """What is aimed at, finds no room, and where nothing leaves that would make any."""
+    """What is aimed at, finds no room, and where nothing leaves, or is to leave, that would make any."""
+    surplus = set(planned.surplus)
+    going = {replica.node for replica in view.replicas if replica.phase in LEAVING or replica.id in surplus}
     return frozenset(
         (blocked.aim.service, blocked.aim.way)
         for blocked in planned.blocked
-        if not any(replica.phase in LEAVING and replica.node in blocked.aim.kind.nodes for replica in view.replicas)
+        if going.isdisjoint(blocked.aim.kind.nodes)
     )
 
 

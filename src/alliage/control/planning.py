@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -12,12 +13,21 @@ from alliage.decide.aiming.outlook import Barred, Memo, Outlook, outlook
 from alliage.decide.price.listed import Price
 from alliage.decide.solve.answer import Budget
 from alliage.fleet.demand import Demand
-from alliage.fleet.ids import ServiceName
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.nodes import Node
 from alliage.fleet.view import FleetView
 
 BARRED_S: Final = 300.0
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bar:
+    """Until when a way is barred, and what had the room then."""
+
+    until_s: float
+    nodes: tuple[Node, ...]
+    holders: frozenset[ReplicaId]
 
 
 class Planning:
@@ -40,7 +50,7 @@ class Planning:
         self._woken = woken
         self._monotonic_s = monotonic_s
         self._memo: Memo = {}
-        self._barred: dict[Barred, tuple[float, tuple[Node, ...]]] = {}
+        self._barred: dict[Barred, _Bar] = {}
         self._solving: asyncio.Future[Aims] | None = None
         self._seen: tuple[object, Outlook] | None = None
         self._considered: Aims | None = None
@@ -55,16 +65,20 @@ class Planning:
         return self._prices
 
     def bar(self, ways: frozenset[Barred], view: FleetView) -> None:
-        """These found no room in truth: they are not aimed at again for BARRED_S, or until nodes are others."""
+        """These found no room in truth: they are not aimed at again for BARRED_S, or until somebody leaves or nodes are others."""
+        kinds = {} if self.aims is None else {kind.name: kind.nodes for kind in self.aims.outlook.kinds}
         until_s = self._monotonic_s() + BARRED_S
-        self._barred = {**self._barred, **dict.fromkeys(ways, (until_s, view.nodes))}
+        for service, way in ways:
+            nodes = kinds.get(way.partition(", ")[2], ())
+            self._barred[service, way] = _Bar(until_s=until_s, nodes=view.nodes, holders=_there(view, nodes))
 
     def _still_barred(self, view: FleetView) -> frozenset[Barred]:
         now_s = self._monotonic_s()
+        there = {replica.id for replica in view.replicas}
         self._barred = {
-            way: (until_s, nodes)
-            for way, (until_s, nodes) in self._barred.items()
-            if now_s < until_s and nodes == view.nodes
+            way: bar
+            for way, bar in self._barred.items()
+            if now_s < bar.until_s and bar.nodes == view.nodes and bar.holders <= there
         }
         return frozenset(self._barred)
 
@@ -125,3 +139,7 @@ class Planning:
         else:
             self.aims = done.result()
         self._woken()
+
+
+def _there(view: FleetView, nodes: tuple[NodeId, ...]) -> frozenset[ReplicaId]:
+    return frozenset(replica.id for replica in view.replicas if replica.node in nodes)

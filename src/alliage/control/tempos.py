@@ -17,9 +17,7 @@ from alliage.fleet.view import FleetView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a tempo stands on beside the recipe: the devices of its chip at the node, and what was `measured` of model and chip
-    as far as it counts there.
-    """
+    """What a tempo stands on beside the recipe: the devices of its chip at the node, and what was measured that counts there."""
 
     model: ModelCard
     devices: tuple[Device, ...]
