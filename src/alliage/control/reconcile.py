@@ -70,7 +70,7 @@ def reconcile(
     `aiming` says what is to run, for the view after what was heard; None: nothing is known yet, so nothing is begun or ended.
     """
     settled = settle(view, heard, now_s=now_s)
-    given_up = give_up(_without_misplaced(settled.view), catalog, now_s=now_s)
+    given_up = give_up(_without_misplaced(_without_gone(settled.view)), catalog, now_s=now_s)
     placed = given_up.view
     shown = as_leaving(placed)
     aims = aiming(shown)
@@ -79,7 +79,7 @@ def reconcile(
         planned = plan(shown, catalog, now_s=now_s, budget=budget, aims=aims)
     after, bound = _bound(shown, planned, now_s, new_id)
     after = let_go(after, planned) if isinstance(planned, Plan) else after
-    after = _without_gone(with_movers(after, placed, aims))
+    after = with_movers(after, placed, aims)
     after, services_told = _services_after(after, planned, now_s)
     decisions = (*settled.decisions, *given_up.decisions, *bound, *_news(planned, refused))
     changes = _difference(view, after, decisions, now_s, heard.lost)
