@@ -76,10 +76,11 @@ def _best(experiment: Experiment, model: ModelCard, place: Place, catalog: Catal
     sizes = (Size(concurrency=experiment.concurrency, context_tokens=experiment.context_tokens),)
     known: list[tuple[float, Way]] = []
     for way in ways(model, place, catalog, sizes=sizes).ways:
-        made = promise(model, way.recipe, place, experiment.objective)
+        made = promise(model, experiment.objective, way.recipe, place)
         if isinstance(made, Promise):
-            kept = replace(way, recipe=replace(way.recipe, concurrency=made.users))
-            known.append((-made.users / way.devices, kept))
+            users = min(made.users, experiment.concurrency)
+            kept = replace(way, recipe=replace(way.recipe, concurrency=users))
+            known.append((-users / way.devices, kept))
         elif made is None:
             known.append((0.0, way))
     return min(known, key=lambda each: each[0])[1] if known else None
