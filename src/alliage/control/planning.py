@@ -50,6 +50,11 @@ class Planning:
         """Of a device-hour, by chip."""
         return self._prices
 
+    @property
+    def is_solving(self) -> bool:
+        """Whether a solve goes on beside the loop."""
+        return self._solving is not None
+
     def bar(self, ways: frozenset[Barred], view: FleetView) -> None:
         """These found no room in truth: they are not aimed at again until nodes or replicas are others."""
         self._barred = {**self._barred, **dict.fromkeys(ways, _room_of(view))}
