@@ -206,7 +206,9 @@ class Door:
             users = max(1, round(FILLED * recipe.concurrency))
             speed = predict(replace(running, concurrency=users))
             self._paces[key] = (
-                Pace(users, input_tokens, output_tokens, speed.ttft_s, speed.tpot_s) if isinstance(speed, Speed) else None
+                Pace(users, input_tokens, output_tokens, speed.ttft_s, speed.tpot_s)
+                if isinstance(speed, Speed)
+                else None
             )
         return self._paces[key]
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alliage.catalog.records import Catalog
-from alliage.decide.aiming.kinds import Kind, kinds
+from alliage.decide.aiming.kinds import kinds
 from alliage.decide.aiming.live_ways import live_ways
+from alliage.decide.reckoning import Reckoner
 from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ServicePhase
 from alliage.fleet.nodes import Device, EngineFound, Node
@@ -29,7 +30,7 @@ MODELS: Final = (
     "qwen2.5-72b",
 )
 OBJECTIVES: Final = ((1.0, 0.05), (2.0, 0.06), (3.0, 0.1), (None, None))
-USED: Final = 0.7
+USED: Final = 1.15
 """The part of the devices that is asked for, by what a service's better ways do: the plan takes those that are cheap."""
 GOOD: Final = 0.6
 
@@ -73,21 +74,23 @@ def _node(number: int, devices: int, catalog: Catalog, draw: random.Random) -> N
     )
 
 
-def the_services(nodes: tuple[Node, ...], catalog: Catalog, size: Size, seed: int, *, now_s: float) -> tuple[Service, ...]:
+def the_services(
+    nodes: tuple[Node, ...], catalog: Catalog, size: Size, seed: int, *, now_s: float
+) -> tuple[Service, ...]:
     """Services of very different sizes (Zipf), which together ask for USED of the devices; a fifth may live in one region only."""
     draw = random.Random(seed + 1)
-    there = kinds(FleetView(version=0, nodes=nodes), catalog)
+    view, reckoner = FleetView(version=0, nodes=nodes), Reckoner(catalog)
     devices = sum(len(node.devices) for node in nodes)
     shares = [1.0 / (rank + 1) ** 0.7 for rank in range(size.services)]
     draw.shuffle(shares)
     asked = (share / sum(shares) * USED * devices for share in shares)
-    return tuple(_service(number, each, there, catalog, draw, now_s) for number, each in enumerate(asked))
+    return tuple(_service(number, each, view, reckoner, draw, now_s) for number, each in enumerate(asked))
 
 
 def _service(  # noqa: PLR0917 - what one is made of
-    number: int, devices: float, there: tuple[Kind, ...], catalog: Catalog, draw: random.Random, now_s: float
+    number: int, devices: float, view: FleetView, reckoner: Reckoner, draw: random.Random, now_s: float
 ) -> Service:
-    model = catalog.models[draw.choice(MODELS)]
+    model = reckoner.catalog.models[draw.choice(MODELS)]
     ttft_s, tpot_s = draw.choice(OBJECTIVES)
     _, region = draw.choice(SITES)
     service = Service(
@@ -103,8 +106,8 @@ def _service(  # noqa: PLR0917 - what one is made of
     )
     each = sorted(
         way.rate_rps / way.units
-        for kind in there
-        for way in live_ways(service, kind, None, catalog, ())
+        for kind in kinds(view, reckoner.catalog)
+        for way in live_ways(kind, None, reckoner.at(service, kind.place, kind.nodes[0], view, is_rehearsed=False))
         if way.rate_rps and not way.is_failed
     )
     rate_rps = devices * each[int(GOOD * len(each))] if each else None

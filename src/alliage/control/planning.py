@@ -7,8 +7,9 @@ import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aims, aim
-from alliage.decide.aiming.outlook import Barred, Memo, Outlook, outlook
+from alliage.decide.aiming.outlook import Barred, Outlook, outlook
 from alliage.decide.price.listed import Price
+from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.answer import Budget
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import ServiceName
@@ -30,12 +31,11 @@ class Planning:
         beside: bool,
         woken: Callable[[], None],
     ) -> None:
-        self._catalog = catalog
         self._prices = prices
         self._budget = budget
         self._beside = beside
         self._woken = woken
-        self._memo: Memo = {}
+        self.reckoner = Reckoner(catalog)
         self._barred: dict[Barred, object] = {}
         self._solving: asyncio.Future[Aims] | None = None
         self._seen: tuple[object, Outlook] | None = None
@@ -66,7 +66,7 @@ class Planning:
 
     async def consider(self, view: FleetView) -> Aims:
         """What would be aimed at if things were so; the loop takes it over if they come to be."""
-        now = outlook(view, self._catalog, self._prices, self._memo, self._still_barred(view))
+        now = outlook(view, self._prices, self.reckoner, self._still_barred(view))
         if self._beside:
             self._considered = await asyncio.to_thread(aim, now, self.aims, self._budget)
         else:
@@ -88,7 +88,7 @@ class Planning:
             barred,
         )
         if self._seen is None or self._seen[0] != key:
-            self._seen = key, outlook(view, self._catalog, self._prices, self._memo, barred)
+            self._seen = key, outlook(view, self._prices, self.reckoner, barred)
         return self._seen[1]
 
     def look(self, view: FleetView) -> Aims | None:

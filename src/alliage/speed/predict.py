@@ -153,7 +153,6 @@ def concurrency_within(
 
     Requests that would wait for others to end are not counted: at most as many as are worked on at once.
     """
-
     found = outlay(running, calibration=calibration, coefficients=coefficients)
     if isinstance(found, Unknown):
         return 0

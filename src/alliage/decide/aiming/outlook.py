@@ -1,31 +1,24 @@
 """outlook: the fleet and its services as the plan's programme sees them, and the way back from its names. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Final
 
-from alliage.catalog.records import Catalog
 from alliage.decide.aiming.kinds import Kind, is_open, kinds
 from alliage.decide.aiming.live_ways import LiveWay, live_ways
 from alliage.decide.price.listed import Price
+from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
-from alliage.fleet.measured import Measured, measured_on
 from alliage.fleet.replicas import Evidence, Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
 
-Memo = dict[object, tuple[LiveWay, ...]]
-"""Ways that were reckoned before: reckoning them is most of the work. It may be emptied at any time."""
-MEMO_MAX: Final = 20_000
 Barred = tuple[ServiceName, str]
 """A service and the name of one of its ways: what was aimed at and found no room in truth."""
-MeasuredBy = Mapping[tuple[str, str], Sequence[Measured]]
-"""Measurements by model and chip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +45,8 @@ class Outlook:
 
 def outlook(
     view: FleetView,
-    catalog: Catalog,
     prices: Mapping[str, Price],
-    memo: Memo,
+    reckoner: Reckoner,
     barred: AbstractSet[Barred] = frozenset(),
 ) -> Outlook:
     """What there is to plan: ready nodes that take new work, and services that are not being deleted.
@@ -62,12 +54,9 @@ def outlook(
     What runs on nodes that are lost, or that take nothing new, is no part of it: what it carries is taken off the demand.
     What is `barred` is no way either, unless something runs by it.
     """
-    if len(memo) > MEMO_MAX:
-        memo.clear()
-    there = kinds(view, catalog)
+    there = kinds(view, reckoner.catalog)
     by_node = _kinds_by_node(there)
     services = tuple(each for each in view.services if each.phase is not ServicePhase.DELETING)
-    measured = _measured(view)
     ways: dict[tuple[str, str], LiveWay] = {}
     asks: list[ServiceAsk] = []
     running: dict[tuple[str, str, str], int] = {}
@@ -76,13 +65,8 @@ def outlook(
         demand = view.demand.get(service.name)
         mine: dict[str, LiveWay] = {}
         for kind in there:
-            seen = measured_on(
-                measured.get((service.model.id, kind.chip), ()),
-                kind.nodes[0],
-                is_rehearsed=kind.is_rehearsed,
-                odd=view.odd,
-            )
-            for way in _known_ways(service, kind, demand, catalog, seen, memo):
+            reckoned = reckoner.at(service, kind.place, kind.nodes[0], view, is_rehearsed=kind.is_rehearsed)
+            for way in live_ways(kind, demand, reckoned):
                 mine[_way_name(way, kind)] = way
         inside, outside = _replicas(service, view, by_node, mine)
         mine = dict(_roomiest(mine))
@@ -117,31 +101,6 @@ def way_key(recipe: Recipe) -> tuple[str, str, int]:
 
 def _kinds_by_node(there: tuple[Kind, ...]) -> dict[tuple[NodeId, str], Kind]:
     return {(node, kind.chip): kind for kind in there for node in kind.nodes}
-
-
-def _known_ways(  # noqa: PLR0917 - the parts that a way depends on
-    service: Service, kind: Kind, demand: Demand | None, catalog: Catalog, seen: tuple[Measured, ...], memo: Memo
-) -> tuple[LiveWay, ...]:
-    """From the memo where nothing has changed that they depend on."""
-    lengths = None if demand is None else (demand.input_tokens, demand.output_tokens, demand.service_s)
-    key = (service.model.id, service.model.weights.source, service.objective, lengths, _memo_key(kind), seen)
-    found = memo.get(key)
-    if found is None:
-        found = memo[key] = live_ways(service, kind, demand, catalog, seen)
-    return found
-
-
-def _measured(view: FleetView) -> MeasuredBy:
-    found: dict[tuple[str, str], list[Measured]] = {}
-    for each in view.measured:
-        found.setdefault((each.model, each.chip), []).append(each)
-    return found
-
-
-def _memo_key(kind: Kind) -> object:
-    place = kind.place
-    own = place.node if place.cores else None
-    return place.chip.id, place.devices, place.device_bytes, place.cores, place.engines, own, kind.failed
 
 
 def _roomiest(ways: Mapping[str, LiveWay]) -> Iterator[tuple[str, LiveWay]]:
