@@ -30,9 +30,11 @@ MODELS: Final = (
     "qwen2.5-72b",
 )
 OBJECTIVES: Final = ((1.0, 0.05), (2.0, 0.06), (3.0, 0.1), (None, None))
-USED: Final = 1.15
+USED: Final = 1.25
 """The part of the devices that is asked for, by what a service's better ways do: the plan takes those that are cheap."""
 GOOD: Final = 0.6
+SMALL: Final = 12
+"""Services that ask for fewer devices may be bound to a region."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +79,7 @@ def _node(number: int, devices: int, catalog: Catalog, draw: random.Random) -> N
 def the_services(
     nodes: tuple[Node, ...], catalog: Catalog, size: Size, seed: int, *, now_s: float
 ) -> tuple[Service, ...]:
-    """Services of very different sizes (Zipf), which together ask for USED of the devices; a fifth may live in one region only."""
+    """Services of very different sizes (Zipf), which together ask for USED of the devices; of the small ones some may live in one region only."""
     draw = random.Random(seed + 1)
     view, reckoner = FleetView(version=0, nodes=nodes), Reckoner(catalog)
     devices = sum(len(node.devices) for node in nodes)
@@ -102,7 +104,7 @@ def _service(  # noqa: PLR0917 - what one is made of
         max_replicas=400,
         phase=ServicePhase.STARTING,
         created_s=now_s + number * 1e-3,
-        residency=(region,) if draw.random() < 0.2 else (),
+        residency=(region,) if devices < SMALL and draw.random() < 0.3 else (),
     )
     each = sorted(
         way.rate_rps / way.units

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aims, aim
-from alliage.decide.aiming.outlook import Barred, Outlook, outlook
+from alliage.decide.aiming.outlook import Barred, Offers, Outlook, outlook
 from alliage.decide.price.listed import Price
 from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.answer import Budget
@@ -36,6 +37,7 @@ class Planning:
         self._beside = beside
         self._woken = woken
         self.reckoner = Reckoner(catalog)
+        self._offers: Offers = {}
         self._barred: dict[Barred, object] = {}
         self._solving: asyncio.Future[Aims] | None = None
         self._seen: tuple[object, Outlook] | None = None
@@ -60,13 +62,15 @@ class Planning:
         self._barred = {**self._barred, **dict.fromkeys(ways, _room_of(view))}
 
     def _still_barred(self, view: FleetView) -> frozenset[Barred]:
+        if not self._barred:
+            return frozenset()
         now = _room_of(view)
         self._barred = {way: room for way, room in self._barred.items() if room == now}
         return frozenset(self._barred)
 
     async def consider(self, view: FleetView) -> Aims:
         """What would be aimed at if things were so; the loop takes it over if they come to be."""
-        now = outlook(view, self._prices, self.reckoner, self._still_barred(view))
+        now = outlook(view, self._prices, self.reckoner, self._offers, self._still_barred(view))
         if self._beside:
             self._considered = await asyncio.to_thread(aim, now, self.aims, self._budget)
         else:
@@ -88,7 +92,7 @@ class Planning:
             barred,
         )
         if self._seen is None or self._seen[0] != key:
-            self._seen = key, outlook(view, self._prices, self.reckoner, barred)
+            self._seen = key, outlook(view, self._prices, self.reckoner, self._offers, barred)
         return self._seen[1]
 
     def look(self, view: FleetView) -> Aims | None:
@@ -96,7 +100,9 @@ class Planning:
         now = self.outlook(view)
         if self._considered is not None and self._considered.outlook == now:
             self.aims, self._considered = self._considered, None
-        if self.aims is None or self.aims.outlook != now:
+        if self.aims is not None and self.aims.outlook is not now and self.aims.outlook == now:
+            self.aims = replace(self.aims, outlook=now)  # compared once, not at every pass
+        if self.aims is None or self.aims.outlook is not now:
             self._solve(now)
         return self.aims if self.aims is not None and self.aims.suits(now) else None
 

@@ -1,24 +1,39 @@
 """outlook: the fleet and its services as the plan's programme sees them, and the way back from its names. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import Final
 
 from alliage.decide.aiming.kinds import Kind, is_open, kinds
 from alliage.decide.aiming.live_ways import LiveWay, live_ways
 from alliage.decide.price.listed import Price
-from alliage.decide.reckoning import Reckoner
+from alliage.decide.reckoning import Reckoned, Reckoner
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Evidence, Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
 
+OFFERS_MAX: Final = 50_000
 Barred = tuple[ServiceName, str]
 """A service and the name of one of its ways: what was aimed at and found no room in truth."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A way of a service at a kind of nodes, as the fleet and as the programme know it."""
+
+    live: LiveWay
+    way: Way
+
+
+Offers = dict[object, tuple[tuple[Reckoned, ...], tuple[Offer, ...]]]
+"""Offers that were made before, so that two outlooks share what is the same in both. It may be emptied at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +62,7 @@ def outlook(
     view: FleetView,
     prices: Mapping[str, Price],
     reckoner: Reckoner,
+    offers: Offers,
     barred: AbstractSet[Barred] = frozenset(),
 ) -> Outlook:
     """What there is to plan: ready nodes that take new work, and services that are not being deleted.
@@ -54,30 +70,33 @@ def outlook(
     What runs on nodes that are lost, or that take nothing new, is no part of it: what it carries is taken off the demand.
     What is `barred` is no way either, unless something runs by it.
     """
+    if len(offers) > OFFERS_MAX:
+        offers.clear()
     there = kinds(view, reckoner.catalog)
+    here = _replicas_by_service(view)
     by_node = _kinds_by_node(there)
     services = tuple(each for each in view.services if each.phase is not ServicePhase.DELETING)
+    nodes = {node.id: node for node in view.nodes}
     ways: dict[tuple[str, str], LiveWay] = {}
     asks: list[ServiceAsk] = []
     running: dict[tuple[str, str, str], int] = {}
     standing: dict[ReplicaId, tuple[str, str]] = {}
     for service in services:
         demand = view.demand.get(service.name)
-        mine: dict[str, LiveWay] = {}
+        mine: dict[str, Offer] = {}
         for kind in there:
             reckoned = reckoner.at(service, kind.place, kind.nodes[0], view, is_rehearsed=kind.is_rehearsed)
-            for way in live_ways(kind, demand, reckoned):
-                mine[_way_name(way, kind)] = way
-        inside, outside = _replicas(service, view, by_node, mine)
+            mine.update((offer.way.name, offer) for offer in _offers(kind, demand, reckoned, offers))
+        inside, outside = _replicas(here.get(service.name, ()), nodes, by_node, mine)
         mine = dict(_roomiest(mine))
         used = {way for _, (way, _) in inside}
-        mine = {name: way for name, way in mine.items() if (service.name, name) not in barred or name in used}
-        ways.update(((service.name, name), way) for name, way in mine.items())
+        mine = {name: offer for name, offer in mine.items() if (service.name, name) not in barred or name in used}
+        ways.update(((service.name, name), offer.live) for name, offer in mine.items())
         for replica, place in inside:
             standing[replica.id] = place
             key = (service.name, *place)
             running[key] = running.get(key, 0) + 1
-        asks.append(_ask(service, demand, mine, [mine[way] for _, (way, _) in inside], outside, prices))
+        asks.append(_ask(service, demand, mine, [mine[way].live for _, (way, _) in inside], outside, prices))
     return Outlook(
         problem=Problem(
             sites=_sites(view),
@@ -103,25 +122,51 @@ def _kinds_by_node(there: tuple[Kind, ...]) -> dict[tuple[NodeId, str], Kind]:
     return {(node, kind.chip): kind for kind in there for node in kind.nodes}
 
 
-def _roomiest(ways: Mapping[str, LiveWay]) -> Iterator[tuple[str, LiveWay]]:
+def _offers(kind: Kind, demand: Demand | None, reckoned: tuple[Reckoned, ...], known: Offers) -> tuple[Offer, ...]:
+    """The ways there; those that were made before where nothing that they depend on has changed."""
+    service_s = None if demand is None else demand.service_s
+    is_shared = bool(kind.place.cores)
+    key = id(reckoned), kind.name, is_shared, kind.place.device_bytes, kind.failed, service_s
+    found = known.get(key)
+    if found is None:
+        made = (_offer(way, kind) for way in live_ways(kind, demand, reckoned))
+        found = known[key] = reckoned, tuple(made)  # what is kept cannot have its id given to another
+    return found[1]
+
+
+def _offer(way: LiveWay, kind: Kind) -> Offer:
+    evidence = Evidence.FAILED if way.is_failed else way.recipe.evidence
+    name = f"{way.name}, {kind.name}"
+    return Offer(live=way, way=Way(name=name, chip=kind.name, devices=way.units, rate=way.rate_rps, evidence=evidence))
+
+
+def _roomiest(offers: Mapping[str, Offer]) -> Iterator[tuple[str, Offer]]:
     """Those with the longest context that any has: smaller sizes are for fleets that have no room for more."""
-    longest = max((way.recipe.context_tokens for way in ways.values() if not way.is_failed), default=0)
-    return ((name, way) for name, way in ways.items() if way.recipe.context_tokens >= longest or way.is_failed)
+    ways = [(name, offer, offer.live) for name, offer in offers.items()]
+    longest = max((way.recipe.context_tokens for _, _, way in ways if not way.is_failed), default=0)
+    return ((name, offer) for name, offer, way in ways if way.recipe.context_tokens >= longest or way.is_failed)
 
 
-def _way_name(way: LiveWay, kind: Kind) -> str:
-    return f"{way.name}, {kind.name}"
+def _replicas_by_service(view: FleetView) -> Mapping[ServiceName, list[Replica]]:
+    found: dict[ServiceName, list[Replica]] = {}
+    for replica in view.replicas:
+        found.setdefault(replica.service, []).append(replica)
+    return found
 
 
 def _replicas(
-    service: Service, view: FleetView, by_node: Mapping[tuple[NodeId, str], Kind], mine: Mapping[str, LiveWay]
+    replicas: Sequence[Replica],
+    nodes: Mapping[NodeId, Node],
+    by_node: Mapping[tuple[NodeId, str], Kind],
+    mine: Mapping[str, Offer],
 ) -> tuple[list[tuple[Replica, tuple[str, str]]], list[Replica]]:
     """Those that the plan decides of, each with its way and pool; and those that stay where nothing new may be placed."""
-    nodes = {node.id: node for node in view.nodes}
-    names = {(way_key(way.recipe), name.partition(", ")[2]): name for name, way in mine.items()}
+    if not replicas:
+        return [], []
+    names = {(way_key(offer.live.recipe), offer.way.chip): name for name, offer in mine.items()}
     inside: list[tuple[Replica, tuple[str, str]]] = []
     outside: list[Replica] = []
-    for replica in view.replicas_of(service.name):
+    for replica in replicas:
         if replica.phase in LEAVING:
             continue
         node, kind = nodes.get(replica.node), by_node.get((replica.node, replica.recipe.chip))
@@ -138,14 +183,13 @@ def _replicas(
 def _ask(  # noqa: PLR0917 - the parts of what is asked
     service: Service,
     demand: Demand | None,
-    ways: Mapping[str, LiveWay],
+    offers: Mapping[str, Offer],
     running: list[LiveWay],
     outside: list[Replica],
     prices: Mapping[str, Price],
 ) -> ServiceAsk:
     """What is asked of the nodes that are there."""
-    rates = {way_key(way.recipe): way.rate_rps or 0.0 for way in ways.values()}
-    carried = sum(rates.get(way_key(each.recipe), 0.0) for each in outside if each.phase is ReplicaPhase.READY)
+    carried = _carried([each for each in outside if each.phase is ReplicaPhase.READY], offers)
     rate = max(service.rate_rps or 0.0, demand.rate_rps if demand is not None else 0.0)
     least = max(service.min_replicas, int(demand is None or demand.is_wanted or bool(service.rate_rps)))
     if demand is not None and not demand.is_settled:  # until it was watched for long enough, what runs is needed
@@ -155,29 +199,28 @@ def _ask(  # noqa: PLR0917 - the parts of what is asked
         name=service.name,
         tenant=service.tenant,
         demand_rps=max(0.0, rate - carried),
-        ways=tuple(
-            Way(
-                name=name,
-                chip=name.partition(", ")[2],
-                devices=way.units,
-                rate=way.rate_rps,
-                evidence=Evidence.FAILED if way.is_failed else way.recipe.evidence,
-            )
-            for name, way in ways.items()
-        ),
+        ways=tuple(offer.way for offer in offers.values()),
         min_replicas=max(0, min(least, service.max_replicas) - len(outside)),
         max_replicas=max(0, service.max_replicas - len(outside)),
         residency=frozenset(service.residency),
-        start_micros=_start_micros(service, ways, prices),
+        start_micros=_start_micros(service, offers, prices),
     )
 
 
-def _start_micros(service: Service, ways: Mapping[str, LiveWay], prices: Mapping[str, Price]) -> int:
+def _carried(ready: list[Replica], offers: Mapping[str, Offer]) -> float:
+    """What those that are no part of the plan carry, in requests a second."""
+    if not ready:
+        return 0.0
+    rates = {way_key(each.live.recipe): each.live.rate_rps or 0.0 for each in offers.values()}
+    return sum(rates.get(way_key(each.recipe), 0.0) for each in ready)
+
+
+def _start_micros(service: Service, offers: Mapping[str, Offer], prices: Mapping[str, Price]) -> int:
     """A cold start takes its devices for as long as the engine and its weights take to load; a hundredth of a device-hour at least."""
     weights = sum(file.size_bytes or 0 for file in service.model.weights.files)
     load_s = max(36.0, START_S + weights / LOAD_BYTES_PER_S)
-    each = (price_of(way.recipe.chip, prices) * way.recipe.devices for way in ways.values())
-    return int(min(each, default=0) * load_s / 3600) + 1
+    taken = {(each.live.recipe.chip, each.live.recipe.devices) for each in offers.values()}
+    return int(min((price_of(chip, prices) * devices for chip, devices in taken), default=0) * load_s / 3600) + 1
 
 
 def price_of(chip: str, prices: Mapping[str, Price]) -> int:
