@@ -30,7 +30,7 @@ MODELS: Final = (
     "qwen2.5-72b",
 )
 OBJECTIVES: Final = ((1.0, 0.05), (2.0, 0.06), (3.0, 0.1), (None, None))
-USED: Final = 1.25
+USED: Final = 0.8
 """The part of the devices that is asked for, by what a service's better ways do: the plan takes those that are cheap."""
 GOOD: Final = 0.6
 SMALL: Final = 12

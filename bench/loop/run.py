@@ -23,6 +23,7 @@ from alliage.control.reconcile import Pass
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.solve.answer import Budget
 from alliage.decide.solve.answer import Plan as Solved
+from alliage.fleet.ids import NodeId
 from alliage.fleet.lifecycles import ReplicaPhase
 from alliage.fleet.services import Service
 from alliage.store.sql import SqlStore, open_store
@@ -171,7 +172,7 @@ async def measure(bench: Bench, passes: int) -> None:
     _print_table(rest, death, max(first.late_s, death.late_s))
 
 
-def _busiest(bench: Bench) -> str:
+def _busiest(bench: Bench) -> NodeId:
     """The node with the most replicas."""
     return max(bench.agents.engines, key=lambda node: (len(bench.agents.engines[node]), node))
 

@@ -201,7 +201,7 @@ def _state(spot: Spot, node: Node) -> object:
 def _options(service: Service, site: _Site, view: FleetView, reckoner: Reckoner) -> Iterator[_Option]:
     """What could be done at one spot."""
     for each in _reckoned(service, site, view, reckoner):
-        if recipe_key(each.way.recipe) in site.failed:
+        if site.failed and recipe_key(each.way.recipe) in site.failed:
             continue
         if not service.objective.is_asked:
             yield _Option(way=each.way, spot=site.spot, promise=None)
@@ -222,7 +222,7 @@ def _refused(service: Service, site: _Site, view: FleetView, reckoner: Reckoner)
         return
     yield from reckoner.rejected(service.model, site.place)
     for each in _reckoned(service, site, view, reckoner):
-        if (mark := site.failed.get(recipe_key(each.way.recipe))) is not None:
+        if site.failed and (mark := site.failed.get(recipe_key(each.way.recipe))) is not None:
             yield _failed_before(each.way, spot, mark)
         elif service.objective.is_asked and isinstance(each.carried, Reason):
             where = " + ".join(room.id for room in spot.rooms[: each.way.devices])
