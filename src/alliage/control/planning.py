@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aims, aim
-from alliage.decide.aiming.outlook import Barred, Memo, Outlook, outlook
+from alliage.decide.aiming.outlook import Barred, Offers, Outlook, outlook
 from alliage.decide.price.listed import Price
+from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.answer import Budget
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
@@ -43,13 +44,13 @@ class Planning:
         woken: Callable[[], None],
         monotonic_s: Callable[[], float],
     ) -> None:
-        self._catalog = catalog
         self._prices = prices
         self._budget = budget
         self._beside = beside
         self._woken = woken
         self._monotonic_s = monotonic_s
-        self._memo: Memo = {}
+        self.reckoner = Reckoner(catalog)
+        self._offers: Offers = {}
         self._barred: dict[Barred, _Bar] = {}
         self._solving: asyncio.Future[Aims] | None = None
         self._seen: tuple[object, Outlook] | None = None
@@ -64,6 +65,11 @@ class Planning:
         """Of a device-hour, by chip."""
         return self._prices
 
+    @property
+    def is_solving(self) -> bool:
+        """Whether a solve goes on beside the loop."""
+        return self._solving is not None
+
     def bar(self, ways: frozenset[Barred], view: FleetView) -> None:
         """These found no room in truth: they are not aimed at again for BARRED_S, or until somebody leaves or nodes are others."""
         kinds = {} if self.aims is None else {kind.name: kind.nodes for kind in self.aims.outlook.kinds}
@@ -73,6 +79,8 @@ class Planning:
             self._barred[service, way] = _Bar(until_s=until_s, nodes=view.nodes, holders=_there(view, nodes))
 
     def _still_barred(self, view: FleetView) -> frozenset[Barred]:
+        if not self._barred:
+            return frozenset()
         now_s = self._monotonic_s()
         there = {replica.id for replica in view.replicas}
         self._barred = {
@@ -84,7 +92,7 @@ class Planning:
 
     async def consider(self, view: FleetView) -> Aims:
         """What would be aimed at if things were so; the loop takes it over if they come to be."""
-        now = outlook(view, self._catalog, self._prices, self._memo, self._still_barred(view))
+        now = outlook(view, self._prices, self.reckoner, self._offers, self._still_barred(view))
         if self._beside:
             self._considered = await asyncio.to_thread(aim, now, self.aims, self._budget)
         else:
@@ -106,7 +114,7 @@ class Planning:
             barred,
         )
         if self._seen is None or self._seen[0] != key:
-            self._seen = key, outlook(view, self._catalog, self._prices, self._memo, barred)
+            self._seen = key, outlook(view, self._prices, self.reckoner, self._offers, barred)
         return self._seen[1]
 
     def look(self, view: FleetView) -> Aims | None:
@@ -114,7 +122,9 @@ class Planning:
         now = self.outlook(view)
         if self._considered is not None and self._considered.outlook == now:
             self.aims, self._considered = self._considered, None
-        if self.aims is None or self.aims.outlook != now:
+        if self.aims is not None and self.aims.outlook is not now and self.aims.outlook == now:
+            self.aims = replace(self.aims, outlook=now)  # compared once, not at every pass
+        if self.aims is None or self.aims.outlook is not now:
             self._solve(now)
         return self.aims if self.aims is not None and self.aims.suits(now) else None
 
