@@ -4,14 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from alliage.catalog.records import Catalog, Chip, ModelCard
-from alliage.decide.carrying import Promise, carrying, running_at, usual_lengths
+from alliage.decide.carrying import Promise, promise, running_at, usual_lengths
 from alliage.decide.places import Place, place_of_chip, places_of_node
 from alliage.decide.recipes import Size, Way, ways
 from alliage.errors import BadInput
-from alliage.fleet.ids import ServiceName
-from alliage.fleet.lifecycles import ServicePhase
 from alliage.fleet.replicas import Recipe
-from alliage.fleet.services import Service
 from alliage.rehearsal.fleet_file import RehearsedNode, read_fleet
 from alliage.replay.requests.experiment import Experiment
 from alliage.speed.pace import Pace, pace_of
@@ -77,29 +74,16 @@ def _of_chip(  # noqa: PLR0917 - what a recipe is made of
 def _best(experiment: Experiment, model: ModelCard, place: Place, catalog: Catalog) -> Way | None:
     """What `decide.choice` would take of one chip: the most requests a device that keep the objective, else few devices."""
     sizes = (Size(concurrency=experiment.concurrency, context_tokens=experiment.context_tokens),)
-    service = _service(experiment, model)
     known: list[tuple[float, Way]] = []
     for way in ways(model, place, catalog, sizes=sizes).ways:
-        made = carrying(service, way.recipe, place, None)
+        made = promise(model, experiment.objective, way.recipe, place)
         if isinstance(made, Promise):
-            kept = replace(way, recipe=replace(way.recipe, concurrency=made.users))
-            known.append((-made.users / way.devices, kept))
+            users = min(made.users, experiment.concurrency)
+            kept = replace(way, recipe=replace(way.recipe, concurrency=users))
+            known.append((-users / way.devices, kept))
         elif made is None:
             known.append((0.0, way))
     return min(known, key=lambda each: each[0])[1] if known else None
-
-
-def _service(experiment: Experiment, model: ModelCard) -> Service:
-    return Service(
-        name=ServiceName(model.id),
-        tenant="replayed",
-        model=model,
-        objective=experiment.objective,
-        min_replicas=1,
-        max_replicas=1,
-        phase=ServicePhase.STARTING,
-        created_s=0.0,
-    )
 
 
 def _pace(experiment: Experiment, model: ModelCard, recipe: Recipe, like: Chip) -> Pace:
