@@ -11,6 +11,8 @@ SURGE_S: Final = 15.0
 """A rate that is surely higher in so short a time counts at once."""
 LEAD_S: Final = 60.0
 """How far ahead a rise is carried on: about what a cold start takes."""
+AHEAD_MOST: Final = 1.25
+"""A rise is carried on to so many times what came in the last seconds at most: a burst that begins at once is a step, no slope."""
 GRID: Final = 1.15
 """Rates are rounded up to powers of this, so that noise makes no new plans."""
 LENGTHS_GRID: Final = 1.4
@@ -58,7 +60,8 @@ class Tide:
         half_s = WINDOW_S / 2
         before, after = self._between(now_s - WINDOW_S, now_s - half_s), self._between(now_s - half_s, now_s)
         rise = max(0.0, after - before - 2 * sqrt(after + before)) / half_s
-        return max(mean + rise * LEAD_S / half_s, (surge - 2 * sqrt(surge)) / SURGE_S)
+        ahead = min(mean + rise * LEAD_S / half_s, AHEAD_MOST * surge / SURGE_S)
+        return max(mean, ahead, (surge - 2 * sqrt(surge)) / SURGE_S)
 
     def _between(self, begin_s: float, end_s: float) -> int:
         total = 0
