@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from alliage.control.observed import DoorReport
 from alliage.decide.demand import LENGTHS_FIRST, LENGTHS_LEAST, Tide, settled_length
@@ -9,6 +10,9 @@ from alliage.fleet.demand import Demand
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.fleet.view import FleetView
+
+ANSWERED_TIMES: Final = 2
+"""So many times as many must be answered as are in work before their lengths are believed: of a burst, short answers end first."""
 
 
 @dataclass(slots=True)
@@ -19,6 +23,7 @@ class _Watched:
     tide: Tide
     asked_s: float
     """When something of it was last seen: a request, one that waits, one in work."""
+    in_flight: int = 0
     answers: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -62,7 +67,7 @@ class Watching:
         return found
 
     def _add(self, name: ServiceName, watched: _Watched, doors: tuple[DoorReport, ...], now_s: float) -> None:
-        asked, busy = 0, False
+        asked, busy, in_flight = 0, False, 0
         for door in doors:
             now = door.traffic.get(name)
             if now is None:
@@ -72,10 +77,12 @@ class Watching:
                 new = Traffic()
             self._traffic[door.door, name] = now
             asked += new.asked
+            in_flight += now.in_flight
             busy = busy or bool(now.held or now.in_flight or new.asked)
             watched.answers += new.tokens_counted
             watched.input_tokens += new.input_tokens
             watched.output_tokens += new.output_tokens
+        watched.in_flight = in_flight
         watched.tide.add(now_s, asked)
         if busy:
             watched.asked_s = now_s
@@ -97,7 +104,8 @@ class Watching:
     def _demand(self, watched: _Watched, now_s: float, *, is_wanted: bool) -> Demand:
         """As before where it says the same."""
         first = watched.lengths is None
-        if watched.answers >= (LENGTHS_FIRST if first else LENGTHS_LEAST):
+        enough = max(LENGTHS_FIRST if first else LENGTHS_LEAST, ANSWERED_TIMES * watched.in_flight)
+        if watched.answers >= enough:
             before = watched.lengths or (None, None)
             watched.lengths = (
                 settled_length(watched.input_tokens / watched.answers, before[0]),
