@@ -26,6 +26,8 @@ MORE: Final = "#more"
 """Behind a service's name: its replicas beyond the first."""
 FIRST_TIMES: Final = 20
 """What a first replica is worth, in times of what its dearest way costs; others are worth some four times theirs."""
+HORIZON_S: Final = 600.0
+"""A start is to pay within this time: demand changes so soon that the next plan is another one. Twice what seen demand is held for."""
 Barred = tuple[ServiceName, str]
 """A service and the name of one of its ways: what was aimed at and found no room in truth."""
 
@@ -110,6 +112,7 @@ def outlook(
             pools=tuple(_pool(kind, prices) for kind in there),
             tenants=_tenants(view, services, there),
             services=tuple(asks),
+            horizon_s=HORIZON_S,
         ),
         running=tuple(
             Running(work=work, way=way, pool=pool, count=count) for (work, way, pool), count in sorted(running.items())
