@@ -7,6 +7,7 @@ from math import ceil
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.kinds import kinds
 from alliage.decide.aiming.live_ways import LiveWay, live_ways
+from alliage.decide.reckoning import Reckoner
 from alliage.fleet.demand import Demand
 from alliage.fleet.replicas import Recipe
 from alliage.fleet.services import Service
@@ -102,7 +103,6 @@ def _kept(way: _Way, count: int, service: Service, requests: Sequence[Request]) 
 def _ways(
     service: Service, requests: Sequence[Request], nodes: Sequence[RehearsedNode], catalog: Catalog
 ) -> Iterator[_Way]:
-    view = FleetView(version=0, nodes=tuple(each.node for each in nodes), services=(), replicas=(), keys=())
     by_name = {each.node.id: each for each in nodes}
     longest = max(each.prompt_tokens + each.output_tokens for each in requests)
     count = len(requests)
@@ -111,9 +111,18 @@ def _ways(
         input_tokens=max(1, round(sum(each.prompt_tokens for each in requests) / count)),
         output_tokens=max(1, round(sum(each.output_tokens for each in requests) / count)),
     )
+    view = FleetView(
+        version=0,
+        nodes=tuple(each.node for each in nodes),
+        services=(),
+        replicas=(),
+        keys=(),
+        demand={service.name: demand},
+    )
+    reckoner = Reckoner(catalog)
     for kind in kinds(view, catalog):
         node = by_name[kind.nodes[0]]
-        for way in live_ways(service, kind, demand, catalog, ()):
+        for way in live_ways(kind, demand, reckoner.at(service, kind.place, node.node.id, view, is_rehearsed=True)):
             found = _playable(way, service, node)
             room = way.recipe.context_tokens if found is None else min(way.recipe.context_tokens, found.pace.kv_tokens)
             if found is not None and way.rate_rps and room >= longest:

@@ -73,7 +73,12 @@ class Cloud:
         self.door = Door(self.clock, engines, GatewayLimits())
         self.agents = Agents(self.clock, nodes, engines, self.door.broke, wakes=wakes)
         planning = self._planning = Planning(
-            catalog, listed_prices(catalog, prices), budget=Budget(), beside=False, woken=lambda: None
+            catalog,
+            listed_prices(catalog, prices),
+            budget=Budget(),
+            beside=False,
+            woken=lambda: None,
+            monotonic_s=self.clock.monotonic_s,
         )
         self.loop = ControlLoop(
             store=self._store,
