@@ -18,7 +18,8 @@ VARIANTS = (
     Variant(name="zero", min_replicas=0, wakes=False),
     Variant(name="one", min_replicas=1, wakes=False),
     Variant(name="zero-waking", min_replicas=0, wakes=True),
-    Variant(name="one-waking", min_replicas=1, wakes=True),
+    Variant(name="zero-brief", min_replicas=0, wakes=False, hold_s=120.0),
+    Variant(name="zero-waking-brief", min_replicas=0, wakes=True, hold_s=120.0),
 )
 
 
@@ -64,7 +65,9 @@ def _alone(experiment: Experiment, catalog: Catalog) -> dict[ServiceName, Pool]:
 def _tell(
     experiment: Experiment, variant: Variant, played: Played, alone: dict[ServiceName, Pool], total: float
 ) -> None:
-    print(f"\n{variant.name}: at least {variant.min_replicas} replicas, engines {_starts(variant)}")
+    print(
+        f"\n{variant.name}: at least {variant.min_replicas} replicas, engines {_starts(variant)}, demand held {variant.hold_s:g} s"
+    )
     print("                  requests  kept %  refused %  held %  late %  slow %  starts  device-hours  alone")
     hours = experiment.bursts.length_s / HOUR_S
     for model in experiment.models:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from alliage.catalog.records import Catalog
+from alliage.control.loop import LoopSettings
 from alliage.control.orders import DeployOrder
 from alliage.fleet.ids import ServiceName
 from alliage.rehearsal.fleet_file import read_fleet
@@ -18,11 +19,15 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """How it is played: the services' least number of replicas, and whether engines wake (a what-if) or load."""
+    """How it is played: the services' least number of replicas, whether engines wake (a what-if) or load.
+
+    After so many seconds without it, demand counts no more and a service that may rest does; 300 is the loop's own.
+    """
 
     name: str
     min_replicas: int
     wakes: bool
+    hold_s: float = LoopSettings().hold_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +64,8 @@ def play(
         replace(one, request=replace(one.request, at_s=one.request.at_s + warm_s)) for one in requests_of(experiment)
     ]
     nodes = read_fleet(experiment.fleet, catalog)
-    cloud = Cloud(catalog, nodes, prices=experiment.prices, wakes=variant.wakes)
+    settings = LoopSettings(hold_s=variant.hold_s, idle_s=variant.hold_s)
+    cloud = Cloud(catalog, nodes, prices=experiment.prices, wakes=variant.wakes, settings=settings)
     try:
         for model in experiment.models:
             cloud.deploy(an_order(model, experiment, variant))

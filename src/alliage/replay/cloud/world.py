@@ -61,9 +61,10 @@ class Cloud:
         *,
         prices: Mapping[str, float],
         wakes: bool = False,
+        settings: LoopSettings | None = None,
     ) -> None:
-        """`prices` of a device-hour, by chip; `wakes` as Agents have it."""
-        settings = LoopSettings()
+        """`prices` of a device-hour, by chip; `wakes` as Agents have it; `settings` are the loop's own where none are given."""
+        settings = settings or LoopSettings()
         self.clock = VirtualClock()
         self._tick_s = settings.tick_s
         self._folder = tempfile.TemporaryDirectory(prefix="alliage-replay-")
