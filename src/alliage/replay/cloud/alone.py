@@ -21,7 +21,7 @@ from alliage.replay.requests.trace import Request, Trace
 from alliage.replay.requests.world import World
 from alliage.speed.batching import BLOCK_TOKENS
 
-_HOPEFUL = 2.0
+_HOPEFUL = 3.0
 """A pool whose planned rate, so many times over, is below what comes in the busiest minute is taken to keep too few."""
 _MINUTE_S = 60.0
 
