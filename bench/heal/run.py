@@ -25,7 +25,7 @@ from bench.heal.figures import Goal, Round, kept_again_s, median, share
 
 FLEET: Final = Path(__file__).with_name("fleet.toml")
 MODEL: Final = "qwen3-8b"
-GOAL: Final = Goal(ttft_s=1.0, tpot_s=0.07)
+GOAL: Final = Goal(ttft_s=0.5, tpot_s=0.06)
 HEAL_S: Final = 10.0
 """The goal, beside one model load."""
 BUSY_LEAST: Final = 8
@@ -37,7 +37,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.heal.run", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--replicas", type=int, default=12)
-    parser.add_argument("--rate", type=float, default=6.0, help="requests a second that are asked for and sent")
+    parser.add_argument("--rate", type=float, default=4.5, help="requests a second that are sent")
+    parser.add_argument("--asked", type=float, default=2.4, help="requests a second that the service is asked for with")
     parser.add_argument("--tokens", type=int, default=128, help="of an answer")
     parser.add_argument("--before", type=float, default=15.0, help="seconds of load before the fault")
     parser.add_argument("--after", type=float, default=20.0, help="seconds of load after all are ready again")
@@ -57,8 +58,8 @@ async def one_round(given: argparse.Namespace) -> Round:
     with a_cloud(FLEET) as cloud:
         nodes = len(fleet_of(Home(root=cloud.home), FLEET))
         until(lambda: len(cloud.admin.get("/v1/nodes").json()["nodes"]) > nodes, "the nodes")
-        objective = ("--ttft", f"{GOAL.ttft_s}s", "--tpot", f"{GOAL.tpot_s}s", "--rate", str(given.rate))
-        cloud.run("deploy", MODEL, *objective, "--min-replicas", str(given.replicas), "--max-replicas", "24", "--no-wait")
+        objective = ("--ttft", f"{GOAL.ttft_s}s", "--tpot", f"{GOAL.tpot_s}s", "--rate", str(given.asked))
+        cloud.run("deploy", MODEL, *objective, "--min-replicas", str(given.replicas), "--max-replicas", str(given.replicas), "--no-wait")
         until(lambda: _ready(cloud) >= given.replicas, "all replicas")
         clients = Clients(cloud.host, cloud.port, cloud.key, MODEL, given.rate, given.tokens)
         stop = asyncio.Event()
