@@ -9,7 +9,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-LETTERS: Final = 2000
+LETTERS: Final = 4080
+"""About 1024 tokens, as control reckons before it has seen any: lengths that it learns would be a reason to move."""
 SILENCE_S_MAX: Final = 330.0
 
 

@@ -7,6 +7,7 @@ fullest node is killed; the round goes on until a while after its replicas' succ
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -37,13 +38,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.heal.run", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--replicas", type=int, default=12)
-    parser.add_argument("--rate", type=float, default=4.5, help="requests a second that are sent")
+    parser.add_argument("--rate", type=float, default=2.4, help="requests a second that are sent")
     parser.add_argument("--asked", type=float, default=2.4, help="requests a second that the service is asked for with")
-    parser.add_argument("--tokens", type=int, default=128, help="of an answer")
-    parser.add_argument("--before", type=float, default=15.0, help="seconds of load before the fault")
+    parser.add_argument("--tokens", type=int, default=256, help="of an answer")
+    parser.add_argument("--before", type=float, default=20.0, help="seconds of load before the fault")
     parser.add_argument("--after", type=float, default=20.0, help="seconds of load after all are ready again")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the cloud is ended too
     _say(given)
     rounds = []
     for number in range(given.rounds):
@@ -58,9 +60,11 @@ async def one_round(given: argparse.Namespace) -> Round:
     with a_cloud(FLEET) as cloud:
         nodes = len(fleet_of(Home(root=cloud.home), FLEET))
         until(lambda: len(cloud.admin.get("/v1/nodes").json()["nodes"]) > nodes, "the nodes")
+        cloud.run("node", "cordon", "spare")
         objective = ("--ttft", f"{GOAL.ttft_s}s", "--tpot", f"{GOAL.tpot_s}s", "--rate", str(given.asked))
         cloud.run("deploy", MODEL, *objective, "--min-replicas", str(given.replicas), "--max-replicas", str(given.replicas), "--no-wait")
         until(lambda: _ready(cloud) >= given.replicas, "all replicas")
+        cloud.run("node", "uncordon", "spare")
         clients = Clients(cloud.host, cloud.port, cloud.key, MODEL, given.rate, given.tokens)
         stop = asyncio.Event()
         loading = asyncio.create_task(clients.run(stop))
@@ -129,7 +133,7 @@ def _say(given: argparse.Namespace) -> None:
     if given.json:
         return
     print(
-        f"{MODEL}, TTFT {GOAL.ttft_s:g} s, TPOT {GOAL.tpot_s * 1000:g} ms; {given.rate:g} requests/s of about 500 + "
+        f"{MODEL}, TTFT {GOAL.ttft_s:g} s, TPOT {GOAL.tpot_s * 1000:g} ms; {given.rate:g} requests/s of about 1024 + "
         f"{given.tokens} tokens on {given.replicas} replicas"
     )
     print("round  busy  requests  failed  continued  pause  kept  lost  placed  ready  kept again  goal  ratio  late")
