@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test fuzz test-vllm check fmt bench bench-decide bench-gateway bench-rehearsal bench-speed docs pin clean help
+.PHONY: up down test fuzz test-vllm check fmt bench bench-decide bench-gateway bench-loop bench-rehearsal bench-route bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -60,8 +60,14 @@ bench-gateway: $(VENV)/.dev ## the gateway against nginx (bench/README.md)
 bench-decide: $(VENV)/.dev ## the decisions against published rivals (bench/README.md); ALLIAGE_TEST_DATA names the folder of traces
 	@$(BIN)/python -m bench.decide $(ARGS)
 
+bench-loop: $(VENV)/.dev ## what a pass of the live loop costs on a large fleet (bench/README.md)
+	@$(BIN)/python -m bench.loop.run $(ARGS)
+
 bench-rehearsal: $(VENV)/.dev ## rehearsed engines against the pace they were asked for (bench/README.md)
 	$(BIN)/python -m bench.rehearsal.run $(ARGS)
+
+bench-route: $(VENV)/.dev ## routing of LLM requests against its rivals, in replay (bench/README.md); ALLIAGE_TEST_DATA as above
+	@$(BIN)/python -m bench.route $(ARGS)
 
 docs: $(VENV)/.run ## write the generated pages of docs/ from the catalogue
 	$(BIN)/python scripts/catalog_pages.py

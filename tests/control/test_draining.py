@@ -8,6 +8,7 @@ from alliage.decide.aiming.aims import aim
 from alliage.decide.aiming.outlook import outlook
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.reasons import Outcome, ReasonCode
+from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.answer import Budget
 from alliage.fleet.ids import DeviceId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, ReplicaPhase, ServicePhase
@@ -34,7 +35,7 @@ def a_view(*replicas: Replica, wanted: int = 1, phase: ServicePhase = ServicePha
 def left(view: FleetView) -> list[ReplicaId]:
     """The replicas that begin to leave."""
     shown = as_leaving(view)
-    aims = aim(outlook(shown, CATALOG, listed_prices(CATALOG, {}), {}), None, Budget())
+    aims = aim(outlook(shown, listed_prices(CATALOG, {}), Reckoner(CATALOG), {}), None, Budget())
     after = with_movers(shown, view, aims)
     return [each.id for each in after.replicas if each.phase in LEAVING]
 

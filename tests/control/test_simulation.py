@@ -142,9 +142,9 @@ def close(world: World, name: NodeId, **taken: object) -> None:
 def check_closed(world: World) -> None:
     """In peace a draining node is empty, unless what it has finds no room elsewhere."""
     view = world.desk.view()
-    refused = {
-        service.name for service in view.services if newest(world, service.name) in {Outcome.REFUSED, Outcome.SHORT}
-    }
+    refused = {service.name for service in view.services if newest(world, service.name) is Outcome.REFUSED}
+    aims = world.loop.planning.aims
+    refused |= set() if aims is None else set(aims.short)
     assert all(replica.service in refused for replica in movers(view))
 
 

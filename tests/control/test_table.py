@@ -18,11 +18,11 @@ _HEARD = NodeReport(node=a_node(), free_bytes={}, replicas={_ID: a_replica_repor
 
 def test_a_replica_whose_agent_is_not_heard_is_doubted_and_stays() -> None:
     """It is where it was, and doubted until its agent is heard again."""
-    heard = endpoints_after({}, _VIEW, {NodeId("laptop"): _HEARD})
+    heard = endpoints_after({}, _VIEW, {NodeId("laptop"): _HEARD}, {})
     assert not heard[_ID].is_doubted
-    silent = endpoints_after(heard, _VIEW, {})
+    silent = endpoints_after(heard, _VIEW, {}, {})
     assert silent == {_ID: replace(heard[_ID], is_doubted=True)}
-    assert endpoints_after(silent, _VIEW, {NodeId("laptop"): _HEARD}) == heard
+    assert endpoints_after(silent, _VIEW, {NodeId("laptop"): _HEARD}, {}) == heard
 
 
 def test_a_route_tells_what_is_promised_and_that_none_runs() -> None:

@@ -286,7 +286,14 @@ class World:
 
     def restart_control(self, *, rehearsed: frozenset[NodeId] | None = None) -> None:
         """A new loop and desk over the same store and the same world."""
-        planning = Planning(CATALOG, listed_prices(CATALOG, {}), budget=Budget(), beside=False, woken=lambda: None)
+        planning = Planning(
+            CATALOG,
+            listed_prices(CATALOG, {}),
+            budget=Budget(),
+            beside=False,
+            woken=lambda: None,
+            monotonic_s=self.clock.monotonic_s,
+        )
         self.loop = ControlLoop(
             store=self.store,
             runtime=self.agents,

@@ -214,3 +214,40 @@ def test_what_can_never_be_answered_is_refused() -> None:
     for wrong in (ask("b", 60, 41), ask("c", 0, 1), ask("d", 1, 0), ask("a")):
         with pytest.raises(ValueError, match="cannot be taken"):
             machine.submit(wrong, 0.0)
+
+
+@given(REQUESTS, st.integers(1, 8), st.integers(200, 600), st.floats(0.001, 0.5))
+def test_gliding_is_stepping(
+    requests: list[tuple[int, int, list[int], float]], slots: int, kv_tokens: int, look_s: float
+) -> None:
+    """Whoever glides where it may sees the same first and last tokens at the same times, to the last bit."""
+    one, two = (Batching(pace(slots=slots, kv_tokens=kv_tokens, step_tokens=64)) for _ in range(2))
+    coming = sorted((at_s, number) for number, (_, _, _, at_s) in enumerate(requests))
+    told: list[tuple[list[tuple[float, tuple[str, ...], tuple[str, ...]]], int]] = []
+    for machine, glides in ((one, True), (two, False)):
+        events, left, until_s = [], list(coming), 0.0
+        while left or machine.due_s is not None:
+            until_s += look_s
+            at_s = left[0][0] if left else float("inf")
+            while (due_s := machine.due_s) is not None and due_s <= min(at_s, until_s):
+                if glides and machine.glide(min(at_s, until_s)):
+                    continue
+                step = machine.finish_step()
+                if step.first or step.done:
+                    events.append((step.ended_s, step.first, step.done))
+            if left and at_s <= until_s:
+                _, number = left.pop(0)
+                prompt, answer, blocks, _ = requests[number]
+                machine.submit(ask(str(number), prompt, answer, tuple(dict.fromkeys(blocks))), at_s)
+        told.append((events, machine.steps))
+    assert told[0] == told[1]
+    assert (one.kv_share, one.read_tokens, one.hit_tokens) == (two.kv_share, two.read_tokens, two.hit_tokens)
+
+
+def test_a_decoder_says_what_the_pace_says() -> None:
+    """To the last bit, for any batch and length."""
+    mine = pace()
+    decode_s = mine.decoder()
+    for batch in (0, 1, 2, 17, 200):
+        for context in (1.0, 333.3, 8192.0):
+            assert decode_s(batch, context) == mine.decode_s(batch, context)

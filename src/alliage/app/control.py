@@ -103,7 +103,14 @@ def build_control(
     agents = AgentHub(on_change=wake.set)
     doors = DoorHub(on_change=wake.set)
     prices = listed_prices(catalog, settings.prices)
-    planning = Planning(catalog, prices, budget=SolveBudget(wall_s=PLAN_WALL_S), beside=True, woken=wake.set)
+    planning = Planning(
+        catalog,
+        prices,
+        budget=SolveBudget(wall_s=PLAN_WALL_S),
+        beside=True,
+        woken=wake.set,
+        monotonic_s=clock.monotonic_s,
+    )
     loop = ControlLoop(
         store=store,
         runtime=agents,

@@ -49,7 +49,7 @@ def by_plan(service: Service, demand: Mapping[ServiceName, Demand], aims: Aims, 
         told_rps=service.rate_rps,
         seen_rps=seen.rate_rps if seen is not None else 0.0,
         planned_rps=ask.demand_rps,
-        is_settled=seen is None or seen.is_settled,
+        is_settled=seen is None or not seen.needed_before_s,
         aims=aims.aims.get(service.name, ()),
         explanation=told,
     )

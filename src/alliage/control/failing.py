@@ -5,9 +5,9 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.leaving import unwanted
-from alliage.decide.choice import choose, label
+from alliage.decide.choice import Sites, choose, label
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode
-from alliage.decide.room import rooms
+from alliage.decide.reckoning import Reckoner
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
@@ -54,7 +54,9 @@ def _has_another_way(view: FleetView, replica: Replica, catalog: Catalog) -> boo
     """Whether one more replica would find a place, with this one gone."""
     service = next((each for each in view.services if each.name == replica.service), None)
     without = replace(view, replicas=tuple(each for each in view.replicas if each.id != replica.id))
-    return service is not None and choose(service, without, list(rooms(without)), catalog).recipe is not None
+    if service is None:
+        return False
+    return choose(service, without, Sites(without, catalog), Reckoner(catalog)).recipe is not None
 
 
 def _decision(replica: Replica, now_s: float) -> Decision:

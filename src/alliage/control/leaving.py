@@ -13,30 +13,34 @@ from alliage.fleet.view import FleetView
 def let_go(view: FleetView, planned: Plan) -> FleetView:
     """The view in which those begin to leave that may.
 
-    A replica that is ready stays until all that its service is to have are ready; but when something that is aimed at finds
-    no room, as many leave at its kind of nodes as make it.
+    A replica that is ready stays until all that its service is to have are ready. Where that cannot come to be, because what
+    is aimed at finds no room, as many leave at its kind of nodes as make room for one, and so one after the other.
     """
     surplus = [replica for key in planned.surplus for replica in view.replicas if replica.id == key]
     extra = {replica.id for replica in surplus}
-    waiting = _still_coming(view, extra, planned)
+    starting = _starting(view, extra)
+    waiting = starting | {each.aim.service for each in planned.blocked}
     deleting = {service.name for service in view.services if service.phase is ServicePhase.DELETING}
     gone = {
         replica.id
         for replica in surplus
         if replica.phase is not ReplicaPhase.READY or replica.service in deleting or replica.service not in waiting
     }
-    gone |= _in_the_way(view, [replica for replica in surplus if replica.id not in gone], planned, gone)
+    staying = [each for each in surplus if each.id not in gone and each.service not in starting]
+    gone |= _in_the_way(view, staying, planned, gone)
     if not gone:
         return view
     return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
 
 
 def stuck(view: FleetView, planned: Plan) -> frozenset[Barred]:
-    """What is aimed at, finds no room, and where nothing leaves that would make any."""
+    """What is aimed at, finds no room, and where nothing leaves, or is to leave, that would make any."""
+    surplus = set(planned.surplus)
+    going = {replica.node for replica in view.replicas if replica.phase in LEAVING or replica.id in surplus}
     return frozenset(
         (blocked.aim.service, blocked.aim.way)
         for blocked in planned.blocked
-        if not any(replica.phase in LEAVING and replica.node in blocked.aim.kind.nodes for replica in view.replicas)
+        if going.isdisjoint(blocked.aim.kind.nodes)
     )
 
 
@@ -46,10 +50,9 @@ def unwanted(replica: Replica) -> Replica:
     return replace(replica, phase=phase or replica.phase, retry_s=0.0)
 
 
-def _still_coming(view: FleetView, extra: set[ReplicaId], planned: Plan) -> set[ServiceName]:
-    """Services that are to have a replica which is not ready yet."""
-    coming = {each.aim.service for each in planned.blocked}
-    return coming | {
+def _starting(view: FleetView, extra: set[ReplicaId]) -> set[ServiceName]:
+    """Services that are to have a replica which has its place and is not ready yet."""
+    return {
         replica.service
         for replica in view.replicas
         if replica.id not in extra and replica.phase not in LEAVING and replica.phase is not ReplicaPhase.READY
@@ -57,11 +60,11 @@ def _still_coming(view: FleetView, extra: set[ReplicaId], planned: Plan) -> set[
 
 
 def _in_the_way(view: FleetView, staying: list[Replica], planned: Plan, gone: set[ReplicaId]) -> set[ReplicaId]:
-    """Of those that would stay a little longer, as many as make room for what is blocked at their kind of nodes."""
+    """Of those that would stay a little longer, as many as make room for one of each that is blocked at their kind of nodes."""
     found: set[ReplicaId] = set()
     for blocked in planned.blocked:
         kind = blocked.aim.kind
-        needed = blocked.count * kind.units_of(blocked.aim.recipe)
+        needed = kind.units_of(blocked.aim.recipe)
         needed -= sum(
             kind.units_of(replica.recipe)
             for replica in view.replicas

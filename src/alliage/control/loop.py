@@ -122,6 +122,7 @@ class ControlLoop:
             budget=Budget.unlimited(),
             refused=self._refused,
             aiming=self.planning.look,
+            reckoner=self.planning.reckoner,
         )
         version = view.version
         if done.changes != Changes():

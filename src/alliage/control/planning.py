@@ -2,20 +2,33 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
 import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aims, aim
-from alliage.decide.aiming.outlook import Barred, Memo, Outlook, outlook
+from alliage.decide.aiming.outlook import Barred, Offers, Outlook, outlook
 from alliage.decide.price.listed import Price
+from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.answer import Budget
 from alliage.fleet.demand import Demand
-from alliage.fleet.ids import ServiceName
-from alliage.fleet.lifecycles import LEAVING
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.nodes import Node
 from alliage.fleet.view import FleetView
 
+BARRED_S: Final = 300.0
 _log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bar:
+    """Until when a way is barred, and what had the room then."""
+
+    until_s: float
+    nodes: tuple[Node, ...]
+    holders: frozenset[ReplicaId]
 
 
 class Planning:
@@ -29,14 +42,16 @@ class Planning:
         budget: Budget,
         beside: bool,
         woken: Callable[[], None],
+        monotonic_s: Callable[[], float],
     ) -> None:
-        self._catalog = catalog
         self._prices = prices
         self._budget = budget
         self._beside = beside
         self._woken = woken
-        self._memo: Memo = {}
-        self._barred: dict[Barred, object] = {}
+        self._monotonic_s = monotonic_s
+        self.reckoner = Reckoner(catalog)
+        self._offers: Offers = {}
+        self._barred: dict[Barred, _Bar] = {}
         self._solving: asyncio.Future[Aims] | None = None
         self._seen: tuple[object, Outlook] | None = None
         self._considered: Aims | None = None
@@ -50,18 +65,34 @@ class Planning:
         """Of a device-hour, by chip."""
         return self._prices
 
+    @property
+    def is_solving(self) -> bool:
+        """Whether a solve goes on beside the loop."""
+        return self._solving is not None
+
     def bar(self, ways: frozenset[Barred], view: FleetView) -> None:
-        """These found no room in truth: they are not aimed at again until nodes or replicas are others."""
-        self._barred = {**self._barred, **dict.fromkeys(ways, _room_of(view))}
+        """These found no room in truth: they are not aimed at again for BARRED_S, or until somebody leaves or nodes are others."""
+        kinds = {} if self.aims is None else {kind.name: kind.nodes for kind in self.aims.outlook.kinds}
+        until_s = self._monotonic_s() + BARRED_S
+        for service, way in ways:
+            nodes = kinds.get(way.partition(", ")[2], ())
+            self._barred[service, way] = _Bar(until_s=until_s, nodes=view.nodes, holders=_there(view, nodes))
 
     def _still_barred(self, view: FleetView) -> frozenset[Barred]:
-        now = _room_of(view)
-        self._barred = {way: room for way, room in self._barred.items() if room == now}
+        if not self._barred:
+            return frozenset()
+        now_s = self._monotonic_s()
+        there = {replica.id for replica in view.replicas}
+        self._barred = {
+            way: bar
+            for way, bar in self._barred.items()
+            if now_s < bar.until_s and bar.nodes == view.nodes and bar.holders <= there
+        }
         return frozenset(self._barred)
 
     async def consider(self, view: FleetView) -> Aims:
         """What would be aimed at if things were so; the loop takes it over if they come to be."""
-        now = outlook(view, self._catalog, self._prices, self._memo, self._still_barred(view))
+        now = outlook(view, self._prices, self.reckoner, self._offers, self._still_barred(view))
         if self._beside:
             self._considered = await asyncio.to_thread(aim, now, self.aims, self._budget)
         else:
@@ -83,7 +114,7 @@ class Planning:
             barred,
         )
         if self._seen is None or self._seen[0] != key:
-            self._seen = key, outlook(view, self._catalog, self._prices, self._memo, barred)
+            self._seen = key, outlook(view, self._prices, self.reckoner, self._offers, barred)
         return self._seen[1]
 
     def look(self, view: FleetView) -> Aims | None:
@@ -91,7 +122,9 @@ class Planning:
         now = self.outlook(view)
         if self._considered is not None and self._considered.outlook == now:
             self.aims, self._considered = self._considered, None
-        if self.aims is None or self.aims.outlook != now:
+        if self.aims is not None and self.aims.outlook is not now and self.aims.outlook == now:
+            self.aims = replace(self.aims, outlook=now)  # compared once, not at every pass
+        if self.aims is None or self.aims.outlook is not now:
             self._solve(now)
         return self.aims if self.aims is not None and self.aims.suits(now) else None
 
@@ -118,6 +151,5 @@ class Planning:
         self._woken()
 
 
-def _room_of(view: FleetView) -> object:
-    """What decides of whether there is room: the nodes, what they may give, and who is there."""
-    return view.nodes, tuple((replica.id, replica.phase in LEAVING) for replica in view.replicas)
+def _there(view: FleetView, nodes: tuple[NodeId, ...]) -> frozenset[ReplicaId]:
+    return frozenset(replica.id for replica in view.replicas if replica.node in nodes)

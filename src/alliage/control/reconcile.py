@@ -17,7 +17,8 @@ from alliage.decide.aiming.outlook import Barred
 from alliage.decide.bind import bind
 from alliage.decide.plan import Budget, Infeasible, Plan, PlannedReplicas, Status, plan
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
-from alliage.decide.room import rooms
+from alliage.decide.reckoning import Reckoner
+from alliage.decide.room import Spot, rooms, spots
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import (
     LEAVING,
@@ -64,22 +65,23 @@ def reconcile(
     budget: Budget,
     refused: Refusals,
     aiming: Callable[[FleetView], Aims | None],
+    reckoner: Reckoner | None = None,
 ) -> Pass:
     """`new_id` gives six characters, never the same twice; `refused` is the last pass's, so that no no is told twice.
 
     `aiming` says what is to run, for the view after what was heard; None: nothing is known yet, so nothing is begun or ended.
     """
     settled = settle(view, heard, now_s=now_s)
-    given_up = give_up(_without_misplaced(settled.view), catalog, now_s=now_s)
+    given_up = give_up(_without_misplaced(_without_gone(settled.view)), catalog, now_s=now_s)
     placed = given_up.view
     shown = as_leaving(placed)
     aims = aiming(shown)
     planned: Plan | Infeasible = _NOTHING
     if aims is not None:
-        planned = plan(shown, catalog, now_s=now_s, budget=budget, aims=aims)
+        planned = plan(shown, catalog, now_s=now_s, budget=budget, aims=aims, reckoner=reckoner)
     after, bound = _bound(shown, planned, now_s, new_id)
     after = let_go(after, planned) if isinstance(planned, Plan) else after
-    after = _without_gone(with_movers(after, placed, aims))
+    after = with_movers(after, placed, aims)
     after, services_told = _services_after(after, planned, now_s)
     decisions = (*settled.decisions, *given_up.decisions, *bound, *_news(planned, refused))
     changes = _difference(view, after, decisions, now_s, heard.lost)
@@ -100,24 +102,27 @@ def _bound(
     new_id: Callable[[], str],
 ) -> tuple[FleetView, tuple[Decision, ...]]:
     """The view with a replica for each that was planned and found a place, and the decisions that say where."""
-    if isinstance(planned, Infeasible):
+    if isinstance(planned, Infeasible) or not planned.add:
         return view, ()
     decisions: list[Decision] = []
+    left = {(spot.node, spot.chip): spot for spot in spots(rooms(view))}
     for wanted in planned.add:
         for _ in range(wanted.count):
-            replica = _bind_one(wanted, view, now_s, new_id)
+            replica = _bind_one(wanted, view, tuple(left.values()), now_s, new_id)
             if replica is None:
                 break
-            decisions.append(
-                replace(wanted.decision, where=place_of(replica), because=_fits_there(wanted, replica, view))
-            )
+            spot = left[replica.node, replica.recipe.chip]
+            because = _fits_there(wanted, replica, spot)
+            decisions.append(replace(wanted.decision, where=place_of(replica), because=because))
             view = replace(view, replicas=(*view.replicas, replica))
+            devices = (binding.device for binding in replica.bindings)
+            left[spot.node, spot.chip] = spot.without(devices, replica.recipe, replica.service)
     return view, tuple(decisions)
 
 
-def _fits_there(wanted: PlannedReplicas, replica: Replica, view: FleetView) -> tuple[Reason, ...]:
-    """The plan's reasons, with the figures of the device that binding chose."""
-    free = {room.id: room.memory_bytes for room in rooms(view)}
+def _fits_there(wanted: PlannedReplicas, replica: Replica, spot: Spot) -> tuple[Reason, ...]:
+    """The plan's reasons, with the figures of the devices that binding chose."""
+    free = {room.id: room.memory_bytes for room in spot.rooms}
     devices = [binding.device for binding in replica.bindings]
     facts: dict[str, str | int | float] = {
         "node": replica.node,
@@ -130,8 +135,10 @@ def _fits_there(wanted: PlannedReplicas, replica: Replica, view: FleetView) -> t
     return (Reason(code=ReasonCode.FITS, facts=facts), *others)
 
 
-def _bind_one(wanted: PlannedReplicas, view: FleetView, now_s: float, new_id: Callable[[], str]) -> Replica | None:
-    placement = bind(wanted, view)
+def _bind_one(
+    wanted: PlannedReplicas, view: FleetView, left: tuple[Spot, ...], now_s: float, new_id: Callable[[], str]
+) -> Replica | None:
+    placement = bind(wanted, view, left)
     if placement is None:
         return None
     return Replica(
@@ -282,26 +289,24 @@ def _stopped(replica: Replica, now_s: float, reason: Reason) -> Decision:
 def _actions(view: FleetView, heard: Heard) -> tuple[Action, ...]:
     """What each agent that is there must start or stop; asked again at every pass until its report shows it done."""
     models = {service.name: service.model for service in view.services}
-    known = {replica.id: replica for replica in view.replicas}
+    known = {replica.id for replica in view.replicas}
+    at: dict[NodeId, list[Replica]] = {}
+    for replica in view.replicas:
+        at.setdefault(replica.node, []).append(replica)
     actions: list[Action] = []
     for node_id, report in heard.reports.items():
-        for replica in view.replicas:
+        mine = at.get(node_id, ())
+        for replica in mine:
             told = report.replicas.get(replica.id)
-            if replica.node != node_id or replica.service not in models:
+            if replica.phase not in _SHOULD_RUN or replica.service not in models:
                 continue
-            if replica.phase in _SHOULD_RUN and (
-                told is None or (told.state in OVER and told.attempt <= replica.starts)
-            ):
+            if told is None or (told.state in OVER and told.attempt <= replica.starts):
                 model = models[replica.service]
                 actions.append(StartReplica(node=node_id, replica=replica, model=model, attempt=replica.starts + 1))
         strangers = {
             key for key, told in report.replicas.items() if key not in known and told.state is not EngineState.STOPPED
         }
-        stopping = {
-            replica.id
-            for replica in view.replicas
-            if replica.node == node_id and replica.phase is ReplicaPhase.STOPPING
-        }
+        stopping = {replica.id for replica in mine if replica.phase is ReplicaPhase.STOPPING}
         actions.extend(
             StopReplica(node=node_id, replica=replica_id, grace_s=STOP_GRACE_S)
             for replica_id in sorted(strangers | stopping)

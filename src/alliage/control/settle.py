@@ -95,7 +95,7 @@ def _node_after(old: Node | None, report: NodeReport, view: FleetView) -> Node:
     phase = advance(NODE_TRANSITIONS, old.phase, NodeEvent.HEARD) or old.phase
     if old.phase is NodePhase.LOST and _has_strangers(report, view):
         phase = old.phase
-    return replace(
+    after = replace(
         told,
         phase=phase,
         is_cordoned=old.is_cordoned,
@@ -103,6 +103,7 @@ def _node_after(old: Node | None, report: NodeReport, view: FleetView) -> Node:
         cordoned=old.cordoned,
         draining=old.draining,
     )
+    return old if after == old else after  # the same object where nothing is new: others compare it at once
 
 
 def _has_strangers(report: NodeReport, view: FleetView) -> bool:
@@ -153,7 +154,10 @@ def _told(replica: Replica, report: ReplicaReport, now_s: float) -> Replica:
         )
     if report.state is EngineState.READY:
         failures = 0 if report.ready_for_s >= SETTLED_AFTER_S else replica.failures
-        return replace(after, failures=failures, note="" if failures == 0 else replica.note)
+        note = "" if failures == 0 else replica.note
+        return (
+            after if (failures, note) == (after.failures, after.note) else replace(after, failures=failures, note=note)
+        )
     return after
 
 

@@ -8,7 +8,7 @@ from alliage.catalog.records import Catalog, ModelCard
 from alliage.decide.places import place_of_node
 from alliage.decide.tempo import tempo_at
 from alliage.fleet.ids import NodeId, ServiceName
-from alliage.fleet.measured import Measured
+from alliage.fleet.measured import Measured, measured_on
 from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.routing import Tempo
@@ -17,7 +17,7 @@ from alliage.fleet.view import FleetView
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Basis:
-    """What a tempo stands on beside the recipe: the devices of its chip at the node, and what was `measured` of model and chip."""
+    """What a tempo stands on beside the recipe: the devices of its chip at the node, and what was measured that counts there."""
 
     model: ModelCard
     devices: tuple[Device, ...]
@@ -59,7 +59,9 @@ def tempos_after(old: Tempos, view: FleetView, catalog: Catalog) -> dict[Kind, R
         place = (node_id, recipe.chip)
         if place not in devices:
             devices[place] = tuple(device for device in node.devices if device.chip == recipe.chip)
-        seen = tuple(measured.get((recipe.model, recipe.chip), ()))
+        seen = measured_on(
+            measured.get((recipe.model, recipe.chip), ()), node_id, is_rehearsed=node.is_rehearsed, odd=view.odd
+        )
         basis = Basis(model=model, devices=devices[place], measured=seen)
         known = old.get(kind)
         if known is None or known.basis != basis:

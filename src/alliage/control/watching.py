@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from alliage.control.observed import DoorReport
-from alliage.decide.demand import LENGTHS_LEAST, Tide, settled_length
+from alliage.decide.demand import LENGTHS_FIRST, LENGTHS_LEAST, Tide, settled_length
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
@@ -96,14 +96,15 @@ class Watching:
 
     def _demand(self, watched: _Watched, now_s: float, *, is_wanted: bool) -> Demand:
         """As before where it says the same."""
-        if watched.answers >= LENGTHS_LEAST:
+        first = watched.lengths is None
+        if watched.answers >= (LENGTHS_FIRST if first else LENGTHS_LEAST):
             before = watched.lengths or (None, None)
             watched.lengths = (
                 settled_length(watched.input_tokens / watched.answers, before[0]),
                 settled_length(watched.output_tokens / watched.answers, before[1]),
             )
             watched.answers = watched.input_tokens = watched.output_tokens = 0
-        if watched.served >= LENGTHS_LEAST:
+        if watched.served >= (LENGTHS_FIRST if watched.stay_s is None else LENGTHS_LEAST):
             mean_s = watched.busy_s / watched.served
             if watched.stay_s is None or not watched.stay_s / 1.5 <= mean_s <= watched.stay_s * 1.5:
                 watched.stay_s = mean_s or None
@@ -115,5 +116,5 @@ class Watching:
             output_tokens=output_tokens,
             service_s=watched.stay_s,
             is_wanted=is_wanted,
-            is_settled=now_s - watched.since_s >= self.hold_s,
+            needed_before_s=self.began_s if now_s - watched.since_s < self.hold_s else 0.0,
         )

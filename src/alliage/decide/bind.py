@@ -4,7 +4,7 @@ Nodes with the fewest replicas of the same service come first; then, of devices 
 of shared ones the one with the most free cores and memory; then the order of the view, which is by node id.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from alliage.decide.plan import PlannedReplicas
@@ -23,13 +23,17 @@ class Placement:
     bindings: tuple[Binding, ...]
 
 
-def bind(planned: PlannedReplicas, view: FleetView) -> Placement | None:
-    """The place for one more replica, on the node with the fewest of the same service; None when nothing is left."""
+def bind(planned: PlannedReplicas, view: FleetView, left: Iterable[Spot] | None = None) -> Placement | None:
+    """The place for one more replica, on the node with the fewest of the same service; None when nothing is left.
+
+    `left` is the room there is; by default that of the view.
+    """
     crowd: dict[NodeId, int] = {}
     for replica in view.replicas_of(planned.service):
         if replica.phase not in LEAVING:
             crowd[replica.node] = crowd.get(replica.node, 0) + 1
-    fitting = [spot for spot in spots(rooms(view)) if spot.site == planned.site and _fits(planned, spot, view)]
+    left = spots(rooms(view)) if left is None else left
+    fitting = [spot for spot in left if spot.site == planned.site and _fits(planned, spot, view)]
     if not fitting:
         return None
     spot = _best(fitting, crowd)
@@ -38,12 +42,13 @@ def bind(planned: PlannedReplicas, view: FleetView) -> Placement | None:
 
 def _fits(planned: PlannedReplicas, spot: Spot, view: FleetView) -> bool:
     """Of the kind that was planned for (chip, node size, engine), with enough left of it."""
-    recipe, node = planned.recipe, view.node(spot.node)
-    if planned.nodes is not None and spot.node not in planned.nodes:
+    recipe = planned.recipe
+    if spot.chip != recipe.chip or (planned.nodes is not None and spot.node not in planned.nodes):
         return False
-    kind = spot.chip == recipe.chip and len(spot.rooms[0].device.cores) == planned.device_cores
-    engine = node is not None and any(found.engine == recipe.engine for found in node.engines)
-    return kind and engine and bool(spot.free_for(recipe))
+    if len(spot.rooms[0].device.cores) != planned.device_cores or not spot.free_for(recipe):
+        return False
+    node = view.node(spot.node)
+    return node is not None and any(found.engine == recipe.engine for found in node.engines)
 
 
 def _best(fitting: Sequence[Spot], crowd: dict[NodeId, int]) -> Spot:

@@ -68,6 +68,19 @@ class Promise:
 def carrying(
     service: Service, recipe: Recipe, place: Place, demand: Demand | None, measured: Sequence[Measured] = ()
 ) -> Promise | Reason | None:
+    """What a recipe keeps of a service's objective, as `promise` says."""
+    return promise(service.model, service.objective, recipe, place, demand=demand, measured=measured)
+
+
+def promise(
+    model: ModelCard,
+    objective: Objective,
+    recipe: Recipe,
+    place: Place,
+    *,
+    demand: Demand | None = None,
+    measured: Sequence[Measured] = (),
+) -> Promise | Reason | None:
     """The reason where it is known to be too slow, None where no speed is known.
 
     It is for as many as its size takes; on devices of its own and with an objective for as many as keep that, since few
@@ -75,12 +88,11 @@ def carrying(
     was `measured` of the recipe corrects its prediction.
     """
     input_tokens, output_tokens = lengths_of(recipe, demand)
-    running = running_at(service.model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
+    running = running_at(model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
     calibration = calibration_of(measured, running, cores=recipe.cores, node=place.node)
     alone = predict(replace(running, concurrency=1), calibration=calibration)
     if not isinstance(alone, Speed):
         return None
-    objective = service.objective
     most = USERS_MAX if objective.is_asked and not place.cores else recipe.concurrency
     users = min(most, users_within(running, objective, calibration))
     if not users:

@@ -1,18 +1,21 @@
 """choice: the next replica of one service: which recipe at which node, and the reasons against all others. Pure."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Final
 
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.decide.aiming.aims import Aim
-from alliage.decide.carrying import Promise, carrying
-from alliage.decide.places import place_of_node
+from alliage.decide.carrying import Promise
+from alliage.decide.places import Place, place_of_node
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
-from alliage.decide.recipes import Way, ways
-from alliage.decide.room import Room, Spot, spots
+from alliage.decide.recipes import Way
+from alliage.decide.reckoning import Reckoned, Reckoner
+from alliage.decide.room import Room, Spot, rooms, spots
 from alliage.fleet.failed import Failed
-from alliage.fleet.ids import ServiceName
-from alliage.fleet.measured import measured_on, recipe_key
+from alliage.fleet.ids import NodeId, ServiceName
+from alliage.fleet.measured import RecipeKey, recipe_key
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Recipe
 from alliage.fleet.services import Service
@@ -41,17 +44,91 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Option:
-    """A way at a spot, what it lacks there (None: it fits), and what it promises (None: not asked, or not known)."""
+    """A way at a spot, and what it promises (None: not asked, or not known)."""
 
     way: Way
     spot: Spot
-    lacks: Reason | None
     promise: Promise | None
 
     @property
+    def lacks(self) -> Reason | None:
+        """What the spot lacks for it; None: it fits."""
+        return _short_of(self.way, self.spot)
+
+    @property
     def label(self) -> str:
+        """What people read of it."""
         rooms = self.spot.free_for(self.way.recipe) or self.spot.rooms[: self.way.devices]
         return label(self.way.recipe, " + ".join(room.id for room in rooms))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Site:
+    """A spot with what is known of its node."""
+
+    spot: Spot
+    node: Node
+    place: Place | None
+    """None where its chip is not known."""
+    failed: Mapping[RecipeKey, Failed]
+    state: int
+    """The same number, the same in all that a choice depends on."""
+    roomiest: tuple[int, int]
+    tightest: tuple[int, int]
+
+
+class Sites:
+    """The spots of a view, kept up to date while replicas are placed one after the other."""
+
+    def __init__(self, view: FleetView, catalog: Catalog, left: Iterable[Room] | None = None) -> None:
+        """`left` is the room there is; by default that of the view."""
+        self._catalog = catalog
+        self._nodes = {node.id: node for node in view.nodes}
+        self._failed: dict[NodeId, dict[RecipeKey, Failed]] = {}
+        for each in view.failed:
+            self._failed.setdefault(each.node, {})[each.recipe] = each
+        self._states: dict[object, int] = {}
+        known = spots(rooms(view) if left is None else left)
+        self._sites = [site for spot in known if (site := self._site(spot)) is not None]
+        self.devices = sum(len(spot.rooms) for spot in known)
+
+    def take(self, taken: tuple[Room, ...], recipe: Recipe, service: ServiceName) -> None:
+        """A replica of the recipe takes these rooms of one spot."""
+        for number, site in enumerate(self._sites):
+            if site.spot.node == taken[0].node and site.spot.chip == recipe.chip:
+                after = self._site(site.spot.without((room.id for room in taken), recipe, service))
+                self._sites[number] = site if after is None else after
+
+    def ordered(self, service: ServiceName, aim: Aim | None) -> Iterator[_Site]:
+        """In the order in which they are tried, nodes without the service first; of those that are alike in all that matters the first."""
+
+        def order(site: _Site) -> tuple[bool, tuple[int, int]]:
+            is_there = any(service in room.holders for room in site.spot.rooms)
+            return is_there, site.roomiest if aim is None else site.tightest
+
+        seen: set[tuple[int, bool]] = set()
+        among = frozenset() if aim is None else frozenset(aim.kind.nodes)
+        for site in sorted(self._sites, key=order):
+            state = site.state, site.spot.node in among
+            if state not in seen:
+                seen.add(state)
+                yield site
+
+    def _site(self, spot: Spot) -> _Site | None:
+        node, marks = self._nodes.get(spot.node), self._failed.get(spot.node, {})
+        if node is None:
+            return None
+        chip = self._catalog.chips.get(spot.chip)
+        state = _state(spot, node), frozenset(marks)
+        return _Site(
+            spot=spot,
+            node=node,
+            place=None if chip is None else place_of_node(chip, node, tuple(room.device for room in spot.rooms)),
+            failed=marks,
+            state=self._states.setdefault(state, len(self._states)),
+            roomiest=_roomiest(spot),
+            tightest=_tightest(spot),
+        )
 
 
 def label(recipe: Recipe, where: str) -> str:
@@ -60,45 +137,47 @@ def label(recipe: Recipe, where: str) -> str:
     return f"{recipe.engine} on {recipe.chip}{f' at {where}' if where else ''}, {size}"
 
 
-def choose(service: Service, view: FleetView, left: list[Room], catalog: Catalog, aim: Aim | None = None) -> Choice:
+def choose(service: Service, view: FleetView, sites: Sites, reckoner: Reckoner, *, aim: Aim | None = None) -> Choice:
     """The first way that fits, at the spot with the most room; and why the others were not taken.
 
-    With an `aim` only what it allows is taken, at the spot of devices given whole with the least room that does.
+    With an `aim` only what it allows is taken, at the spot of devices given whole with the least room that does; where
+    there is none, nothing more is told.
 
     Where an objective is asked, what is known to miss it is not taken, and the way that keeps it for the most requests a
     device comes first; those of unknown speed come last. Of spots that are alike in all that matters one is looked at.
     """
-    options: list[_Option] = []
-    rejected: list[Rejected] = []
-    seen: set[object] = set()
-    for spot in sorted(spots(left), key=_roomiest if aim is None else _tightest):
-        state = _state(spot, view), aim is not None and spot.node in aim.kind.nodes
-        if state in seen:
-            continue
-        seen.add(state)
-        found, refused = _at(service, spot, view, catalog)
-        options.extend(found)
-        rejected.extend(refused)
+    tried = tuple(sites.ordered(service.name, aim))
+    options = [option for site in tried for option in _options(service, site, view, reckoner)]
     if service.objective.is_asked:
         options.sort(key=lambda option: -option.promise.users / option.way.devices if option.promise else 0.0)
-    taken = next((option for option in options if option.lacks is None and _is_allowed(option, aim)), None)
+    taken = next((option for option in options if _is_allowed(option, aim) and option.lacks is None), None)
+    if taken is None and aim is not None:
+        return Choice(recipe=None, taken=(), promise=None, rejected=(), would_change=())
     others = [option for option in options if option is not taken]
-    for option in others:
-        reason = option.lacks or (_worse(option, taken, aim) if taken is not None else None)
-        rejected.extend([Rejected(option=option.label, reason=reason)] if reason is not None else [])
-    if taken is None:
-        changes = [change for option in others if option.lacks for change in _remedies(option.lacks, service, view)]
-        changes.extend(_installs(tuple(rejected), service.model, catalog))
-        changes.extend(_more_devices(tuple(rejected)))
-    else:
-        changes = _turning_points(taken, others)
+    refused = (each for site in tried for each in _refused(service, site, view, reckoner))
+    if taken is not None:
+        rejected = tuple(islice(chain(refused, _worse_ones(others, taken, aim)), REJECTED_MAX))
+        return Choice(
+            recipe=taken.way.recipe,
+            taken=taken.spot.free_for(taken.way.recipe),
+            promise=taken.promise,
+            rejected=rejected,
+            would_change=tuple(_turning_points(taken, others)),
+        )
+    lacking = [(option, lacks) for option in others if (lacks := option.lacks) is not None]
+    every = (*refused, *(Rejected(option=option.label, reason=lacks) for option, lacks in lacking))
+    changes = [change for _, lacks in lacking for change in _remedies(lacks, service, view)]
+    changes.extend(_installs(every, service.model, reckoner.catalog))
+    changes.extend(_more_devices(every))
     return Choice(
-        recipe=taken.way.recipe if taken is not None else None,
-        taken=taken.spot.free_for(taken.way.recipe) if taken is not None else (),
-        promise=taken.promise if taken is not None else None,
-        rejected=tuple(rejected[:REJECTED_MAX]),
-        would_change=tuple(_unique(changes)),
+        recipe=None, taken=(), promise=None, rejected=every[:REJECTED_MAX], would_change=tuple(_unique(changes))
     )
+
+
+def _worse_ones(others: list[_Option], taken: _Option, aim: Aim | None) -> Iterator[Rejected]:
+    """Why each of the others was not taken."""
+    for option in others:
+        yield Rejected(option=option.label, reason=option.lacks or _worse(option, taken, aim))
 
 
 def _roomiest(spot: Spot) -> tuple[int, int]:
@@ -114,62 +193,52 @@ def _is_allowed(option: _Option, aim: Aim | None) -> bool:
     return aim is None or aim.allows(option.spot.node, option.way.recipe)
 
 
-def _state(spot: Spot, view: FleetView) -> object:
-    """All of a spot that a choice depends on, but its name."""
-    node = view.node(spot.node)
-    engines = frozenset(found.engine for found in node.engines) if node is not None else None
+def _state(spot: Spot, node: Node) -> object:
+    """All of a spot that a choice depends on, but its name and what failed there."""
+    engines = frozenset(found.engine for found in node.engines)
     devices = tuple(
         (room.device.memory_bytes, len(room.device.cores), tuple(room.device.figures.items())) for room in spot.rooms
     )
     free = tuple((room.memory_bytes, len(room.cores), room.holders) for room in spot.rooms)
-    failed = frozenset(each.recipe for each in view.failed if each.node == spot.node)
-    return spot.site, spot.chip, engines, devices, free, failed
+    return spot.site, spot.chip, engines, devices, free
 
 
-def take(room: Room, recipe: Recipe, service: ServiceName) -> Room:
-    """What is left of one of the rooms that a replica of the recipe takes."""
-    return replace(
-        room,
-        cores=room.cores[recipe.cores :],
-        memory_bytes=room.memory_bytes - recipe.device_bytes,
-        holders=tuple(dict.fromkeys((*room.holders, service))),
-    )
-
-
-def _at(service: Service, spot: Spot, view: FleetView, catalog: Catalog) -> tuple[list[_Option], tuple[Rejected, ...]]:
+def _options(service: Service, site: _Site, view: FleetView, reckoner: Reckoner) -> Iterator[_Option]:
     """What could be done at one spot."""
-    node, chip = view.node(spot.node), catalog.chips.get(spot.chip)
-    if node is None:
-        return [], ()
-    if chip is None:
+    for each in _reckoned(service, site, view, reckoner):
+        if site.failed and recipe_key(each.way.recipe) in site.failed:
+            continue
+        if not service.objective.is_asked:
+            yield _Option(way=each.way, spot=site.spot, promise=None)
+        elif each.carried is None or isinstance(each.carried, Promise):
+            yield _Option(way=each.promised, spot=site.spot, promise=each.carried)
+
+
+def _refused(service: Service, site: _Site, view: FleetView, reckoner: Reckoner) -> Iterator[Rejected]:
+    """What could not, whatever room there is."""
+    spot, node = site.spot, site.node
+    if site.place is None:
         unknown = Reason(code=ReasonCode.CHIP_UNKNOWN, facts={"chip": spot.chip, "node": node.id})
-        return [], (Rejected(option=spot.rooms[0].id, reason=unknown),)
+        yield Rejected(option=spot.rooms[0].id, reason=unknown)
+        return
     if not _may_live(service, node):
         facts: Facts = {"node": node.id, "site": node.site, "residency": ", ".join(service.residency)}
-        return [], (
-            Rejected(option=f"{spot.chip} at {node.id}", reason=Reason(code=ReasonCode.RESIDENCY, facts=facts)),
-        )
-    failed = {each.recipe: each for each in view.failed if each.node == node.id}
-    place = place_of_node(chip, node, tuple(room.device for room in spot.rooms))
-    found = ways(service.model, place, catalog)
-    options: list[_Option] = []
-    rejected = list(found.rejected)
-    for way in found.ways:
-        if (mark := failed.get(recipe_key(way.recipe))) is not None:
-            rejected.append(_failed_before(way, spot, mark))
-            continue
-        made = None
-        if service.objective.is_asked:
-            measured = measured_on(view.measured, node.id, is_rehearsed=node.is_rehearsed, odd=view.odd)
-            made = carrying(service, way.recipe, place, view.demand.get(service.name), measured)
-        if isinstance(made, Reason):
-            where = " + ".join(room.id for room in spot.rooms[: way.devices])
-            rejected.append(Rejected(option=label(way.recipe, where), reason=made))
-            continue
-        recipe = way.recipe if made is None else replace(way.recipe, concurrency=made.users)
-        kept = replace(way, recipe=recipe)
-        options.append(_Option(way=kept, spot=spot, lacks=_short_of(kept, spot), promise=made))
-    return options, tuple(rejected)
+        yield Rejected(option=f"{spot.chip} at {node.id}", reason=Reason(code=ReasonCode.RESIDENCY, facts=facts))
+        return
+    yield from reckoner.rejected(service.model, site.place)
+    for each in _reckoned(service, site, view, reckoner):
+        if site.failed and (mark := site.failed.get(recipe_key(each.way.recipe))) is not None:
+            yield _failed_before(each.way, spot, mark)
+        elif service.objective.is_asked and isinstance(each.carried, Reason):
+            where = " + ".join(room.id for room in spot.rooms[: each.way.devices])
+            yield Rejected(option=label(each.way.recipe, where), reason=each.carried)
+
+
+def _reckoned(service: Service, site: _Site, view: FleetView, reckoner: Reckoner) -> tuple[Reckoned, ...]:
+    if site.place is None or not _may_live(service, site.node):
+        return ()
+    node = site.node
+    return reckoner.at(service, site.place, node.id, view, is_rehearsed=node.is_rehearsed)
 
 
 def _may_live(service: Service, node: Node) -> bool:

@@ -4,8 +4,9 @@ from dataclasses import replace
 from typing import Final
 
 from alliage.catalog.records import Catalog
-from alliage.decide.choice import Choice, choose
+from alliage.decide.choice import Choice, Sites, choose
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
+from alliage.decide.reckoning import Reckoner
 from alliage.decide.room import rooms
 from alliage.fleet.ids import DeviceId
 from alliage.fleet.lifecycles import NodePhase
@@ -48,10 +49,11 @@ def with_cordons(choice: Choice, service: Service, view: FleetView, catalog: Cat
 
 def uncordoning(service: Service, view: FleetView, catalog: Catalog) -> tuple[Reason, ...]:
     """Each of them that would hold one more replica of the service if it were open."""
+    reckoner = Reckoner(catalog)
     return tuple(
         Reason(code=ReasonCode.UNCORDON, facts={"node": node.id, "device": device})
         for node, device in _closed(view)
-        if choose(service, view, list(rooms(_opened(view, node, device))), catalog).recipe is not None
+        if choose(service, view, Sites(view, catalog, rooms(_opened(view, node, device))), reckoner).recipe is not None
     )
 
 

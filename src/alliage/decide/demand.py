@@ -13,9 +13,11 @@ LEAD_S: Final = 60.0
 """How far ahead a rise is carried on: about what a cold start takes."""
 GRID: Final = 1.15
 """Rates are rounded up to powers of this, so that noise makes no new plans."""
-LENGTHS_GRID: Final = 1.25
-LENGTHS_LEAST: Final = 20
-"""Answers from which on their lengths are believed."""
+LENGTHS_GRID: Final = 1.4
+LENGTHS_FIRST: Final = 20
+LENGTHS_LEAST: Final = 200
+"""Answers from which on their lengths are believed: the first time, and against what was believed before. Lengths differ about as
+much as they are long, so that the mean of 200 is known to a fourteenth."""
 
 
 @dataclass(slots=True)

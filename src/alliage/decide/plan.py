@@ -12,10 +12,11 @@ from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aim, Aims
 from alliage.decide.aiming.kinds import is_open
 from alliage.decide.carrying import Promise
-from alliage.decide.choice import Choice, choose, label, take
+from alliage.decide.choice import Choice, Sites, choose, label
 from alliage.decide.cordons import uncordoning, why_closed, with_cordons
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
-from alliage.decide.room import Room, rooms
+from alliage.decide.reckoning import Reckoner
+from alliage.decide.room import Room
 from alliage.decide.shortages import refused_by_plan, shortage
 from alliage.decide.solve.answer import Plan as Solved
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
@@ -100,17 +101,25 @@ class _Want:
 
 
 def plan(
-    view: FleetView, catalog: Catalog, *, now_s: float, budget: Budget, aims: Aims | None = None
+    view: FleetView,
+    catalog: Catalog,
+    *,
+    now_s: float,
+    budget: Budget,
+    aims: Aims | None = None,
+    reckoner: Reckoner | None = None,
 ) -> Plan | Infeasible:
     """The replicas that bring every service to what is aimed at, as far as there is room for them.
 
     A service of which `aims` says nothing yet waits for the next ones; where no aims could be found at all, each has its
-    least number. What runs on nodes that are lost, or take nothing new, is left alone.
+    least number. What runs on nodes that are lost, or take nothing new, is left alone. A `reckoner` remembers what was
+    reckoned before.
     """
+    reckoner = reckoner or Reckoner(catalog)
     aimed = aims if aims is not None and isinstance(aims.plan, Solved) else None
-    left = list(rooms(view))
+    left = Sites(view, catalog)
     wants = list(_wants(view, aimed))
-    if not left and (any(want.count > 0 for want in wants) or (aims is not None and aimed is None)):
+    if not left.devices and (any(want.count > 0 for want in wants) or (aims is not None and aimed is None)):
         waiting = [want.service for want in wants if want.count > 0] or list(_without_replicas(view))
         return _nowhere(tuple(_unique(waiting)), view, catalog, now_s)
     add: list[PlannedReplicas] = []
@@ -119,10 +128,10 @@ def plan(
     work = budget.work
     for want in wants:
         for number in range(want.count):
-            work -= len(left)
+            work -= left.devices
             if work < 0:
                 break
-            choice = choose(want.service, view, left, catalog, want.aim)
+            choice = choose(want.service, view, left, reckoner, aim=want.aim)
             if choice.recipe is None and want.aim is not None:
                 blocked.append(Blocked(aim=want.aim, count=want.count - number))
                 break
@@ -131,10 +140,9 @@ def plan(
             if choice.recipe is None:
                 break
             add.append(_planned(want, choice.recipe, choice.taken, decisions[-1]))
-            for room in choice.taken:
-                left[left.index(room)] = take(room, choice.recipe, want.service.name)
+            left.take(choice.taken, choice.recipe, want.service.name)
     if aimed is not None:
-        decisions.extend(_short(view, aimed, left, catalog, now_s))
+        decisions.extend(_short(view, aimed, left, reckoner, now_s))
     return Plan(
         status=Status.OPTIMAL if work >= 0 else Status.CUT_SHORT,
         add=tuple(add),
@@ -215,7 +223,7 @@ def _idle(view: FleetView, aims: Aims | None) -> Iterator[ServiceName]:
             yield service.name
 
 
-def _short(view: FleetView, aims: Aims, left: list[Room], catalog: Catalog, now_s: float) -> Iterator[Decision]:
+def _short(view: FleetView, aims: Aims, left: Sites, reckoner: Reckoner, now_s: float) -> Iterator[Decision]:
     """A decision for each service that the plan cannot give all it asks for."""
     for service in view.services:
         lacks = aims.short.get(service.name)
@@ -224,7 +232,8 @@ def _short(view: FleetView, aims: Aims, left: list[Room], catalog: Catalog, now_
         if aims.aims.get(service.name) or _alive(service, view):
             yield shortage(service, lacks, now_s)
         else:
-            choice = with_cordons(choose(service, view, left, catalog), service, view, catalog)
+            catalog = reckoner.catalog
+            choice = with_cordons(choose(service, view, left, reckoner), service, view, catalog)
             yield refused_by_plan(service, lacks, choice, now_s)
 
 
@@ -236,7 +245,7 @@ def _planned(want: _Want, recipe: Recipe, taken: tuple[Room, ...], decision: Dec
         device_cores=len(taken[0].device.cores),
         count=1,
         decision=decision,
-        nodes=want.aim.kind.nodes if want.aim is not None else None,
+        nodes=(taken[0].node,),
     )
 
 

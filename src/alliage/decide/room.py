@@ -1,7 +1,7 @@
 """What is left on each device once the bindings of a view are taken off. Shared by plan and bind."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
@@ -70,6 +70,23 @@ class Spot:
             and (not room.holders if self.is_whole else len(room.cores) >= recipe.cores)
         ]
         return tuple(free[:wanted]) if len(free) >= wanted else ()
+
+    def without(self, taken: Iterable[DeviceId], recipe: Recipe, service: ServiceName) -> "Spot":
+        """What is left of it once a replica of the recipe has these devices."""
+        ids = frozenset(taken)
+        return replace(
+            self, rooms=tuple(take(room, recipe, service) if room.id in ids else room for room in self.rooms)
+        )
+
+
+def take(room: Room, recipe: Recipe, service: ServiceName) -> Room:
+    """What is left of one of the rooms that a replica of the recipe takes."""
+    return replace(
+        room,
+        cores=room.cores[recipe.cores :],
+        memory_bytes=room.memory_bytes - recipe.device_bytes,
+        holders=tuple(dict.fromkeys((*room.holders, service))),
+    )
 
 
 def spots(rooms: Iterable[Room]) -> tuple[Spot, ...]:

@@ -32,6 +32,8 @@ def choose(
     seen at work; where nobody's is, the one with the least requests a slot is chosen. Only `upstreams` are ever chosen, so
     whoever may not answer must not be among them.
     """
+    if len(upstreams) == 1:
+        return None if upstreams[0].replica in excluded else upstreams[0]
     promised = objective if objective.is_asked else None
     habits = board.habits(service)
     if len(upstreams) > LOOKED_AT_MAX:

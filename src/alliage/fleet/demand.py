@@ -16,5 +16,5 @@ class Demand:
     """What one request takes an engine, in the mean; None as above."""
     is_wanted: bool = True
     """Somebody asked for it lately, so that it has a replica at least; else it may have none."""
-    is_settled: bool = True
-    """Whether it was watched for long enough to say that there is no more demand than this."""
+    needed_before_s: float = 0.0
+    """Replicas older than this (seconds since 1970) are needed, since nobody has watched yet for long enough to say otherwise."""

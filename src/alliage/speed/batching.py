@@ -140,6 +140,9 @@ class Batching:
         self._due_s: float | None = None
         self._chunks: list[tuple[_Sequence, int]] = []
         self._batch = 0
+        self._decode_s = pace.decoder()
+        self._is_settled = False
+        """Nobody has come or gone since the step in progress was composed."""
 
     @property
     def due_s(self) -> float | None:
@@ -150,6 +153,11 @@ class Batching:
     def running(self) -> int:
         """Requests that are worked on."""
         return len(self._reading) + len(self._decoding)
+
+    @property
+    def reading(self) -> int:
+        """Those of them whose prompts are read."""
+        return len(self._reading)
 
     @property
     def waiting(self) -> int:
@@ -173,6 +181,7 @@ class Batching:
         sequence = _Sequence(ask=ask, order=self._orders)
         self._known[ask.id] = sequence
         self._waiting.append(sequence)
+        self._is_settled = False
         if self._due_s is None:
             self._begin(max(at_s, self._ready_s))
 
@@ -180,6 +189,7 @@ class Batching:
         """Forget a request, wherever it is; the step in progress takes as long as it would have. Unknown ones are passed over."""
         sequence = self._known.pop(key, None)
         if sequence is not None:
+            self._is_settled = False
             self._leave(sequence)
 
     def produced(self, key: str) -> int:
@@ -224,6 +234,43 @@ class Batching:
         while self._due_s is not None and self._due_s <= now_s:
             yield self.finish_step()
 
+    def hit(self, blocks: tuple[int, ...], prompt_tokens: int) -> int:
+        """Tokens of such a prompt that are in the cache now; its last one would be read all the same."""
+        full = blocks[: prompt_tokens // self._cache.block_tokens]
+        return min(self._cache.hits(full) * self._cache.block_tokens, prompt_tokens - 1)
+
+    def members(self) -> Iterator[tuple[str, int, int, int, int]]:
+        """All that are known: id, tokens to read, of them read, of them in the step in progress, tokens still to give.
+
+        Those who decode first (all of theirs is read), then those who are read and those who wait, in their order.
+        """
+        chunks = {id(sequence): tokens for sequence, tokens in self._chunks}
+        for sequence in (*self._decoding.values(), *self._reading, *self._waiting):
+            ask, left = sequence.ask, sequence.ask.output_tokens - self._produced(sequence)
+            yield ask.id, sequence.prompt, sequence.filled, chunks.get(id(sequence), 0), left
+
+    def glide(self, until_s: float) -> int:
+        """End the steps that end by then, up to the first in which more happens than a token for each; how many.
+
+        It is `finish_step` as often, without telling of each: where nobody came, none is read and none is at its end or
+        without room, the next step has the members of this one.
+        """
+        due_s, batch, cache = self._due_s, self._batch, self._cache
+        if due_s is None or due_s > until_s or self._chunks or not self._is_settled:
+            return 0
+        most = min(self._ends[0][0] - 1 - self.steps, (cache.tokens - cache.used) // batch)
+        began_s, context, slow, decode_s, done = self._began_s, self._context, self.slow, self._decode_s, 0
+        while done < most and due_s <= until_s:
+            context += batch
+            began_s, due_s = due_s, due_s + decode_s(batch, context / batch) * slow
+            done += 1
+        self._began_s, self._due_s, self._context = began_s, due_s, context
+        self.steps += done
+        self._grown += done
+        cache.private += done * batch
+        cache.trim()
+        return done
+
     def _begin(self, at_s: float) -> None:
         """Compose the next step."""
         self._grow()
@@ -233,12 +280,13 @@ class Batching:
             self._due_s = None
             return
         mean = self._context / self._batch if self._batch else 0.0
-        seconds = self.pace.decode_s(self._batch, mean)
+        seconds = self._decode_s(self._batch, mean)
         for sequence, tokens in self._chunks:
             end, is_first = sequence.filled + tokens, sequence.filled == sequence.hit
             seconds += self.pace.prefill_s(sequence.filled, end, is_first=is_first)
             self.read_tokens += tokens
         self._began_s, self._due_s = at_s, at_s + seconds * self.slow
+        self._is_settled = True
 
     def _compose(self, budget: int) -> Iterator[tuple[_Sequence, int]]:
         """Whose prompts are read in the next step, and how much of each."""

@@ -121,6 +121,12 @@ def committed() -> Coefficients:
     return parse_coefficients((files("alliage.speed") / "coefficients.toml").read_text(encoding="utf-8"))
 
 
+@lru_cache(maxsize=4096)
+def committed_efficiency(levels: tuple[tuple[str, str], ...]) -> Efficiency:
+    """`efficiency` by the coefficients of this version: a plan asks for the same situations again and again."""
+    return efficiency(committed(), dict(levels))
+
+
 def parse_coefficients(text: str) -> Coefficients:
     """The coefficients in a TOML text; BadInput naming the field for one that does not hold them."""
     try:

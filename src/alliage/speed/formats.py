@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from alliage.catalog.records import Precision
@@ -64,6 +65,7 @@ _SPELLINGS: Final[tuple[tuple[re.Pattern[str], str], ...]] = tuple(
 )
 
 
+@lru_cache(maxsize=512)
 def number_format(precision: str) -> NumberFormat | None:
     """The format that `precision` names (`BF16`, `W8A8-INT8`, `AWQ-INT4`, `Q4_K_M`); None for a name not known."""
     for pattern, name in _SPELLINGS:

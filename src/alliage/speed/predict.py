@@ -13,7 +13,7 @@ from alliage.catalog.records import Precision
 from alliage.errors import BadInput
 from alliage.fleet.replicas import Evidence
 from alliage.speed.calibrate import UNCALIBRATED, Calibration
-from alliage.speed.efficiency import Coefficients, Efficiency, committed, efficiency
+from alliage.speed.efficiency import Coefficients, Efficiency, committed, committed_efficiency, efficiency
 from alliage.speed.figures import ChipFigures, ModelFigures
 from alliage.speed.formats import NumberFormat, number_format
 from alliage.speed.roofline import Work, capacity, prefill_s, step_s, work
@@ -105,12 +105,12 @@ def predict(
     replica, so throughput is out / S, and a request stays c S seconds (Little's law) in queue, prefill and decode.
     """
     known = coefficients or committed()
-    found = outlay(running, calibration=calibration, coefficients=known)
+    found = outlay(running, calibration=calibration, coefficients=coefficients)
     if isinstance(found, Unknown):
         return found
     one, reached = found
     batch = min(running.concurrency, int(_room(running, one)))
-    speed = _speed(running, one, reached, batch)
+    speed = _speed(running, one, reached, batch=batch, concurrency=running.concurrency)
     spread = _spread(running, known, calibration)
     return replace(
         speed,
@@ -136,7 +136,8 @@ def outlay(
     one, form = found
     if _room(running, one) < 1:
         return Unknown(missing=Missing.MEMORY, value=f"{running.devices} x {running.chip.id}")
-    reached = efficiency(known, levels_of(running.chip, running.model, engine=running.engine, form=form))
+    levels = levels_of(running.chip, running.model, engine=running.engine, form=form)
+    reached = efficiency(known, levels) if coefficients is not None else committed_efficiency(tuple(levels.items()))
     return one, replace(reached, rate=reached.rate * calibration.factor)
 
 
@@ -152,15 +153,17 @@ def concurrency_within(
 
     Requests that would wait for others to end are not counted: at most as many as are worked on at once.
     """
+    found = outlay(running, calibration=calibration, coefficients=coefficients)
+    if isinstance(found, Unknown):
+        return 0
+    one, reached = found  # neither depends on how many are in flight, so that they are reckoned once
+    most = int(_room(running, one))
 
     def keeps(concurrency: int) -> bool:
-        speed = predict(replace(running, concurrency=concurrency), calibration=calibration, coefficients=coefficients)
-        return (
-            isinstance(speed, Speed)
-            and speed.tpot_s <= tpot_s
-            and speed.ttft_s <= ttft_s
-            and speed.batch == concurrency
-        )
+        if concurrency > most:
+            return False
+        speed = _speed(running, one, reached, batch=concurrency, concurrency=concurrency)
+        return speed.tpot_s <= tpot_s and speed.ttft_s <= ttft_s
 
     if not keeps(1):
         return 0
@@ -250,7 +253,8 @@ def _spread(running: Running, known: Coefficients, calibration: Calibration) -> 
     return SPREAD if running.chip.id in known.chips and running.chip.bandwidth is not None else SPREAD_UNSEEN
 
 
-def _speed(running: Running, one: Work, reached: Efficiency, batch: int) -> Speed:
+def _speed(running: Running, one: Work, reached: Efficiency, *, batch: int, concurrency: int) -> Speed:
+    """With `concurrency` requests in flight, whatever `running` says, of which `batch` are worked on."""
     context = running.input_tokens + running.output_tokens / 2
     step = step_s(one, reached, batch=batch, context_tokens=context) / reached.rate
     prefill = prefill_s(one, reached, prompt_tokens=running.input_tokens) / reached.rate
@@ -263,7 +267,7 @@ def _speed(running: Running, one: Work, reached: Efficiency, batch: int) -> Spee
         throughput_tps=throughput,
         throughput_low_tps=throughput,
         throughput_high_tps=throughput,
-        ttft_s=(running.concurrency - batch) * each_s + prefill * (batch + 1) / 2 + step,
+        ttft_s=(concurrency - batch) * each_s + prefill * (batch + 1) / 2 + step,
         tpot_s=step + prefill * (batch - 1) / 2 / later,
         batch=batch,
         spread=1.0,

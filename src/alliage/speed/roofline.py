@@ -5,6 +5,7 @@ Waterman, Patterson, "Roofline", CACM 2009, for transformers: Pope et al., "Effi
 MLSys 2023, section 2). To that come fixed times a step, a layer, a link and a sequence.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log2
 from typing import Final
@@ -115,12 +116,25 @@ def step_reading_s(
 
     `passes` is the tokens a sequence puts through a step: 1, or with speculative decoding 1 and those drafted.
     """
-    read_bytes = touched_bytes(work, batch * passes) + batch * bytes_each
-    read_s = read_bytes / (work.bandwidth * efficiency.bandwidth)
-    compute_s = batch * passes * work.token_flops / (work.flops * compute_share(work, efficiency))
-    power = efficiency.overlap
-    both_s: float = (read_s**power + compute_s**power) ** (1 / power)
-    return fixed_s(work, efficiency) + both_s + batch * efficiency.sequence_s
+    return reading_step(work, efficiency, passes=passes)(batch, bytes_each)
+
+
+def reading_step(work: Work, efficiency: Efficiency, *, passes: float = 1.0) -> Callable[[float, float], float]:
+    """`step_reading_s` for many steps of one group: what they have in common is reckoned once."""
+    rate, flops = work.bandwidth * efficiency.bandwidth, work.flops * compute_share(work, efficiency)
+    always_s, each_s, power = fixed_s(work, efficiency), efficiency.sequence_s, efficiency.overlap
+    root, token_flops = 1 / power, work.token_flops
+    dense_bytes = None if work.model.is_sparse else touched_bytes(work, 1.0)
+
+    def seconds(batch: float, bytes_each: float) -> float:
+        tokens = batch * passes
+        touched = touched_bytes(work, tokens) if dense_bytes is None else dense_bytes
+        read_s = (touched + batch * bytes_each) / rate
+        compute_s = tokens * token_flops / flops
+        both_s: float = (read_s**power + compute_s**power) ** root
+        return always_s + both_s + batch * each_s
+
+    return seconds
 
 
 def prefill_s(work: Work, efficiency: Efficiency, *, prompt_tokens: float) -> float:

@@ -6,14 +6,16 @@ from typing import Final
 
 from alliage.decide.aiming.kinds import Kind
 from alliage.decide.aiming.outlook import Outlook, service_of, way_key
-from alliage.decide.solve.answer import Budget, Infeasible, Plan, Unmet
+from alliage.decide.solve.answer import Assigned, Budget, Infeasible, Plan, Status, Unmet
 from alliage.decide.solve.explain import explain
 from alliage.decide.solve.planner import plan as solve
 from alliage.decide.solve.problem import Problem
 from alliage.decide.solve.reasons import Why
 from alliage.fleet.ids import NodeId, ServiceName
-from alliage.fleet.replicas import Recipe
+from alliage.fleet.replicas import Evidence, Recipe
 
+GAP_MAX: Final = 0.25
+"""A plan that was cut short and may be worse than the best by more is not carried out."""
 EXPLAINED_MAX: Final = 3
 """Services newly short of something whose remedies are looked for in one solve: each is planned again several times."""
 
@@ -58,7 +60,7 @@ class Aims:
 
     def suits(self, now: Outlook) -> bool:
         """Whether it can be carried out as things are: nothing but the amounts asked for has changed since."""
-        return self.outlook.shape == now.shape
+        return self.outlook is now or self.outlook.shape == now.shape
 
 
 def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:
@@ -68,6 +70,8 @@ def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:
     made = solve(problem, budget, before) if problem.pools else Infeasible(culprit="fleet", reason="no node takes work")
     if isinstance(made, Infeasible):
         return Aims(outlook=now, plan=made, aims={}, short={})
+    if made.status is Status.CUT_SHORT and made.gap > GAP_MAX:
+        made = _standing(now, made)
     kinds = {kind.name: kind for kind in now.kinds}
     asked: dict[ServiceName, float] = {}
     counts: dict[ServiceName, dict[tuple[str, str], int]] = {}
@@ -94,6 +98,23 @@ def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:
         for name, mine in counts.items()
     }
     return Aims(outlook=now, plan=made, aims=aims, short=_short(problem, made, last, budget))
+
+
+def _standing(now: Outlook, made: Plan) -> Plan:
+    """A plan that proved next to nothing changes nothing: what runs stays, and a service without any gets one by its cheapest way."""
+    counts = {(each.work, each.way, each.pool): each.count for each in now.running}
+    prices = {pool.name: pool.price_micros for pool in now.problem.pools}
+    having = {work for work, _, _ in counts}
+    for ask in now.problem.services:
+        usable = [way for way in ask.ways if way.evidence is not Evidence.FAILED]
+        if ask.min_replicas and ask.name not in having and usable:
+            way = min(usable, key=lambda way: (way.devices * prices[way.chip], way.name))
+            counts[ask.name, way.name, way.chip] = 1
+    replicas = tuple(
+        Assigned(work=work, way=way, pool=pool, count=count, devices=now.ways[service_of(work), way].units)
+        for (work, way, pool), count in sorted(counts.items())
+    )
+    return replace(made, replicas=replicas, unmet=(), warm=None)
 
 
 def _short(problem: Problem, made: Plan, last: Aims | None, budget: Budget) -> dict[ServiceName, Shortage]:

@@ -1,17 +1,16 @@
 """live_ways: a service at a kind of nodes -> the ways of the plan's programme, each with what a replica carries. Pure."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from math import sqrt
 from typing import Final
 
-from alliage.catalog.records import Catalog
 from alliage.decide.aiming.kinds import Kind
-from alliage.decide.carrying import Promise, carrying
-from alliage.decide.recipes import ways
+from alliage.decide.carrying import Promise
+from alliage.decide.reckoning import Reckoned
 from alliage.fleet.demand import Demand
-from alliage.fleet.measured import Measured, recipe_key
+from alliage.fleet.measured import recipe_key
 from alliage.fleet.replicas import Evidence, Recipe
-from alliage.fleet.services import Service
 
 SPARE_DEVIATIONS: Final = 2.0
 """How many standard deviations of the number of requests in flight are kept free."""
@@ -33,22 +32,21 @@ class LiveWay:
         return f"{recipe.engine} {recipe.precision} on {recipe.devices} {recipe.chip}"
 
 
-def live_ways(
-    service: Service, kind: Kind, demand: Demand | None, catalog: Catalog, measured: tuple[Measured, ...]
-) -> tuple[LiveWay, ...]:
-    """One for each engine, precision and number of devices: the size that carries the most; failed ones are marked.
+def live_ways(kind: Kind, demand: Demand | None, reckoned: Iterable[Reckoned]) -> tuple[LiveWay, ...]:
+    """Of what was reckoned of a service there, one for each engine, precision and number of devices; failed ones are marked.
 
-    Ways that are known to miss the objective even with one request at a time are left out.
+    It is the size that carries the most. Ways that are known to miss the objective even with one request at a time are
+    left out.
     """
     best: dict[tuple[str, str, int], LiveWay] = {}
-    for way in ways(service.model, kind.place, catalog).ways:
+    for each in reckoned:
+        way, carried = each.way, each.carried
         if way.recipe.device_bytes > (kind.place.device_bytes or 0):
             continue  # cores have the memory of their node, which `ways` does not look at
-        carried = carrying(service, way.recipe, kind.place, demand, measured)
         if carried is not None and not isinstance(carried, Promise):
             continue
         found = LiveWay(
-            recipe=way.recipe if carried is None else replace(way.recipe, concurrency=carried.users),
+            recipe=each.promised.recipe,
             rate_rps=_rate_of(way.recipe, carried, demand),
             units=kind.units_of(way.recipe),
             is_failed=recipe_key(way.recipe) in kind.failed or way.recipe.evidence is Evidence.FAILED,

@@ -5,31 +5,41 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from alliage.catalog.records import Catalog
 from alliage.decide.aiming.kinds import Kind, is_open, kinds
 from alliage.decide.aiming.live_ways import LiveWay, live_ways
 from alliage.decide.price.listed import Price
+from alliage.decide.reckoning import Reckoned, Reckoner
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
-from alliage.fleet.measured import Measured, measured_on
+from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Evidence, Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
 
-Memo = dict[object, tuple[LiveWay, ...]]
-"""Ways that were reckoned before: reckoning them is most of the work. It may be emptied at any time."""
-MEMO_MAX: Final = 20_000
+OFFERS_MAX: Final = 50_000
+MOVE_TIMES: Final = 5
+"""A start costs more than its own devices: those of what it replaces meanwhile, cold caches, answers that are slower. An assumption."""
 MORE: Final = "#more"
 """Behind a service's name: its replicas beyond the first."""
 FIRST_TIMES: Final = 20
 """What a first replica is worth, in times of what its dearest way costs; others are worth some four times theirs."""
 Barred = tuple[ServiceName, str]
 """A service and the name of one of its ways: what was aimed at and found no room in truth."""
-MeasuredBy = Mapping[tuple[str, str], Sequence[Measured]]
-"""Measurements by model and chip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A way of a service at a kind of nodes, as the fleet and as the programme know it."""
+
+    live: LiveWay
+    way: Way
+
+
+Offers = dict[object, tuple[tuple[Reckoned, ...], tuple[Offer, ...]]]
+"""Offers that were made before, so that two outlooks share what is the same in both. It may be emptied at any time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +64,9 @@ class Outlook:
 
 def outlook(
     view: FleetView,
-    catalog: Catalog,
     prices: Mapping[str, Price],
-    memo: Memo,
+    reckoner: Reckoner,
+    offers: Offers,
     barred: AbstractSet[Barred] = frozenset(),
 ) -> Outlook:
     """What there is to plan: ready nodes that take new work, and services that are not being deleted.
@@ -64,33 +74,30 @@ def outlook(
     What runs on nodes that are lost, or that take nothing new, is no part of it: what it carries is taken off the demand.
     What is `barred` is no way either, unless something runs by it.
     """
-    if len(memo) > MEMO_MAX:
-        memo.clear()
-    there = kinds(view, catalog)
+    if len(offers) > OFFERS_MAX:
+        offers.clear()
+    there = kinds(view, reckoner.catalog)
+    here = _replicas_by_service(view)
     by_node = _kinds_by_node(there)
     services = tuple(each for each in view.services if each.phase is not ServicePhase.DELETING)
-    measured = _measured(view)
+    nodes = {node.id: node for node in view.nodes}
     ways: dict[tuple[str, str], LiveWay] = {}
     asks: list[ServiceAsk] = []
     running: dict[tuple[str, str, str], int] = {}
     for service in services:
         demand = view.demand.get(service.name)
-        mine: dict[str, LiveWay] = {}
+        mine: dict[str, Offer] = {}
         for kind in there:
-            seen = measured_on(
-                measured.get((service.model.id, kind.chip), ()),
-                kind.nodes[0],
-                is_rehearsed=kind.is_rehearsed,
-                odd=view.odd,
-            )
-            for way in _known_ways(service, kind, demand, catalog, seen, memo):
-                mine[_way_name(way, kind)] = way
-        inside, outside = _replicas(service, view, by_node, mine)
-        mine = dict(_roomiest(mine))
+            reckoned = reckoner.at(service, kind.place, kind.nodes[0], view, is_rehearsed=kind.is_rehearsed)
+            mine.update((offer.way.name, offer) for offer in _offers(kind, demand, reckoned, offers))
+        inside, outside = _replicas(here.get(service.name, ()), nodes, by_node, mine)
         used = {way for _, (way, _) in inside}
-        mine = {name: way for name, way in mine.items() if (service.name, name) not in barred or name in used}
-        ways.update(((service.name, name), way) for name, way in mine.items())
-        ask = _ask(service, demand, mine, [mine[way] for _, (way, _) in inside], outside, prices)
+        mine = dict(_roomiest(mine, used))
+        mine = {name: offer for name, offer in mine.items() if (service.name, name) not in barred or name in used}
+        ways.update(((service.name, name), offer.live) for name, offer in mine.items())
+        needed_s = 0.0 if demand is None else demand.needed_before_s
+        old = [mine[way].live for replica, (way, _) in inside if replica.created_s < needed_s]
+        ask = _ask(service, demand, mine, old, outside, prices)
         works = _parts(ask, mine, prices)
         asks.extend(works)
         inside.sort(key=lambda each: each[0].phase is not ReplicaPhase.READY)
@@ -121,50 +128,55 @@ def _kinds_by_node(there: tuple[Kind, ...]) -> dict[tuple[NodeId, str], Kind]:
     return {(node, kind.chip): kind for kind in there for node in kind.nodes}
 
 
-def _known_ways(  # noqa: PLR0917 - the parts that a way depends on
-    service: Service, kind: Kind, demand: Demand | None, catalog: Catalog, seen: tuple[Measured, ...], memo: Memo
-) -> tuple[LiveWay, ...]:
-    """From the memo where nothing has changed that they depend on."""
-    lengths = None if demand is None else (demand.input_tokens, demand.output_tokens, demand.service_s)
-    key = (service.model.id, service.model.weights.source, service.objective, lengths, _memo_key(kind), seen)
-    found = memo.get(key)
+def _offers(kind: Kind, demand: Demand | None, reckoned: tuple[Reckoned, ...], known: Offers) -> tuple[Offer, ...]:
+    """The ways there; those that were made before where nothing that they depend on has changed."""
+    service_s = None if demand is None else demand.service_s
+    is_shared = bool(kind.place.cores)
+    key = id(reckoned), kind.name, is_shared, kind.place.device_bytes, kind.failed, service_s
+    found = known.get(key)
     if found is None:
-        found = memo[key] = live_ways(service, kind, demand, catalog, seen)
+        made = (_offer(way, kind) for way in live_ways(kind, demand, reckoned))
+        found = known[key] = reckoned, tuple(made)  # what is kept cannot have its id given to another
+    return found[1]
+
+
+def _offer(way: LiveWay, kind: Kind) -> Offer:
+    evidence = Evidence.FAILED if way.is_failed else way.recipe.evidence
+    name = f"{way.name}, {kind.name}"
+    return Offer(live=way, way=Way(name=name, chip=kind.name, devices=way.units, rate=way.rate_rps, evidence=evidence))
+
+
+def _roomiest(offers: Mapping[str, Offer], used: AbstractSet[str]) -> Iterator[tuple[str, Offer]]:
+    """Those with the longest context that any has, and those in use: smaller sizes are for fleets that have no room for more."""
+    ways = [(name, offer, offer.live) for name, offer in offers.items()]
+    longest = max((way.recipe.context_tokens for _, _, way in ways if not way.is_failed), default=0)
+    return (
+        (name, offer)
+        for name, offer, way in ways
+        if way.recipe.context_tokens >= longest or way.is_failed or name in used
+    )
+
+
+def _replicas_by_service(view: FleetView) -> Mapping[ServiceName, list[Replica]]:
+    found: dict[ServiceName, list[Replica]] = {}
+    for replica in view.replicas:
+        found.setdefault(replica.service, []).append(replica)
     return found
-
-
-def _measured(view: FleetView) -> MeasuredBy:
-    found: dict[tuple[str, str], list[Measured]] = {}
-    for each in view.measured:
-        found.setdefault((each.model, each.chip), []).append(each)
-    return found
-
-
-def _memo_key(kind: Kind) -> object:
-    place = kind.place
-    own = place.node if place.cores else None
-    return place.chip.id, place.devices, place.device_bytes, place.cores, place.engines, own, kind.failed
-
-
-def _roomiest(ways: Mapping[str, LiveWay]) -> Iterator[tuple[str, LiveWay]]:
-    """Those with the longest context that any has: smaller sizes are for fleets that have no room for more."""
-    longest = max((way.recipe.context_tokens for way in ways.values() if not way.is_failed), default=0)
-    return ((name, way) for name, way in ways.items() if way.recipe.context_tokens >= longest or way.is_failed)
-
-
-def _way_name(way: LiveWay, kind: Kind) -> str:
-    return f"{way.name}, {kind.name}"
 
 
 def _replicas(
-    service: Service, view: FleetView, by_node: Mapping[tuple[NodeId, str], Kind], mine: Mapping[str, LiveWay]
+    replicas: Sequence[Replica],
+    nodes: Mapping[NodeId, Node],
+    by_node: Mapping[tuple[NodeId, str], Kind],
+    mine: Mapping[str, Offer],
 ) -> tuple[list[tuple[Replica, tuple[str, str]]], list[Replica]]:
     """Those that the plan decides of, each with its way and pool; and those that stay where nothing new may be placed."""
-    nodes = {node.id: node for node in view.nodes}
-    names = {(way_key(way.recipe), name.partition(", ")[2]): name for name, way in mine.items()}
+    if not replicas:
+        return [], []
+    names = {(way_key(offer.live.recipe), offer.way.chip): name for name, offer in mine.items()}
     inside: list[tuple[Replica, tuple[str, str]]] = []
     outside: list[Replica] = []
-    for replica in view.replicas_of(service.name):
+    for replica in replicas:
         if replica.phase in LEAVING:
             continue
         node, kind = nodes.get(replica.node), by_node.get((replica.node, replica.recipe.chip))
@@ -181,45 +193,34 @@ def _replicas(
 def _ask(  # noqa: PLR0917 - the parts of what is asked
     service: Service,
     demand: Demand | None,
-    ways: Mapping[str, LiveWay],
-    running: list[LiveWay],
+    offers: Mapping[str, Offer],
+    needed: list[LiveWay],
     outside: list[Replica],
     prices: Mapping[str, Price],
 ) -> ServiceAsk:
-    """What is asked of the nodes that are there."""
-    rates = {way_key(way.recipe): way.rate_rps or 0.0 for way in ways.values()}
-    carried = sum(rates.get(way_key(each.recipe), 0.0) for each in outside if each.phase is ReplicaPhase.READY)
+    """What is asked of the nodes that are there; what `needed` replicas carry is asked at least."""
+    carried = _carried([each for each in outside if each.phase is ReplicaPhase.READY], offers)
     rate = max(service.rate_rps or 0.0, demand.rate_rps if demand is not None else 0.0)
     least = max(service.min_replicas, int(demand is None or demand.is_wanted or bool(service.rate_rps)))
-    if demand is not None and not demand.is_settled:  # until it was watched for long enough, what runs is needed
-        rate = max(rate, sum(way.rate_rps or 0.0 for way in running) * (1 - 1e-6))
-        least = max(least, sum(1 for way in running if way.rate_rps is None))
+    rate = max(rate, sum(way.rate_rps or 0.0 for way in needed) * (1 - 1e-6))
+    least = max(least, sum(1 for way in needed if way.rate_rps is None))
     return ServiceAsk(
         name=service.name,
         tenant=service.tenant,
         demand_rps=max(0.0, rate - carried),
-        ways=tuple(
-            Way(
-                name=name,
-                chip=name.partition(", ")[2],
-                devices=way.units,
-                rate=way.rate_rps,
-                evidence=Evidence.FAILED if way.is_failed else way.recipe.evidence,
-            )
-            for name, way in ways.items()
-        ),
+        ways=tuple(offer.way for offer in offers.values()),
         min_replicas=max(0, min(least, service.max_replicas) - len(outside)),
         max_replicas=max(0, service.max_replicas - len(outside)),
         residency=frozenset(service.residency),
-        start_micros=_start_micros(service, ways, prices),
+        start_micros=_start_micros(service, offers, prices),
     )
 
 
-def _parts(ask: ServiceAsk, ways: Mapping[str, LiveWay], prices: Mapping[str, Price]) -> tuple[ServiceAsk, ...]:
+def _parts(ask: ServiceAsk, offers: Mapping[str, Offer], prices: Mapping[str, Price]) -> tuple[ServiceAsk, ...]:
     """Where nothing is known of demand the first replica is a work of its own, worth more than any service's second one."""
     if ask.demand_rps or ask.min_replicas < 2:
         return (ask,)
-    dearest = max((price_of(way.recipe.chip, prices) * way.recipe.devices for way in ways.values()), default=0)
+    dearest = max(_device_prices(offers, prices), default=0)
     first = replace(ask, min_replicas=1, max_replicas=1, value_micros=FIRST_TIMES * max(dearest, 1_000_000))
     more = replace(ask, name=f"{ask.name}{MORE}", min_replicas=ask.min_replicas - 1, max_replicas=ask.max_replicas - 1)
     return first, more
@@ -230,12 +231,25 @@ def service_of(work: str) -> ServiceName:
     return ServiceName(work.removesuffix(MORE))
 
 
-def _start_micros(service: Service, ways: Mapping[str, LiveWay], prices: Mapping[str, Price]) -> int:
-    """A cold start takes its devices for as long as the engine and its weights take to load; a hundredth of a device-hour at least."""
+def _carried(ready: list[Replica], offers: Mapping[str, Offer]) -> float:
+    """What those that are no part of the plan carry, in requests a second."""
+    if not ready:
+        return 0.0
+    rates = {way_key(each.live.recipe): each.live.rate_rps or 0.0 for each in offers.values()}
+    return sum(rates.get(way_key(each.recipe), 0.0) for each in ready)
+
+
+def _start_micros(service: Service, offers: Mapping[str, Offer], prices: Mapping[str, Price]) -> int:
+    """MOVE_TIMES what its devices cost while the engine and its weights load, which is taken as a hundredth of an hour at least."""
     weights = sum(file.size_bytes or 0 for file in service.model.weights.files)
     load_s = max(36.0, START_S + weights / LOAD_BYTES_PER_S)
-    each = (price_of(way.recipe.chip, prices) * way.recipe.devices for way in ways.values())
-    return int(min(each, default=0) * load_s / 3600) + 1
+    return int(MOVE_TIMES * min(_device_prices(offers, prices), default=0) * load_s / 3600) + 1
+
+
+def _device_prices(offers: Mapping[str, Offer], prices: Mapping[str, Price]) -> list[int]:
+    """What a replica's devices cost an hour, by each chip and number of them."""
+    taken = {(each.live.recipe.chip, each.live.recipe.devices) for each in offers.values()}
+    return [price_of(chip, prices) * devices for chip, devices in taken]
 
 
 def price_of(chip: str, prices: Mapping[str, Price]) -> int:

@@ -3,22 +3,22 @@
 Own time: the prompts before it, its own less what the replica holds of it, its answer in the batch that will be there;
 in the mean each of the others is followed by one whose prompt is read meanwhile. Time of others: all wait while its
 prompt is read, and their steps grow. Answers are taken to be as long as the service's are in the mean, also from here on
-(as if they ended by chance). An objective counts as missed by degrees: certainly at `_LOST` times its limit, and before that
-by a high power of how near it is, since what is expected in the mean is missed by some.
+(as if they ended by chance). An objective counts as missed as far as that is likely (`routing.chance`).
 """
 
 from typing import Final
 
+from alliage.decide.routing.chance import late_share
 from alliage.decide.routing.lane import Lane
 from alliage.decide.routing.reckoned import Reckoned
 from alliage.fleet.services import Objective
 
-_SAFE: Final = 0.5
-"""Below this share of a limit nothing is counted."""
-_LOST: Final = 1.1
-_POWER: Final = 8
-_MISS_TIMES: Final = 100.0
+_MISS_TIMES: Final = 24.0
 """What a missed objective costs: so many times the time that it allows an answer."""
+_FOLLOWERS: Final = 4.0
+"""Where requests wait for a slot, those who come after it wait longer too: so many for each who waits."""
+_UNSURE: Final = 0.02
+"""The variance of an expected time, in its squares."""
 _NEVER_S: Final = 1e9
 """The wait at a place where the prompt does not fit."""
 
@@ -61,31 +61,18 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
     cost_s = ttft_s + known.rest_s + tokens * known.rest_held_s + known.batch * read_s
     if objective is None:
         return cost_s
-    missed = 0.0
-    limit_s = objective.ttft_s
-    if limit_s is not None and ttft_s > _SAFE * limit_s:
-        missed = _missed(ttft_s / limit_s)
+    missed, limit_s = 0.0, objective.ttft_s
+    if limit_s is not None:
+        spread = _UNSURE * ttft_s * ttft_s + known.slot_wait_s * known.slot_gap_s
+        missed = late_share(limit_s - ttft_s, spread) * (1.0 + _FOLLOWERS * known.waiting)
     limit_s = objective.tpot_s
-    if limit_s is not None and known.near_s + tokens * known.held_s + read_s * known.per_output > _SAFE * limit_s:
-        missed = missed_after(known, tokens, read_s, missed, limit_s)
-    return cost_s + missed * allowed_s(objective, known.output_tokens) if missed else cost_s
-
-
-def missed_after(known: Reckoned, tokens: float, read_s: float, missed: float, limit_s: float) -> float:
-    """Requests whose objective is missed because of it: itself, by its first token so much as `missed`, and others."""
-    own_s = token_s(known, tokens)
-    missed = max(missed, _missed(own_s / limit_s))
-    if batch := known.batch:
-        after_s = own_s - known.turnover_s + read_s / known.output_tokens
-        before_s = known.step_now_s + (batch - 1) * known.turnover_s
-        missed += batch * max(0.0, _missed(after_s / limit_s) - _missed(before_s / limit_s))
-    return missed
+    if limit_s is not None:
+        if known.limit_s != limit_s:
+            known.weigh_limit(limit_s)
+        missed += known.risk + read_s * (known.stall + read_s * known.stall_twice)
+    return cost_s + missed * allowed_s(objective, known.output_tokens)
 
 
 def allowed_s(objective: Objective, output_tokens: float) -> float:
     """What one that is missed costs."""
     return _MISS_TIMES * ((objective.ttft_s or 0.0) + output_tokens * (objective.tpot_s or 0.0))
-
-
-def _missed(share: float) -> float:
-    return (share / _LOST) ** _POWER if share < _LOST else 1.0

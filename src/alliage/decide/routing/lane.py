@@ -7,6 +7,7 @@ taken back, once, from the lane that it holds itself: so nothing is left over wh
 from collections import OrderedDict
 from sys import maxsize
 
+from alliage.decide.routing.chance import Reads
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.learned import Learned
 from alliage.decide.routing.prefixes import Prefixes
@@ -92,7 +93,7 @@ class Lane:
 
     __slots__ = (
         "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "prefixes", "read_due_s", "reading",
-        "reading_s", "reckoned", "streams_awaited", "tempo", "turn", "upstream",
+        "reading_s", "reads", "reckoned", "streams_awaited", "tempo", "turn", "upstream",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, blocks_max: int) -> None:
@@ -114,6 +115,7 @@ class Lane:
         self._seen_s = 0.0
         self.batch_s = self.held_s = self.reading_s = 0.0
         """Integrals over time of the requests and tokens worked on; what prompts took until now."""
+        self.reads = Reads()
         self.turn = 0
         """When it was last chosen, counted in requests."""
         self.is_gone = False
@@ -154,7 +156,7 @@ class Lane:
             self.reckoned = known = Reckoned(self.tempo, habits, self.learned, self._slots)
         elif not self.is_stale:
             return known
-        known.update(self.batch, self.held_tokens)
+        known.update(self.batch, self.held_tokens, self.reads)
         self.is_stale = False
         return known
 
@@ -166,6 +168,7 @@ class Lane:
         self.reading[stay] = None
         self.streams_awaited += stay.streams
         self._unread_s += stay.read_s
+        self.reads.add(stay.read_s)
         self.read_due_s = (now_s if now_s > self.read_due_s else self.read_due_s) + stay.read_s  # noqa: FURB136 - a call costs more
         self.is_stale = True
 

@@ -6,6 +6,7 @@ multiplies those several times faster than mixed with ints). What only changes w
 
 from typing import Final
 
+from alliage.decide.routing.chance import Reads, late_share
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.learned import Learned
 from alliage.fleet.routing import Tempo
@@ -18,9 +19,10 @@ class Reckoned:
     """Seconds, where not said otherwise."""
 
     __slots__ = (
-        "_each_s", "_empty_s", "_experts_missed", "_experts_s", "_half", "_read_s", "_request_s", "_slots", "_step_tokens", "batch",
-        "decoding", "first_s", "free_tokens", "held_s", "is_full", "kv_tokens", "near_s", "output_tokens", "pair_s", "per_output",
-        "reading", "rest_held_s", "rest_s", "room_wait_s", "slot_wait_s", "stamp", "step_now_s", "token_s", "turnover_s",
+        "_all_s", "_each_s", "_empty_s", "_experts_missed", "_experts_s", "_half", "_read_s", "_request_s", "_slots", "_square",
+        "_step_tokens", "_working", "batch", "decoding", "first_s", "free_tokens", "held_s", "is_full", "kv_tokens", "limit_s",
+        "near_s", "output_tokens", "pair_s", "per_output", "reading", "rest_held_s", "rest_s", "risk", "room_wait_s", "slot_gap_s",
+        "slot_wait_s", "stall", "stall_twice", "stamp", "step_now_s", "token_s", "turnover_s", "waiting",
     )  # fmt: skip
 
     def __init__(self, tempo: Tempo, habits: Habits, learned: Learned, slots: int) -> None:
@@ -42,9 +44,8 @@ class Reckoned:
         self._read_s = reads * tempo.prompt_token_s
         self.pair_s = reads * tempo.prompt_pair_s
         read = habits.read_tokens
-        self.turnover_s = (self._request_s + read * (self._read_s + read * self.pair_s)) * self.per_output
-        """How much longer a token takes for each other request: one that ends is followed by one that is read."""
-        self.update(0, 0)
+        self._all_s = self._request_s + read * (self._read_s + read * self.pair_s)
+        self.update(0, 0, Reads())
 
     def is_old(self, habits: Habits, learned: Learned) -> bool:
         """Whether what was learned since asks for a new one."""
@@ -54,9 +55,13 @@ class Reckoned:
             or abs(learned.decoding - self.decoding) > _MOVED * self.decoding
         )
 
-    def update(self, requests: int, prompt_tokens: int) -> None:
-        """So many are there now, with so many tokens of prompts together."""
+    def update(self, requests: int, prompt_tokens: int, reads: Reads) -> None:
+        """So many are there now, with so many tokens of prompts together; `reads` is what prompts took here until now."""
         self.batch = batch = float(requests)
+        mean_s, self._square = reads.among(self._all_s)
+        self.turnover_s = mean_s * self.per_output
+        """How much longer a token takes for each other request: one that ends is followed by one that is read."""
+        self.limit_s = 0.0
         slots, output, half, turnover_s = self._slots, self.output_tokens, self._half, self.turnover_s
         held = worked = prompt_tokens + batch * half
         working, after = batch, batch + 1.0
@@ -68,6 +73,7 @@ class Reckoned:
         self.free_tokens = self.kv_tokens - held - output
         """Tokens that a prompt may have to be begun at once."""
         worked = min(worked, self.kv_tokens)
+        self._working = working
         step_s = self._empty_s + worked * self.held_s
         now_s = step_s + working * self._each_s if batch else 0.0
         next_s = step_s + after * self._each_s + half * self.held_s
@@ -87,10 +93,34 @@ class Reckoned:
         """From the first token to the last, and what others lose by longer steps."""
         self.rest_held_s = (output + batch * half) * self.held_s
         """The same for each token of its prompt."""
-        self.slot_wait_s = (batch - slots + 1.0) * output * now_s / slots if self.is_full else 0.0
+        self.waiting = batch - slots + 1.0 if self.is_full else 0.0
+        """Those who would wait for a slot, itself counted."""
+        self.slot_gap_s = output * (now_s + working * turnover_s) / slots
+        self.slot_wait_s = self.waiting * self.slot_gap_s
         """Until there is a slot."""
         self.room_wait_s = output * now_s / worked if worked else 0.0
         """Until there is room for one token more."""
+
+    def weigh_limit(self, limit_s: float) -> None:
+        """How many would miss `limit_s` a token because of it: `risk`, and what its prompt adds to that.
+
+        With b others, whose prompts' seconds have the mean square S, and answers of m tokens, h^2 = s^2 + 2 b S / m^2
+        (`late_share`; prompts come as answers end, by chance). A prompt of r seconds makes each of those who are there late
+        with r b S / (m^3 h^3), the derivative for answers as they are met, the longer the likelier; and, where few others
+        come, with (r / (m h))^2 / 2: that the answer is too short to make up for it.
+        """
+        others, per_output, turn_s = self._working, self.per_output, self.turnover_s
+        fewer, spread = max(0.0, others - 1.0), 2.0 * self._square * per_output * per_output
+        before = late_share(limit_s - self.step_now_s - fewer * turn_s, fewer * spread)
+        spare_s = limit_s - self.near_s
+        after = late_share(spare_s, others * spread)
+        square = spare_s * spare_s + others * spread
+        self.limit_s = limit_s
+        self.risk = after + others * max(0.0, after - before)
+        self.stall = self.stall_twice = 0.0
+        if square:
+            self.stall = others * others * spread * 0.5 * per_output / square**1.5
+            self.stall_twice = others * 0.5 * per_output * per_output / square
 
     def is_crowded(self, tokens: float) -> bool:
         """Whether a request with so long a prompt would have to wait for others to end."""

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from alliage.faces.cli.replaying_gavel import gavel
+from alliage.faces.cli.replaying_requests import azure, mooncake
 
 replay_app = typer.Typer(
     help="Replay: traces of others, on the real decisions, against published rivals.",
@@ -84,3 +85,9 @@ def stress(
 
 
 replay_app.command(epilog="Example: alliage replay gavel throughputs.json --jobs multi --rate 2.6 --out replay/")(gavel)
+replay_app.command(
+    epilog="Example: alliage replay azure conv.csv --experiment bench/route/azure.toml --speed-up 4,5 --out replay/"
+)(azure)
+replay_app.command(
+    epilog="Example: alliage replay mooncake trace.jsonl --experiment bench/route/mooncake.toml --speed-up 2 --out replay/"
+)(mooncake)

@@ -1,0 +1,1 @@
+"""Routing of LLM requests against its rivals, in replay."""
