@@ -53,7 +53,8 @@ class Clients:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ask until `stop`, then wait for what was begun."""
-        began_s, loading = time.monotonic(), []
+        began_s = time.monotonic()
+        loading: list[asyncio.Task[None]] = []
         while not stop.is_set():
             loading.append(asyncio.create_task(self._ask(len(loading))))
             due_s = began_s + len(loading) / self.rate_rps

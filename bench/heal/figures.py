@@ -49,7 +49,9 @@ class Round:
 
 def kept_again_s(asked: Sequence[Asked], goal: Goal, fault_s: float) -> float:
     """When the last request that missed the objective was begun; 0 where none that was begun after the fault did."""
-    return max((one.begun_s - fault_s for one in asked if one.begun_s >= fault_s and not goal.is_kept(one)), default=0.0)
+    return max(
+        (one.begun_s - fault_s for one in asked if one.begun_s >= fault_s and not goal.is_kept(one)), default=0.0
+    )
 
 
 def share(asked: Sequence[Asked], goal: Goal, begin_s: float, end_s: float) -> float:
@@ -60,5 +62,4 @@ def share(asked: Sequence[Asked], goal: Goal, begin_s: float, end_s: float) -> f
 
 def median(rounds: Sequence[Round], name: str) -> float:
     """Of one figure."""
-    return statistics.median(getattr(each, name) for each in rounds)
-
+    return float(statistics.median(getattr(each, name) for each in rounds))

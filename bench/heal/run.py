@@ -62,7 +62,9 @@ async def one_round(given: argparse.Namespace) -> Round:
         until(lambda: len(cloud.admin.get("/v1/nodes").json()["nodes"]) > nodes, "the nodes")
         cloud.run("node", "cordon", "spare")
         objective = ("--ttft", f"{GOAL.ttft_s}s", "--tpot", f"{GOAL.tpot_s}s", "--rate", str(given.asked))
-        cloud.run("deploy", MODEL, *objective, "--min-replicas", str(given.replicas), "--max-replicas", str(given.replicas), "--no-wait")
+        cloud.run(
+            "deploy", MODEL, *objective, "--min-replicas", str(given.replicas), "--max-replicas", "24", "--no-wait"
+        )
         until(lambda: _ready(cloud) >= given.replicas, "all replicas")
         cloud.run("node", "uncordon", "spare")
         clients = Clients(cloud.host, cloud.port, cloud.key, MODEL, given.rate, given.tokens)
@@ -105,20 +107,25 @@ async def _dying(
 
 
 async def _watch(cloud: Cloud, known: set[str], node: str, fault_s: float) -> dict[str, float]:
-    """When the replicas of the node were taken away, when as many others were placed, and when they were ready."""
+    """When the replicas of the node were taken away, the first successor was placed, it was ready, and all that was placed was."""
     seen: dict[str, float] = {}
     while "ready_s" not in seen:
         await asyncio.sleep(POLL_S)
         found, at_s = await asyncio.to_thread(cloud.replicas), time.monotonic() - fault_s
         if at_s > 240:
             raise SystemExit(f"its replicas were not replaced within 240 s: {_told(found)}")
-        if not any(each["node"] == node for each in found):
-            seen.setdefault("lost_s", at_s)
-        if "lost_s" in seen and len(found) >= len(known):
-            seen.setdefault("placed_s", at_s)
-            if all(each["phase"] == "ready" for each in found):
+        coming = [each for each in found if each["id"] not in known]
+        if any(each["node"] == node for each in found):
+            continue
+        seen.setdefault("lost_s", at_s)
+        if not coming:
+            continue
+        seen.setdefault("placed_s", at_s)
+        if any(each["phase"] == "ready" for each in coming):
+            seen.setdefault("load_s", at_s - seen["placed_s"])
+            if all(each["phase"] in {"ready", "draining", "stopping"} for each in found):
                 seen["ready_s"] = at_s
-    return {**seen, "load_s": seen["ready_s"] - seen["placed_s"]}
+    return seen
 
 
 def _ready(cloud: Cloud) -> int:
