@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test fuzz test-vllm check fmt bench bench-decide bench-gateway bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
+.PHONY: up down test fuzz test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -59,6 +59,9 @@ bench-gateway: $(VENV)/.dev ## the gateway against nginx (bench/README.md)
 
 bench-decide: $(VENV)/.dev ## the decisions against published rivals (bench/README.md); ALLIAGE_TEST_DATA names the folder of traces
 	@$(BIN)/python -m bench.decide $(ARGS)
+
+bench-heal: $(VENV)/.dev ## a node with eight busy replicas dies under load, live (bench/README.md)
+	$(BIN)/python -m bench.heal.run $(ARGS)
 
 bench-loop: $(VENV)/.dev ## what a pass of the live loop costs on a large fleet (bench/README.md)
 	@$(BIN)/python -m bench.loop.run $(ARGS)

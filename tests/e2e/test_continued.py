@@ -109,3 +109,29 @@ def test_on_a_rehearsed_fleet_whose_node_dies(tmp_path: Path) -> None:
         }  # the blank at the seam may be said again, which costs a token, and is taken out
         assert len({chunk.id for chunk in chunks}) == 1
         assert chunks[-1].usage.completion_tokens == 6000
+
+
+def test_held_until_a_successor_is_there(tmp_path: Path) -> None:
+    """The only replica's node dies; the open stream waits until control has put another one elsewhere, and that one goes on."""
+    file = tmp_path / "fleet.toml"
+    file.write_text(FLEET)
+    with a_cloud() as cloud:
+        cloud.up("--fleet", str(file))
+        eventually(lambda: len(cloud.ask("status")["nodes"]) == 3, what="the rehearsed nodes are there")
+        cloud.run("node", "cordon", next(each["id"] for each in cloud.ask("status")["nodes"] if not each["rehearsed"]))
+        cloud.run("deploy", "qwen3-0.6b", "--name", "chat")
+        chunks: list[Any] = []
+        asked = {"model": "chat", "messages": [{"role": "user", "content": "go"}], "max_tokens": 6000}
+        reading, carrying = read(cloud, chunks, **asked, extra_body={"ignore_eos": True})
+        assert len(cloud.ask("replicas")["replicas"]) == 1
+        cloud.run("rehearse", "die", carrying["node"])
+        reading.join(90)
+        assert not reading.is_alive()
+        (successor,) = cloud.ask("replicas")["replicas"]
+        assert successor["node"] != carrying["node"]
+        assert continued(cloud) == 1
+        numbers = [int(word.split(":")[0]) for word in text_of(chunks).split()]
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) in {5999, 6000}  # as above
+        assert len({chunk.id for chunk in chunks}) == 1
+        assert "is lost" in cloud.run("explain", "chat").stdout

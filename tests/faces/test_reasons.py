@@ -64,6 +64,7 @@ FACTS: dict[str, str | int | float] = {
     "why": "devices_full",
 }
 WANTED = {ServiceName("tiny"): 1}
+LOST = Reason(code=ReasonCode.NODE_LOST, facts={"node": "laptop", "silent_s": 2.2, "gateways": 1})
 
 
 @pytest.fixture(autouse=True)
@@ -146,6 +147,20 @@ def test_explain_tells_what_happened_since(snapshot: SnapshotAssertion) -> None:
     decisions = (a_decision(Outcome.RESTARTED, ENDED, at_s=200.0), a_decision(Outcome.PLACED, FITS))
     view = a_view(ServicePhase.STARTING, ReplicaPhase.BACKOFF)
     assert explain("tiny", decisions, view=view, catalog=CATALOG, wanted=WANTED) == snapshot
+
+
+def test_explain_tells_what_led_to_the_newest_placement() -> None:
+    """A node that died is why its successor was placed; what was stopped before an older placement is history."""
+    decisions = (
+        a_decision(Outcome.PLACED, FITS, at_s=210.0),
+        a_decision(Outcome.STOPPED, LOST, at_s=209.0),
+        a_decision(Outcome.PLACED, FITS, at_s=200.0),
+        a_decision(Outcome.STOPPED, LOST, at_s=100.0),
+    )
+    told = explain("tiny", decisions, view=a_view(), catalog=CATALOG, wanted=WANTED)
+    assert told.count("is lost") == 1
+    assert "Just before that:\n  - 1970-01-01 00:03:29" in told
+    assert "Since then" not in told
 
 
 def test_explain_tells_what_failed_and_how_to_try_again() -> None:

@@ -9,7 +9,7 @@ import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aims, aim
-from alliage.decide.aiming.outlook import Barred, Offers, Outlook, outlook
+from alliage.decide.aiming.outlook import Barred, Offers, Outlook, outlook, service_of
 from alliage.decide.price.listed import Price
 from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.answer import Budget
@@ -19,6 +19,8 @@ from alliage.fleet.nodes import Node
 from alliage.fleet.view import FleetView
 
 BARRED_S: Final = 300.0
+REPLAN_S: Final = 10.0
+"""While demand climbs, plans are not made for each of its steps: what was begun a moment ago would be exchanged."""
 _log = structlog.get_logger()
 
 
@@ -49,6 +51,7 @@ class Planning:
         self._beside = beside
         self._woken = woken
         self._monotonic_s = monotonic_s
+        self._solved_s = monotonic_s()
         self.reckoner = Reckoner(catalog)
         self._offers: Offers = {}
         self._barred: dict[Barred, _Bar] = {}
@@ -124,11 +127,25 @@ class Planning:
             self.aims, self._considered = self._considered, None
         if self.aims is not None and self.aims.outlook is not now and self.aims.outlook == now:
             self.aims = replace(self.aims, outlook=now)  # compared once, not at every pass
-        if self.aims is None or self.aims.outlook is not now:
+        if (self.aims is None or self.aims.outlook is not now) and self._is_due(now):
             self._solve(now)
         return self.aims if self.aims is not None and self.aims.suits(now) else None
 
+    def _is_due(self, now: Outlook) -> bool:
+        """At once when anything but an amount is new, or a service has nothing yet; else REPLAN_S after the last solve."""
+        if self.aims is None or not self.aims.suits(now) or self._monotonic_s() - self._solved_s >= REPLAN_S:
+            return True
+        aims = self.aims.aims
+        return any(
+            (ask.min_replicas or ask.demand_rps)
+            and not aims.get(service_of(ask.name))
+            and ask.name not in self.aims.short
+            for ask in now.problem.services
+        )
+
     def _solve(self, now: Outlook) -> None:
+        if self._solving is None:
+            self._solved_s = self._monotonic_s()
         if not self._beside:
             self.solves += 1
             self.aims = aim(now, self.aims, self._budget)

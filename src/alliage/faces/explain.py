@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 from typing import Final
 
 from alliage.catalog.records import Catalog
@@ -34,12 +35,20 @@ def explain(
         parts[0] = "\n".join([parts[0], *leaving])
     verb = "runs" if service is not None else "ran"
     parts += [describe(each, view=view, catalog=catalog, verb=verb) for each in reversed(newest)]
+    if newest and (led := _led_to(newest, decisions)):
+        parts.append("\n".join(["Just before that:", *(f"  - {_event(each, view, catalog)}" for each in led)]))
     later = decisions[: decisions.index(newest[0])] if newest else decisions
     if service is not None and (failed := failures(service, view)):
         parts.append(failed)
     if later := later[:_LATER_MAX]:
         parts.append("\n".join(["Since then:", *(f"  - {_event(each, view, catalog)}" for each in reversed(later))]))
     return "\n\n".join(parts)
+
+
+def _led_to(newest: Sequence[Decision], decisions: Sequence[Decision]) -> list[Decision]:
+    """What was stopped between the placement before and the newest one, the oldest first: a node that died, mostly."""
+    before = decisions[decisions.index(newest[-1]) + 1 :]
+    return list(reversed(list(takewhile(lambda each: each.outcome is Outcome.STOPPED, before))))[-_LATER_MAX:]
 
 
 def standing(name: str, service: Service | None, replicas: Sequence[Replica], wanted: int) -> str:

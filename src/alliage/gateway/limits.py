@@ -48,7 +48,7 @@ class GatewayLimits:
     """How long an answer that has begun may bring nothing."""
     upstream_idle_s: float = 4.0
     """How long an idle connection to an engine is kept; engines close theirs after 5 s."""
-    hold_s: float = 60.0
+    hold_s: float = 300.0
     """How long a request waits for a service that is starting, then 503 with Retry-After; or a stream for another replica."""
     reach_every_s: float = 1.0
     """How often an engine is tried that control does not hear of, or that failed."""

@@ -99,7 +99,7 @@ def outlook(
         ways.update(((service.name, name), offer.live) for name, offer in mine.items())
         needed_s = 0.0 if demand is None else demand.needed_before_s
         old = [mine[way].live for replica, (way, _) in inside if replica.created_s < needed_s]
-        ask = _ask(service, demand, mine, old, outside, prices)
+        ask = _ask(service, demand, mine, old, len(inside), outside, prices)
         works = _parts(ask, mine, prices)
         asks.extend(works)
         inside.sort(key=lambda each: each[0].phase is not ReplicaPhase.READY)
@@ -198,12 +198,14 @@ def _ask(  # noqa: PLR0917 - the parts of what is asked
     demand: Demand | None,
     offers: Mapping[str, Offer],
     needed: list[LiveWay],
+    standing: int,
     outside: list[Replica],
     prices: Mapping[str, Price],
 ) -> ServiceAsk:
-    """What is asked of the nodes that are there; what `needed` replicas carry is asked at least."""
-    carried = _carried([each for each in outside if each.phase is ReplicaPhase.READY], offers)
+    """What is asked of the nodes that are there, where `standing` replicas are; what the `needed` carry is asked at least."""
     rate = max(service.rate_rps or 0.0, demand.rate_rps if demand is not None else 0.0)
+    serving = [each for each in outside if each.phase is ReplicaPhase.READY]
+    carried = _carried(serving, offers, otherwise=rate / (len(outside) + standing) if outside else 0.0)
     least = max(service.min_replicas, int(demand is None or demand.is_wanted or bool(service.rate_rps)))
     rate = max(rate, sum(way.rate_rps or 0.0 for way in needed) * (1 - 1e-6))
     least = max(least, sum(1 for way in needed if way.rate_rps is None))
@@ -234,12 +236,11 @@ def service_of(work: str) -> ServiceName:
     return ServiceName(work.removesuffix(MORE))
 
 
-def _carried(ready: list[Replica], offers: Mapping[str, Offer]) -> float:
-    """What those that are no part of the plan carry, in requests a second."""
-    if not ready:
-        return 0.0
-    rates = {way_key(each.live.recipe): each.live.rate_rps or 0.0 for each in offers.values()}
-    return sum(rates.get(way_key(each.recipe), 0.0) for each in ready)
+def _carried(serving: list[Replica], offers: Mapping[str, Offer], *, otherwise: float) -> float:
+    """What those that are no part of the plan carry, in requests a second; `otherwise` each where nothing like it is offered."""
+    rates = {(each.live.recipe.chip, *way_key(each.live.recipe)): each.live.rate_rps for each in offers.values()}
+    found = (rates.get((each.recipe.chip, *way_key(each.recipe))) for each in serving)
+    return sum(otherwise if rate is None else rate for rate in found)
 
 
 def _start_micros(service: Service, offers: Mapping[str, Offer], prices: Mapping[str, Price]) -> int:

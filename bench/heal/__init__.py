@@ -1,0 +1,1 @@
+"""A node with eight busy replicas dies under load, live."""
