@@ -1,6 +1,7 @@
 """What dies in a rehearsed fleet of two sites is replaced elsewhere, live: real processes, real connections, a client that asks on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,10 +45,16 @@ OURS = {"n-1", "n-2", "s-1", "s-2"}
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Four rehearsed nodes in two sites, a service on one of them, and control that has settled."""
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fleet."""
     file = tmp_path_factory.mktemp("fleet") / "fleet.toml"
     file.write_text(FLEET)
+    return file
+
+
+@pytest.fixture(scope="module")
+def cloud(file: Path) -> Iterator[Cloud]:
+    """Four rehearsed nodes in two sites, a service on one of them, and control that has settled."""
     with a_cloud(SETTINGS) as cloud:
         cloud.up("--fleet", str(file))
         eventually(lambda: set(_nodes(cloud)) >= OURS, what="the rehearsed nodes are there")
@@ -146,14 +153,20 @@ def test_a_site_that_dies_is_replaced_by_the_other(cloud: Cloud) -> None:
     )
 
 
-def test_nodes_that_no_file_has_are_dropped_at_the_next_start(cloud: Cloud) -> None:
-    """Without `--fleet`: only this machine is left, and the service waits for a place."""
+def test_nodes_that_no_file_has_are_dropped_at_the_next_start(cloud: Cloud, file: Path) -> None:
+    """Without `--fleet`: only this machine is left, and the service waits for a place; with it again it is served again."""
     assert cloud.process is not None
     cloud.process.terminate()
     cloud.wait_end()
     cloud.up()
     eventually(lambda: not OURS & set(_nodes(cloud)), what="the rehearsed nodes are gone")
     assert _replicas(cloud) == []
+    assert cloud.process is not None
+    cloud.process.terminate()
+    cloud.wait_end()
+    cloud.up("--fleet", str(file))
+    eventually(lambda: set(_nodes(cloud)) >= OURS, what="the rehearsed nodes are back")
+    _ready(cloud)
 
 
 def _nodes(cloud: Cloud) -> dict[str, Any]:
