@@ -144,15 +144,13 @@ class Planning:
         )
 
     def _solve(self, now: Outlook) -> None:
-        if self._solving is None:
-            self._solved_s = self._monotonic_s()
-        if not self._beside:
-            self.solves += 1
-            self.aims = aim(now, self.aims, self._budget)
-            return
         if self._solving is not None:
             return
+        self._solved_s = self._monotonic_s()
         self.solves += 1
+        if not self._beside:
+            self.aims = aim(now, self.aims, self._budget)
+            return
         self._solving = asyncio.get_running_loop().run_in_executor(None, aim, now, self.aims, self._budget)
         self._solving.add_done_callback(self._solved)
 

@@ -29,7 +29,6 @@ class _Watched:
     output_tokens: int = 0
     busy_s: float = 0.0
     served: int = 0
-    demand: Demand | None = None
     lengths: tuple[int, int] | None = None
     stay_s: float | None = None
 

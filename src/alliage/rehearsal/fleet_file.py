@@ -1,23 +1,22 @@
 """A fleet as a file: sites, nodes and devices that are rehearsed. TOML in, nodes out; every mistake names its place."""
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from alliage.catalog.records import Catalog, Chip, Sharing
 from alliage.errors import BadInput
 from alliage.fleet.ids import DeviceId, NodeId
 from alliage.fleet.lifecycles import NodePhase
 from alliage.fleet.nodes import REHEARSAL, Device, EngineFound, Node
+from alliage.rehearsal.toml_file import read_table
 from alliage.speed.figures import chip_figures
 from alliage.units import format_bytes
 
-FILE_BYTES_MAX: Final = 1024 * 1024
 NODES_MAX: Final = 1000
 DEVICES_MAX: Final = 16_000
 
@@ -73,7 +72,7 @@ class RehearsedNode:
 
 def read_fleet(path: Path, catalog: Catalog) -> tuple[RehearsedNode, ...]:
     """The nodes of a file; raises BadInput naming file, field and value."""
-    table = _read(path)
+    table = read_table(path, FleetTable, examples="examples/fleets")
     sites = {each.name: each for each in table.sites}
     found: dict[NodeId, RehearsedNode] = {}
     for group in table.nodes:
@@ -93,26 +92,6 @@ def read_fleet(path: Path, catalog: Catalog) -> tuple[RehearsedNode, ...]:
             remedy=f"at most {NODES_MAX} nodes and {DEVICES_MAX} devices are rehearsed on one machine",
         )
     return tuple(found.values())
-
-
-def _read(path: Path) -> FleetTable:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
-        if len(raw) > FILE_BYTES_MAX:
-            raise BadInput(f"{path} is larger than {FILE_BYTES_MAX} bytes", remedy="name a file that a person wrote")
-        return FleetTable.model_validate(tomllib.loads(raw.decode()))
-    except OSError as error:
-        message = f"{path} cannot be read ({error.strerror})"
-        raise BadInput(message, remedy="name a TOML file; examples/fleets has some") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no TOML: {error}", remedy="mend that line") from error
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        value = fault.get("input")
-        shown = "" if isinstance(value, dict | list | tuple) else f" is {value!r}"
-        raise BadInput(f"{path}: {where}{shown}: {fault['msg']}", remedy="mend it in the file") from error
 
 
 def _nodes(group: NodesTable, site: SiteTable, catalog: Catalog, path: Path) -> Iterator[RehearsedNode]:

@@ -1,16 +1,15 @@
 """An experiment with a whole cloud, as a file: fleet, models, objective, traffic, prices, seed. TOML; mistakes name their place."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from alliage.errors import BadInput
 from alliage.fleet.ids import ServiceName
 from alliage.fleet.services import Objective
+from alliage.rehearsal.toml_file import read_table
 from alliage.replay.cloud.bursts import Bursts, Lengths
 
 Positive = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
@@ -62,7 +61,7 @@ class Experiment:
 
 def read_experiment(path: Path) -> Experiment:
     """The experiment of a file; raises BadInput naming file, field and value."""
-    table = _read(path)
+    table = read_table(path, _File, examples="bench/shared")
     return Experiment(
         fleet=path.parent / table.fleet,
         models=tuple(ServiceName(model) for model in table.models),
@@ -81,16 +80,3 @@ def read_experiment(path: Path) -> Experiment:
         ),
         prices=table.prices,
     )
-
-
-def _read(path: Path) -> _File:
-    try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror})", remedy="name a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no TOML: {error}", remedy="mend that line") from error
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        raise BadInput(f"{path}: {where}: {fault['msg']}", remedy="mend it in the file") from error

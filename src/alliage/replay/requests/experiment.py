@@ -1,16 +1,15 @@
 """An experiment as a file: fleet, model, replicas, objective, seeds. TOML; every mistake names its place."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from alliage.errors import BadInput
 from alliage.fleet.services import Objective
+from alliage.rehearsal.toml_file import read_table
 
-FILE_BYTES_MAX: Final = 1024 * 1024
 REPLICAS_MAX: Final = 256
 
 Seconds = Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)]
@@ -58,7 +57,7 @@ class Experiment:
 
 def read_experiment(path: Path) -> Experiment:
     """The experiment of a file; raises BadInput naming file, field and value."""
-    table = _read(path)
+    table = read_table(path, _File, examples="examples/replay")
     counts = tuple((each.chip, each.count) for each in table.replicas)
     if len({chip for chip, _ in counts}) < len(counts) or sum(count for _, count in counts) > REPLICAS_MAX:
         raise BadInput(
@@ -76,23 +75,3 @@ def read_experiment(path: Path) -> Experiment:
         seeds=table.seeds,
         speed_ups=table.speed_ups,
     )
-
-
-def _read(path: Path) -> _File:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
-        if len(raw) > FILE_BYTES_MAX:
-            raise BadInput(f"{path} is larger than {FILE_BYTES_MAX} bytes", remedy="name a file that a person wrote")
-        return _File.model_validate(tomllib.loads(raw.decode()))
-    except OSError as error:
-        message = f"{path} cannot be read ({error.strerror})"
-        raise BadInput(message, remedy="name a TOML file; examples/replay has some") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no TOML: {error}", remedy="mend that line") from error
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in fault["loc"])
-        value = fault.get("input")
-        shown = "" if isinstance(value, dict | list | tuple) else f" is {value!r}"
-        raise BadInput(f"{path}: {where}{shown}: {fault['msg']}", remedy="mend it in the file") from error
