@@ -115,7 +115,7 @@ def test_bad_models_are_refused_before_anything_starts(tmp_path: Path) -> None:
             assert done.returncode in (1, 2), (model, done)
             for word in words:
                 assert word in done.stdout + done.stderr, (model, done)
-        assert cloud.ask("services")["services"] == []
+        assert cloud.see("services")["services"] == []
         assert "engine" not in cloud.pids()
 
 
@@ -130,11 +130,11 @@ def test_engine_that_cannot_load_its_model_backs_off_and_says_why(tmp_path: Path
         done = cloud.run("deploy", str(model), "--name", "odd", check=False)
         assert done.returncode == 1
         assert "3 times" in done.stderr
-        (replica,) = cloud.ask("replicas")["replicas"]
+        (replica,) = cloud.see("replicas")["replicas"]
         assert replica["phase"] in ("backoff", "starting", "bound", "fetching")
         assert "attn_q" in replica["note"]
         assert cloud.run("delete", "odd", "--yes").returncode == 0
-        eventually(lambda: not cloud.ask("services")["services"], what="the service to be gone")
+        eventually(lambda: not cloud.see("services")["services"], what="the service to be gone")
 
 
 def test_hung_engine_leaves_the_routing_and_comes_back(slow_alphabet: Path) -> None:
@@ -145,10 +145,10 @@ def test_hung_engine_leaves_the_routing_and_comes_back(slow_alphabet: Path) -> N
         engine = cloud.pid("engine")
         os.kill(engine, signal.SIGSTOP)
         try:
-            eventually(lambda: cloud.ask("services")["services"][0]["phase"] == "starting", what="it to be noticed")
+            eventually(lambda: cloud.see("services")["services"][0]["phase"] == "starting", what="it to be noticed")
         finally:
             os.kill(engine, signal.SIGCONT)
-        eventually(lambda: cloud.ask("services")["services"][0]["phase"] == "ready", what="it to be well again")
+        eventually(lambda: cloud.see("services")["services"][0]["phase"] == "ready", what="it to be well again")
 
 
 def test_other_address_is_reachable_and_the_admin_api_stays_on_loopback(slow_alphabet: Path) -> None:
@@ -183,7 +183,7 @@ def test_model_of_the_first_up_may_be_a_file(slow_alphabet: Path) -> None:
     """`alliage up --model PATH` serves it, and the line that it prints answers when pasted."""
     with a_cloud() as cloud:
         cloud.up(model=str(slow_alphabet))
-        assert [service["phase"] for service in cloud.ask("services")["services"]] == ["ready"]
+        assert [service["phase"] for service in cloud.see("services")["services"]] == ["ready"]
         (curl,) = (line for line in cloud.output.splitlines() if line.startswith("curl "))
         answered = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60, check=True)
         assert alphabet(20) in answered.stdout

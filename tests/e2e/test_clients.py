@@ -170,7 +170,7 @@ def test_chat_command_streams_to_the_terminal(calm_cloud: Cloud) -> None:
 
 def test_logs_show_the_engines_words(calm_cloud: Cloud) -> None:
     """The tail of llama.cpp's log."""
-    (replica,) = [each["id"] for each in calm_cloud.ask("replicas")["replicas"] if each["service"] == "alphabet"]
+    (replica,) = [each["id"] for each in calm_cloud.see("replicas")["replicas"] if each["service"] == "alphabet"]
     assert calm_cloud.run("logs", replica, "-n", "5").stdout.count("\n") >= 1
 
 

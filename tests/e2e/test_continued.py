@@ -53,7 +53,7 @@ def continued(cloud: Cloud) -> int:
 
 def busy(cloud: Cloud) -> dict[str, Any] | None:
     """The replica that is answering."""
-    replicas: list[dict[str, Any]] = cloud.ask("replicas")["replicas"]
+    replicas: list[dict[str, Any]] = cloud.see("replicas")["replicas"]
     return next((each for each in replicas if each["in_flight"]), None)
 
 
@@ -68,7 +68,7 @@ def test_on_real_llama_cpp(slow_alphabet: Path) -> None:
         cloud.up()
         cloud.run("deploy", str(slow_alphabet), "--name", "alphabet", "--min-replicas", "2")
         eventually(
-            lambda: [each["phase"] for each in cloud.ask("replicas")["replicas"]] == ["ready", "ready"],
+            lambda: [each["phase"] for each in cloud.see("replicas")["replicas"]] == ["ready", "ready"],
             what="both are ready",
         )
         chunks: list[Any] = []
@@ -89,10 +89,10 @@ def test_on_a_rehearsed_fleet_whose_node_dies(tmp_path: Path) -> None:
     file.write_text(FLEET)
     with a_cloud() as cloud:
         cloud.up("--fleet", str(file))
-        eventually(lambda: len(cloud.ask("status")["nodes"]) == 3, what="the rehearsed nodes are there")
+        eventually(lambda: len(cloud.see("status")["nodes"]) == 3, what="the rehearsed nodes are there")
         cloud.run("deploy", "qwen3-0.6b", "--name", "chat", "--min-replicas", "2")
         eventually(
-            lambda: [each["phase"] for each in cloud.ask("replicas")["replicas"]] == ["ready", "ready"],
+            lambda: [each["phase"] for each in cloud.see("replicas")["replicas"]] == ["ready", "ready"],
             what="both are ready",
         )
         chunks: list[Any] = []
@@ -117,17 +117,17 @@ def test_held_until_a_successor_is_there(tmp_path: Path) -> None:
     file.write_text(FLEET)
     with a_cloud() as cloud:
         cloud.up("--fleet", str(file))
-        eventually(lambda: len(cloud.ask("status")["nodes"]) == 3, what="the rehearsed nodes are there")
-        cloud.run("node", "cordon", next(each["id"] for each in cloud.ask("status")["nodes"] if not each["rehearsed"]))
+        eventually(lambda: len(cloud.see("status")["nodes"]) == 3, what="the rehearsed nodes are there")
+        cloud.run("node", "cordon", next(each["id"] for each in cloud.see("status")["nodes"] if not each["rehearsed"]))
         cloud.run("deploy", "qwen3-0.6b", "--name", "chat")
         chunks: list[Any] = []
         asked = {"model": "chat", "messages": [{"role": "user", "content": "go"}], "max_tokens": 6000}
         reading, carrying = read(cloud, chunks, **asked, extra_body={"ignore_eos": True})
-        assert len(cloud.ask("replicas")["replicas"]) == 1
+        assert len(cloud.see("replicas")["replicas"]) == 1
         cloud.run("rehearse", "die", carrying["node"])
         reading.join(90)
         assert not reading.is_alive()
-        (successor,) = cloud.ask("replicas")["replicas"]
+        (successor,) = cloud.see("replicas")["replicas"]
         assert successor["node"] != carrying["node"]
         assert continued(cloud) == 1
         numbers = [int(word.split(":")[0]) for word in text_of(chunks).split()]

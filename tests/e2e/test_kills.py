@@ -53,8 +53,8 @@ class Reader:
 
 @pytest.fixture
 def cloud(slow_alphabet: Path) -> Iterator[Cloud]:
-    """A cloud of one service that a test may break; engines that nobody claims go after 12 s instead of 60."""
-    with a_cloud("[agent]\nclaim_s = 12.0\n") as cloud:
+    """A cloud of one service that a test may break."""
+    with a_cloud() as cloud:
         cloud.up()
         cloud.deploy(slow_alphabet, "alphabet")
         yield cloud
@@ -62,10 +62,10 @@ def cloud(slow_alphabet: Path) -> Iterator[Cloud]:
 
 def is_right(cloud: Cloud) -> bool:
     """Status is as it should be: service ready, one replica, gateway and agent on the line, no problem told."""
-    done = cloud.run("status", "--json", check=False)
-    if done.returncode != 0:
+    try:
+        status = cloud.see("status")
+    except OSError:  # control is not there yet
         return False
-    status = cloud.ask("status")
     return (
         [service["phase"] for service in status["services"]] == ["ready"]
         and [replica["phase"] for replica in status["replicas"]] == ["ready"]
@@ -91,7 +91,7 @@ def test_stream_outlives_control_and_agent(cloud: Cloud, victim: str) -> None:
     assert reader.end().error == ""
     assert reader.text == alphabet(LETTERS)
     eventually(lambda: cloud.pids().get(victim, [killed]) != [killed], what=f"a new {victim}")
-    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    eventually(lambda: is_right(cloud), what="the right status")
     assert cloud.pid("engine") == engine
     assert recites(cloud)
 
@@ -106,7 +106,7 @@ def test_killed_gateway_closes_its_streams_and_nothing_else(cloud: Cloud) -> Non
     assert len(reader.text) < LETTERS
     assert recites(cloud)
     assert cloud.pid("engine") == engine
-    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    eventually(lambda: is_right(cloud), what="the right status")
 
 
 def test_killed_engine_is_started_again_and_the_stream_goes_on(cloud: Cloud) -> None:
@@ -116,7 +116,7 @@ def test_killed_engine_is_started_again_and_the_stream_goes_on(cloud: Cloud) -> 
     assert reader.end().error == ""
     assert reader.text == alphabet(LETTERS)
     eventually(lambda: cloud.pids().get("engine", [killed]) != [killed], what="a new engine")
-    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    eventually(lambda: is_right(cloud), what="the right status")
     assert recites(cloud)
     assert "SIGKILL" in cloud.run("explain", "alphabet").stdout
 
@@ -126,17 +126,18 @@ def test_killed_watcher_takes_its_engine_along_and_both_come_back(cloud: Cloud) 
     engine = cloud.pid("engine")
     cloud.kill("watcher")
     eventually(lambda: cloud.pids().get("engine", [engine]) != [engine], what="a new engine")
-    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    eventually(lambda: is_right(cloud), what="the right status")
     assert not Path(f"/proc/{engine}").exists()
 
 
-def test_killed_supervisor_leaves_no_orphans(cloud: Cloud) -> None:
-    """Control, gateway and agent leave within 5 s; the engine when nobody claimed it (12 s here, 60 s by default)."""
-    cloud.kill("supervisor")
-    began_s = time.monotonic()
-    eventually(lambda: not {"control", "gateway", "agent"} & cloud.pids().keys(), within_s=6, what="their leaving")
-    assert time.monotonic() - began_s < 6
-    eventually(lambda: not cloud.pids(), within_s=30, what="the engine's end")
+def test_killed_supervisor_leaves_no_orphans(slow_alphabet: Path) -> None:
+    """Control, gateway and agent leave by themselves; the engine when nobody claimed it (12 s here, 60 s by default)."""
+    with a_cloud("[agent]\nclaim_s = 12.0\n") as cloud:
+        cloud.up()
+        cloud.deploy(slow_alphabet, "alphabet")
+        cloud.kill("supervisor")
+        eventually(lambda: not {"control", "gateway", "agent"} & cloud.pids().keys(), what="their leaving")
+        eventually(lambda: not cloud.pids(), what="the engine's end")
 
 
 def test_next_up_adopts_what_a_killed_supervisor_left(cloud: Cloud) -> None:
@@ -146,7 +147,7 @@ def test_next_up_adopts_what_a_killed_supervisor_left(cloud: Cloud) -> None:
     assert cloud.process is not None
     cloud.process.wait()
     cloud.up("--port", str(ports["port"]), "--admin-port", str(ports["admin_port"]))
-    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    eventually(lambda: is_right(cloud), what="the right status")
     assert cloud.pid("engine") == engine
     assert recites(cloud)
 
@@ -159,7 +160,7 @@ def test_everything_killed_at_once_comes_back_with_the_state(cloud: Cloud) -> No
     assert cloud.process is not None
     cloud.process.wait()
     cloud.up()
-    eventually(lambda: is_right(cloud), within_s=30, what="the right status")
+    eventually(lambda: is_right(cloud), what="the right status")
     assert recites(cloud)
 
 
@@ -185,7 +186,7 @@ def test_second_ctrl_c_stops_at_once(cloud: Cloud) -> None:
     assert cloud.wait_end() == 0
     reader.end()
     assert len(reader.text) < LETTERS
-    eventually(lambda: not cloud.pids(), within_s=3, what="the end of everything")
+    eventually(lambda: not cloud.pids(), what="the end of everything")
 
 
 def test_second_ctrl_c_kills_even_a_hung_engine(cloud: Cloud) -> None:
@@ -198,7 +199,7 @@ def test_second_ctrl_c_kills_even_a_hung_engine(cloud: Cloud) -> None:
     cloud.process.send_signal(signal.SIGINT)
     assert cloud.wait_end(8) == 0
     reader.end()
-    eventually(lambda: not cloud.pids(), within_s=3, what="the end of everything")
+    eventually(lambda: not cloud.pids(), what="the end of everything")
 
 
 def test_process_that_refuses_to_run_later_does_not_end_the_cloud(cloud: Cloud) -> None:
@@ -210,7 +211,7 @@ def test_process_that_refuses_to_run_later_does_not_end_the_cloud(cloud: Cloud) 
     eventually(lambda: cloud.output.count("it is started again") >= 3, what="some tries")
     assert recites(cloud)
     settings.write_text(good)
-    eventually(lambda: is_right(cloud), within_s=20, what="the right status")
+    eventually(lambda: is_right(cloud), what="the right status")
 
 
 def test_delete_drains(cloud: Cloud) -> None:
@@ -219,7 +220,7 @@ def test_delete_drains(cloud: Cloud) -> None:
     cloud.run("delete", "alphabet", "--yes")
     assert reader.end().error == ""
     assert reader.text == alphabet(LETTERS)
-    eventually(lambda: not cloud.ask("services")["services"], what="the service to be gone")
+    eventually(lambda: not cloud.see("services")["services"], what="the service to be gone")
     eventually(lambda: "engine" not in cloud.pids(), what="the engine to be gone")
 
 

@@ -279,7 +279,8 @@ class Exchange:
         """The engine failed in the middle of its answer: another one goes on with it, now or later, or it is broken off."""
         self._timing.replica_failed()
         self._failures.why = why
-        what, ask, pool = passing.continuation(), self._ask, self._pool
+        named = _REPLICA_HEADER in self._request.headers  # another one's text would pass for this one's
+        what, ask, pool = None if named else passing.continuation(), self._ask, self._pool
         replica = self._leave_replica()
         _log.warning("engine failed while answering", replica=replica, why=why, request=self._request.id.decode())
         if what is None or ask is None or pool is None or self._failures.are_too_many:
