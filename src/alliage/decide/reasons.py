@@ -67,7 +67,8 @@ class ReasonCode(StrEnum):
     ENGINE_ENDED = "engine_ended"
     """replica, starts, failures, retry_after_s, last_words"""
     NOT_WANTED = "not_wanted"
-    """replica: its service was deleted or wants fewer"""
+    """replica, service, cause (an Unwanted; decisions that an older Alliage stored have none); of `failed` also last_words, of
+    `replaced` also instead"""
     STOP_SERVICE = "stop_service"
     """service, device, cores: a change that would make room"""
     FREE_DEVICES = "free_devices"
@@ -94,6 +95,24 @@ class ReasonCode(StrEnum):
     """why (a `decide.solve.reasons.WhyCode`) and its facts: what the plan's programme says"""
     UNCORDON = "uncordon"
     """node, device ("": the whole node): a change that would make room"""
+
+
+class Unwanted(StrEnum):
+    """Why nobody wants a replica any more; each has its words in `faces/reasons.py`."""
+
+    DELETED = "deleted"
+    FAILED = "failed"
+    """Its engine ended again and again, and another way was taken."""
+    DEVICE_GONE = "device_gone"
+    """Its device, or a core of it, is no longer there."""
+    FEWER = "fewer"
+    """The service is to have fewer where it stood."""
+    REPLACED = "replaced"
+    """The plan has the service run in another way, or elsewhere."""
+    DISPLACED = "displaced"
+    """The plan gives what it had to others."""
+    IDLE = "idle"
+    """Nobody asks for the service, and it may have none then."""
 
 
 Facts = Mapping[str, str | int | float]

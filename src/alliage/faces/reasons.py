@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final, assert_never
 
 from alliage.catalog.records import Catalog
-from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected
+from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected, Unwanted
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.faces.plan_words import readable, words
 from alliage.fleet.ids import DeviceId
@@ -76,9 +76,7 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
         case ReasonCode.ENGINE_ENDED:
             text = _engine_ended(facts)
         case ReasonCode.NOT_WANTED:
-            text = (
-                f"{_word(facts, 'replica')} is not wanted any more: its service was deleted or asks for fewer replicas"
-            )
+            text = _unwanted(facts)
         case ReasonCode.STOP_SERVICE:
             text = f"deleting service {_word(facts, 'service')} would free {_freed(facts)} on {_word(facts, 'device')}"
         case ReasonCode.FREE_DEVICES:
@@ -282,6 +280,29 @@ def _smaller(facts: Facts) -> str:
     size = f"{_count(facts, 'concurrency', 'request')} at once with {_word(facts, 'context_tokens')} tokens each"
     than = f"{_word(facts, 'than_concurrency')} with {_word(facts, 'than_context_tokens')}"
     return f"it would fit too, but serve only {size}, where there is room for {than}"
+
+
+def _unwanted(facts: Facts) -> str:
+    """Why nobody wants a replica; an older Alliage did not say."""
+    replica, service = _word(facts, "replica"), _word(facts, "service")
+    match facts.get("cause"):
+        case Unwanted.DELETED:
+            text = f"service {service} was deleted"
+        case Unwanted.FAILED:
+            text = f"its engine ended again and again ({_word(facts, 'last_words')}), and another way is taken"
+        case Unwanted.DEVICE_GONE:
+            text = "its device is not there any more"
+        case Unwanted.FEWER:
+            text = f"{service} is to have fewer replicas there"
+        case Unwanted.REPLACED:
+            text = f"{service} is to run by {readable(_word(facts, 'instead'))} instead"
+        case Unwanted.DISPLACED:
+            text = "the plan of the whole fleet gives its place to what counts for more"
+        case Unwanted.IDLE:
+            text = f"nobody asks for {service} now"
+        case _:
+            text = "its service was deleted or asks for fewer replicas"
+    return f"{replica} is not wanted any more: {text}"
 
 
 def _engine_ended(facts: Facts) -> str:
