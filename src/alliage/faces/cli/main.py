@@ -193,6 +193,7 @@ def deploy(
     ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until it is ready.")] = True,
     timeout: WaitTimeOption = "30m",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell all that was not chosen, and why.")] = False,
     as_json: JsonAtOnceOption = False,
 ) -> None:
     """Ask for a model to be served. Where, on what and how is decided for you, and explained."""
@@ -210,7 +211,9 @@ def deploy(
         "dry_run": dry_run,
     }
     wait_s = parse_seconds(timeout) if wait else 0.0
-    raise typer.Exit(deploying.deploy(home or context.obj, model, order=order, wait_s=wait_s, as_json=as_json))
+    place = home or context.obj
+    code = deploying.deploy(place, model, order=order, wait_s=wait_s, as_json=as_json, verbose=verbose)
+    raise typer.Exit(code)
 
 
 @app.command(rich_help_panel=SERVICES, epilog="Example: alliage services --json")
