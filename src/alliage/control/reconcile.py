@@ -38,7 +38,7 @@ _SHOULD_RUN: Final = frozenset(
     {ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.READY},
 )
 _NOTHING: Final = Plan(status=Status.OPTIMAL, add=(), surplus=(), unserved=(), decisions=())
-_TOLD_ONCE: Final = frozenset({Outcome.REFUSED, Outcome.SHORT})
+_TOLD_ONCE: Final = frozenset({Outcome.REFUSED, Outcome.SHORT, Outcome.WAITING})
 Refusals = Mapping[ServiceName, tuple[Rejected, ...]]
 """Why each service that wants more replicas cannot have them, without the figures that change from pass to pass."""
 

@@ -87,6 +87,8 @@ class ReasonCode(StrEnum):
     """instead (way and nodes): it would fit too, but by the plan another is cheaper, or others need this more"""
     RESIDENCY = "residency"
     """node, site, residency: it may not live there"""
+    NO_HOME = "no_home"
+    """residency, known (the names that nodes have; may be empty): no node is where it may live"""
     RECIPE_FAILED = "recipe_failed"
     """node, recipe, last_words: it failed there, and is not tried again until somebody asks"""
     DEMAND_UNMET = "demand_unmet"
@@ -143,6 +145,8 @@ class Outcome(StrEnum):
     """Its recipe failed too often there; another way is taken."""
     SHORT = "short"
     """It runs, but cannot be given all that is asked."""
+    WAITING = "waiting"
+    """It is asked for, and starts when a node joins where it may live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

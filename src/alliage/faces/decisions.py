@@ -72,6 +72,8 @@ def headline(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str
             text = f"{decision.service} {verb} on {_place(decision, view)}{_how(decision.recipe, catalog)}"
         case Outcome.REFUSED:
             text = f"{decision.service} cannot be served now."
+        case Outcome.WAITING:
+            text = f"{decision.service} waits for a node where it may live."
         case Outcome.STOPPED:
             text = f"A replica of {decision.service}{_at(decision)} is stopped."
         case Outcome.GIVEN_UP:

@@ -17,6 +17,8 @@ from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
 _LATER_MAX: Final = 5
+_MAIN: Final = frozenset({Outcome.PLACED, Outcome.REFUSED, Outcome.SHORT, Outcome.WAITING})
+"""The decisions that say how a service stands; the others are events."""
 
 
 def explain(
@@ -30,7 +32,7 @@ def explain(
     """The whole text for one service; `decisions` are the newest first, `wanted` is how many replicas services are to have."""
     service = next((known for known in view.services if known.name == name), None)
     parts = [standing(name, service, view.replicas_of(ServiceName(name)), wanted.get(ServiceName(name), 0))]
-    main = [each for each in decisions if each.outcome in (Outcome.PLACED, Outcome.REFUSED, Outcome.SHORT)]
+    main = [each for each in decisions if each.outcome in _MAIN]
     newest = [each for each in main if each.at_s == main[0].at_s]
     if leaving := _leaving(name, view, is_refused=bool(newest) and newest[0].outcome is Outcome.REFUSED):
         parts[0] = "\n".join([parts[0], *leaving])

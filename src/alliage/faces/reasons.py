@@ -96,6 +96,8 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = f"it would fit too, but the plan of the whole fleet has it by {readable(_word(facts, 'instead'))}"
         case ReasonCode.RESIDENCY:
             text = f"it may live only in {_word(facts, 'residency')}, and {_word(facts, 'node')} is at {_word(facts, 'site')}"
+        case ReasonCode.NO_HOME:
+            text = _no_home(facts)
         case ReasonCode.RECIPE_FAILED:
             text = f"it failed on {_word(facts, 'node')} before ({_word(facts, 'last_words')}); asking again with `alliage deploy` tries it again"
         case ReasonCode.DEMAND_UNMET:
@@ -226,6 +228,15 @@ def _node_lost(facts: Facts) -> str:
     silence = f" for {format_seconds(float(silent_s))}" if silent_s is not None else ""
     asked = f", and {_count(facts, 'gateways', 'gateway')} cannot reach it either" if facts.get("gateways") else ""
     return f"node {_word(facts, 'node')} is lost: its agent has been silent{silence}{asked}"
+
+
+def _no_home(facts: Facts) -> str:
+    """What it waits for, and what there is, since the name may be a slip."""
+    known = str(facts.get("known", "")) or "none, for no node has joined"
+    return (
+        f"it may live only in {_word(facts, 'residency')}, and no node is at a site, in a region or under a tag of that "
+        f"name; it starts when one joins (names there are: {known})"
+    )
 
 
 def _closed(facts: Facts) -> str:

@@ -53,6 +53,8 @@ def deploy(home: Path, model: str, *, order: dict[str, Any], wait_s: float, as_j
             _tell(answer, verbose=verbose)
         if not answer.accepted:
             return 1
+        if any(decision.outcome == "waiting" for decision in answer.decisions):
+            return 0
         if answer.dry_run or as_json or not wait_s:
             return 0
         with telling(answer.service.name) as tell:
