@@ -23,6 +23,10 @@ WINDOW_S: Final = 20.0
 ANSWERS_LEAST: Final = 8
 TOKENS_LEAST: Final = 200
 """A window is looked at when it is so long and so many streams and tokens were seen in it."""
+STEADY: Final = 0.9
+"""A replica that had something in flight for this part of a window is under steady load."""
+BURST_S_MAX: Final = 60.0
+"""So long the end of a burst is waited for."""
 APART: Final = 1.25
 """What differs from its prediction by more is a measurement worth keeping; less is within the model's own error."""
 ODD_FOR_S: Final = 1800.0
@@ -43,9 +47,18 @@ class _Window:
     decode_tokens: int = 0
     decode_s: float = 0.0
     busy_s: float = 0.0
+    active_s: float = 0.0
+    """How long it can have been at work: the looks between which anything was in flight."""
+    filled_s: float = 0.0
+    """How long it was at work at least: the looks that both saw something in flight."""
+    in_flight: int = 0
+    """At the last look."""
 
-    def add(self, new: ReplicaTraffic) -> None:
-        """So much more."""
+    def add(self, new: ReplicaTraffic, seconds: float, before: int) -> None:
+        """So much more, in so many seconds, at whose beginning so many requests were in flight."""
+        self.active_s += seconds if new.busy_s > 0 or before or new.in_flight else 0.0
+        self.filled_s += seconds if before and new.in_flight else 0.0
+        self.in_flight = new.in_flight
         self.answered += new.answered
         self.input_tokens += new.input_tokens
         self.output_tokens += new.output_tokens
@@ -63,6 +76,7 @@ class Learning:
     catalog: Catalog
     _windows: dict[ReplicaId, _Window] = field(default_factory=dict)
     _seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = field(default_factory=dict)
+    _seen_s: float = 0.0
     _latest: dict[tuple[RecipeKey, NodeId], Measured] = field(default_factory=dict)
     """What was seen last of each recipe on each node, as predicted or not."""
 
@@ -85,12 +99,14 @@ class Learning:
             seconds = now_s - window.began_s
             if seconds < WINDOW_S or window.first_tokens < ANSWERS_LEAST or window.decode_tokens < TOKENS_LEAST:
                 continue
+            if window.in_flight and window.filled_s < STEADY * seconds and seconds < BURST_S_MAX:
+                continue  # in the middle of a burst the stays of those that have ended say little of all
             del self._windows[key]
             made = self._measured(view, replica, window, seconds, wall_s)
             if made is None:
                 continue
             self._latest[made.key, made.node] = made
-            if not self._is_as_predicted(made, view, replica):
+            if not self._is_as_predicted(made, view, replica, window):
                 found.extend(self._alike(made, view))
         return tuple(dict.fromkeys(found))
 
@@ -100,12 +116,16 @@ class Learning:
         alike = (each for (key, _), each in self._latest.items() if key == made.key)
         return [each for each in alike if made.at_s - each.at_s < ODD_FOR_S and each not in known]
 
-    def _is_as_predicted(self, made: Measured, view: FleetView, replica: Replica) -> bool:
-        """Within APART, or nothing was predicted."""
+    def _is_as_predicted(self, made: Measured, view: FleetView, replica: Replica, window: _Window) -> bool:
+        """Within APART, or nothing was predicted.
+
+        How many requests it had at once while it had any is known only within bounds, wide ones where they came in bursts:
+        then a stay that is as predicted for any number between them is.
+        """
         node, chip = view.node(made.node), self.catalog.chips[made.chip]
         service = view.service(made.service)
         devices = () if node is None else tuple(each for each in node.devices if each.chip == made.chip)
-        if node is None or not devices:
+        if node is None or not devices or not window.filled_s:
             return True
         running = running_at(
             service.model,
@@ -114,10 +134,18 @@ class Learning:
             input_tokens=made.input_tokens,
             output_tokens=made.output_tokens,
         )
-        running = replace(running, concurrency=made.concurrency)
         known = measured_on(view.measured, node.id, is_rehearsed=node.is_rehearsed, odd=view.odd)
-        speed = predict(running, calibration=calibration_of(known, running, cores=made.cores, node=node.id))
-        return not isinstance(speed, Speed) or 1 / APART <= made.throughput_tps / speed.throughput_tps <= APART
+        calibration = calibration_of(known, running, cores=made.cores, node=node.id)
+        stay_s = made.ttft_s + (made.output_tokens - 1) * made.tpot_s
+        stays: list[float] = []
+        for active_s in (window.active_s, window.filled_s):
+            concurrency = max(1, round(window.busy_s / active_s))
+            asked = replace(running, concurrency=concurrency, slots=replica.recipe.concurrency)
+            speed = predict(asked, calibration=calibration)
+            if not isinstance(speed, Speed):
+                return True
+            stays.append(concurrency * made.output_tokens / speed.throughput_tps)
+        return min(stays) / APART <= stay_s <= max(stays) * APART
 
     def _take(self, doors: Iterable[DoorReport], now_s: float) -> None:
         seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = {}
@@ -127,24 +155,28 @@ class Learning:
                 before = self._seen.get((door.door, key))
                 if before is None:
                     continue  # since when these sums are is not known
-                self._windows.setdefault(key, _Window(began_s=now_s)).add(now.since(before))
-        self._seen = seen
+                window = self._windows.setdefault(key, _Window(began_s=self._seen_s))
+                window.add(now.since(before), now_s - self._seen_s, before.in_flight)
+        self._seen, self._seen_s = seen, now_s
 
     def _measured(
         self, view: FleetView, replica: Replica, window: _Window, seconds: float, wall_s: float
     ) -> Measured | None:
         """None where it says nothing."""
         node = view.node(replica.node)
-        if node is None or replica.recipe.chip not in self.catalog.chips or not window.answered:
+        if node is None or replica.recipe.chip not in self.catalog.chips or not window.answered or not window.active_s:
             return None
         recipe = replica.recipe
         input_tokens = max(1, round(window.input_tokens / window.answered))
         output_tokens = max(2, round(window.output_tokens / window.answered))
-        concurrency = max(1, min(recipe.concurrency, round(window.busy_s / seconds)))
+        in_flight = max(1.0, window.busy_s / window.active_s)
+        concurrency = min(recipe.concurrency, round(in_flight))
         ttft_s, tpot_s = window.ttft_s / window.first_tokens, window.decode_s / window.decode_tokens
         if min(ttft_s, tpot_s) <= 0:
             return None
-        throughput = concurrency * output_tokens / (ttft_s + (output_tokens - 1) * tpot_s)
+        throughput = (
+            in_flight * output_tokens / (ttft_s + (output_tokens - 1) * tpot_s)
+        )  # Little's law, those that wait too
         return Measured(
             at_s=wall_s,
             service=replica.service,
