@@ -6,6 +6,7 @@ from typing import Final, assert_never
 from alliage.catalog.records import Catalog
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.faces.reasons import sentence
+from alliage.faces.where import devices_words, shortened
 from alliage.fleet.ids import DeviceId
 from alliage.fleet.replicas import Evidence, Recipe
 from alliage.fleet.view import FleetView
@@ -51,12 +52,17 @@ def _described(group: Sequence[Decision], view: FleetView, catalog: Catalog, ver
     most = BRIEF_MAX if brief else None
     parts = [
         headline(first, view=view, catalog=catalog, verb=verb),
-        *([f"  {len(group)} replicas in all: the others on {_places(group[1:])}"] if len(group) > 1 else []),
+        *([_with_others(group)] if len(group) > 1 else []),
         *_listed("Chosen because" if first.recipe else "Because", [sentence(each) for each in first.because]),
         *_listed("Not chosen", brief_rejections(first.rejected) if brief else rejections(first.rejected), most),
         *_listed("What would change this", [sentence(each) for each in first.would_change], most),
     ]
     return "\n".join(parts)
+
+
+def _with_others(group: Sequence[Decision]) -> str:
+    others = "the other" if len(group) == 2 else "the others"
+    return f"  {len(group)} replicas in all: {others} on {_places(group[1:])}"
 
 
 def _places(group: Sequence[Decision]) -> str:
@@ -107,7 +113,7 @@ def rejection(rejected: Rejected) -> str:
     """An option that was looked at, and why it was not taken; what the plan says of it names the option itself."""
     if rejected.reason.code is ReasonCode.BY_PLAN:
         return sentence(rejected.reason)
-    return f"{rejected.option}: {sentence(rejected.reason)}"
+    return f"{shortened(rejected.option)}: {sentence(rejected.reason)}"
 
 
 def rejections(rejected: Sequence[Rejected]) -> list[str]:
@@ -139,7 +145,7 @@ def _brief(group: Sequence[Rejected]) -> str:
         return rejection(group[0]) + alike
     chips = list(dict.fromkeys(_kind(each)[1] for each in group))
     more = len(chips) - NAMED_MAX
-    named = ", ".join(chips[:NAMED_MAX]) + (f" and {_counted(more, 'more chip')}" if more > 0 else "")
+    named = f"{', '.join(chips[:NAMED_MAX])} and {_counted(more, 'more chip')}" if more > 0 else " and ".join(chips)
     return f"{len(group)} ways on {named}: {told}{alike}"
 
 
@@ -171,28 +177,6 @@ def _listed(title: str, sentences: Sequence[str], most: int | None = None) -> li
     shown = sentences if most is None or len(sentences) <= most else sentences[: most - 1]
     left = len(sentences) - len(shown)
     return [f"{title}:", *(f"  - {each}" for each in shown), *([f"  - and {left} more"] if left else [])]
-
-
-def devices_words(where: str) -> str:
-    """`h20-1/nvidia0 + h20-1/nvidia1 + h20-1/nvidia2` -> `h20-1/nvidia0 to nvidia2`; cores stay as they are."""
-    first, *others = where.split(" + ")
-    node = first.partition("/")[0]
-    names = [each.removeprefix(f"{node}/") for each in others]
-    if not names:
-        return where
-    return f"{first} to {names[-1]}" if len(names) > 1 and _follow(first, names) else " + ".join([first, *names])
-
-
-def _follow(first: str, names: Sequence[str]) -> bool:
-    """Whether the numbers at the ends of these names follow each other."""
-    stem = first.partition("/")[2].rstrip("0123456789")
-    numbers = [
-        each.partition("/")[2].removeprefix(stem) if "/" in each else each.removeprefix(stem)
-        for each in (first, *names)
-    ]
-    if not all(number.isdecimal() for number in numbers):
-        return False
-    return [int(number) for number in numbers] == list(range(int(numbers[0]), int(numbers[0]) + len(numbers)))
 
 
 def _at(decision: Decision) -> str:
