@@ -32,7 +32,7 @@ def describe_all(
 ) -> str:
     """Decisions that were made together; alike placements are one, with the reasons of the first and the places of all.
 
-    A brief text has a few lines of each kind and says how many ways each reason is of.
+    A brief text gives reasons for the first of them alone, in a few lines of each kind, and says how many ways each is of.
     """
     alike: dict[object, list[Decision]] = {}
     for each in decisions:
@@ -40,24 +40,32 @@ def describe_all(
         alike.setdefault(key, []).append(each)
     groups = list(alike.values())
     shown = groups[:BRIEF_MAX] if brief else groups
-    texts = [_described(group, view, catalog, verb, brief=brief) for group in shown]
+    said = [_headed(group, view, catalog, verb) for group in shown]
+    texts = [
+        head if brief and number else "\n".join([head, *_reasoned(group[0], brief=brief)])
+        for number, (head, group) in enumerate(zip(said, shown, strict=True))
+    ]
     if len(groups) > len(shown):
         rest = sum(len(group) for group in groups[len(shown) :])
         texts.append(f"and {_counted(rest, 'more replica')} by other recipes or elsewhere")
     return "\n".join(texts) if brief else "\n\n".join(texts)
 
 
-def _described(group: Sequence[Decision], view: FleetView, catalog: Catalog, verb: str, *, brief: bool) -> str:
-    first = group[0]
+def _headed(group: Sequence[Decision], view: FleetView, catalog: Catalog, verb: str) -> str:
+    """What was decided, and where else the same was."""
+    head = headline(group[0], view=view, catalog=catalog, verb=verb)
+    return "\n".join([head, *([_with_others(group)] if len(group) > 1 else [])])
+
+
+def _reasoned(decision: Decision, *, brief: bool) -> list[str]:
+    """Why, what else, and what would change it."""
     most = BRIEF_MAX if brief else None
-    parts = [
-        headline(first, view=view, catalog=catalog, verb=verb),
-        *([_with_others(group)] if len(group) > 1 else []),
-        *_listed("Chosen because" if first.recipe else "Because", [sentence(each) for each in first.because]),
-        *_listed("Not chosen", brief_rejections(first.rejected) if brief else rejections(first.rejected), most),
-        *_listed("What would change this", [sentence(each) for each in first.would_change], most),
+    rejected = decision.rejected
+    return [
+        *_listed("Chosen because" if decision.recipe else "Because", [sentence(each) for each in decision.because]),
+        *_listed("Not chosen", brief_rejections(rejected) if brief else rejections(rejected), most),
+        *_listed("What would change this", [sentence(each) for each in decision.would_change], most),
     ]
-    return "\n".join(parts)
 
 
 def _with_others(group: Sequence[Decision]) -> str:
