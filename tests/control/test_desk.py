@@ -169,7 +169,7 @@ def test_a_service_waits_for_a_node_where_it_may_live() -> None:
         assert world.desk.view().replicas == ()
     (told,) = world.desk.decisions("tiny", 50)
     assert told.outcome is Outcome.WAITING
-    world.agents.nodes[NodeId("c")] = replace(a_node("c"), tags=("mars",))
+    world.agents.nodes[NodeId("c")] = replace(a_node("c"), site="far", tags=("mars",))
     world.run(10)
     (replica,) = world.desk.view().replicas
     assert replica.node == "c"

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected, Unwanted
-from alliage.faces.decisions import describe_all, devices_words, in_a_line
+from alliage.faces.decisions import describe_all, in_a_line
 from alliage.faces.explain import explain
 from alliage.faces.reasons import sentence
+from alliage.faces.where import devices_words
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.measured import recipe_key

@@ -69,6 +69,14 @@ class _Window:
         self.busy_s += new.busy_s
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What is kept, and what was predicted in its place; None of one that is as predicted and kept beside another."""
+
+    measured: Measured
+    predicted_tps: float | None
+
+
 @dataclass(slots=True)
 class Learning:
     """Takes the reports of all gateways at each pass."""
@@ -80,16 +88,14 @@ class Learning:
     _latest: dict[tuple[RecipeKey, NodeId], Measured] = field(default_factory=dict)
     """What was seen last of each recipe on each node, as predicted or not."""
 
-    def look(
-        self, view: FleetView, doors: Iterable[DoorReport], *, now_s: float, wall_s: float
-    ) -> tuple[Measured, ...]:
+    def look(self, view: FleetView, doors: Iterable[DoorReport], *, now_s: float, wall_s: float) -> tuple[Learned, ...]:
         """Measurements of replicas whose window is full and that are not as fast, or as slow, as predicted.
 
         With each of them comes what was seen of the same recipe elsewhere lately, which says whether it is the node or the make.
         """
         self._take(doors, now_s)
         ready = {replica.id: replica for replica in view.replicas if replica.phase is ReplicaPhase.READY}
-        found: list[Measured] = []
+        found: dict[Measured, float | None] = {}
         for key in list(self._windows):
             window = self._windows[key]
             replica = ready.get(key)
@@ -106,9 +112,10 @@ class Learning:
             if made is None:
                 continue
             self._latest[made.key, made.node] = made
-            if not self._is_as_predicted(made, view, replica, window):
-                found.extend(self._alike(made, view))
-        return tuple(dict.fromkeys(found))
+            predicted_tps = self._predicted_instead(made, view, replica, window)
+            if predicted_tps is not None:
+                found = {**dict.fromkeys(self._alike(made, view)), **found, made: predicted_tps}
+        return tuple(Learned(measured=measured, predicted_tps=told) for measured, told in found.items())
 
     def _alike(self, made: Measured, view: FleetView) -> list[Measured]:
         """It, and those of the same recipe on other nodes that are new."""
@@ -116,8 +123,8 @@ class Learning:
         alike = (each for (key, _), each in self._latest.items() if key == made.key)
         return [each for each in alike if made.at_s - each.at_s < ODD_FOR_S and each not in known]
 
-    def _is_as_predicted(self, made: Measured, view: FleetView, replica: Replica, window: _Window) -> bool:
-        """Within APART, or nothing was predicted.
+    def _predicted_instead(self, made: Measured, view: FleetView, replica: Replica, window: _Window) -> float | None:
+        """Output tokens a second that were predicted; None where it is within APART of it, or nothing was predicted.
 
         How many requests it had at once while it had any is known only within bounds, wide ones where they came in bursts:
         then a stay that is as predicted for any number between them is.
@@ -126,7 +133,7 @@ class Learning:
         service = view.service(made.service)
         devices = () if node is None else tuple(each for each in node.devices if each.chip == made.chip)
         if node is None or not devices or not window.filled_s:
-            return True
+            return None
         running = running_at(
             service.model,
             replica.recipe,
@@ -143,9 +150,10 @@ class Learning:
             asked = replace(running, concurrency=concurrency, slots=replica.recipe.concurrency)
             speed = predict(asked, calibration=calibration)
             if not isinstance(speed, Speed):
-                return True
+                return None
             stays.append(concurrency * made.output_tokens / speed.throughput_tps)
-        return min(stays) / APART <= stay_s <= max(stays) * APART
+        nearest_s = min(max(stay_s, min(stays)), max(stays))
+        return None if nearest_s / APART <= stay_s <= nearest_s * APART else made.throughput_tps * stay_s / nearest_s
 
     def _take(self, doors: Iterable[DoorReport], now_s: float) -> None:
         seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = {}
@@ -201,6 +209,15 @@ class Learning:
             origin=Origin.GATEWAY,
             is_rehearsed=node.is_rehearsed,
         )
+
+
+def learned_words(learned: Learned) -> str:
+    """What the history has of it; "" of what is as predicted."""
+    if learned.predicted_tps is None:
+        return ""
+    made = learned.measured
+    at = f"at {made.concurrency} at once on {made.node}"
+    return f"does {made.throughput_tps:.3g} tokens/s {at}, where {learned.predicted_tps:.3g} were predicted"
 
 
 def odd_nodes(measured: Sequence[Measured], now_s: float) -> frozenset[NodeId]:

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 from alliage.catalog.records import Catalog
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.faces.reasons import sentence
+from alliage.faces.where import devices_words, shortened
 from alliage.fleet.ids import DeviceId
 from alliage.fleet.replicas import Evidence, Recipe
 from alliage.fleet.view import FleetView
@@ -31,7 +32,7 @@ def describe_all(
 ) -> str:
     """Decisions that were made together; alike placements are one, with the reasons of the first and the places of all.
 
-    A brief text has a few lines of each kind and says how many ways each reason is of.
+    A brief text gives reasons for the first of them alone, in a few lines of each kind, and says how many ways each is of.
     """
     alike: dict[object, list[Decision]] = {}
     for each in decisions:
@@ -39,24 +40,37 @@ def describe_all(
         alike.setdefault(key, []).append(each)
     groups = list(alike.values())
     shown = groups[:BRIEF_MAX] if brief else groups
-    texts = [_described(group, view, catalog, verb, brief=brief) for group in shown]
+    said = [_headed(group, view, catalog, verb) for group in shown]
+    texts = [
+        head if brief and number else "\n".join([head, *_reasoned(group[0], brief=brief)])
+        for number, (head, group) in enumerate(zip(said, shown, strict=True))
+    ]
     if len(groups) > len(shown):
         rest = sum(len(group) for group in groups[len(shown) :])
         texts.append(f"and {_counted(rest, 'more replica')} by other recipes or elsewhere")
     return "\n".join(texts) if brief else "\n\n".join(texts)
 
 
-def _described(group: Sequence[Decision], view: FleetView, catalog: Catalog, verb: str, *, brief: bool) -> str:
-    first = group[0]
+def _headed(group: Sequence[Decision], view: FleetView, catalog: Catalog, verb: str) -> str:
+    """What was decided, and where else the same was."""
+    head = headline(group[0], view=view, catalog=catalog, verb=verb)
+    return "\n".join([head, *([_with_others(group)] if len(group) > 1 else [])])
+
+
+def _reasoned(decision: Decision, *, brief: bool) -> list[str]:
+    """Why, what else, and what would change it."""
     most = BRIEF_MAX if brief else None
-    parts = [
-        headline(first, view=view, catalog=catalog, verb=verb),
-        *([f"  {len(group)} replicas in all: the others on {_places(group[1:])}"] if len(group) > 1 else []),
-        *_listed("Chosen because" if first.recipe else "Because", [sentence(each) for each in first.because]),
-        *_listed("Not chosen", brief_rejections(first.rejected) if brief else rejections(first.rejected), most),
-        *_listed("What would change this", [sentence(each) for each in first.would_change], most),
+    rejected = decision.rejected
+    return [
+        *_listed("Chosen because" if decision.recipe else "Because", [sentence(each) for each in decision.because]),
+        *_listed("Not chosen", brief_rejections(rejected) if brief else rejections(rejected), most),
+        *_listed("What would change this", [sentence(each) for each in decision.would_change], most),
     ]
-    return "\n".join(parts)
+
+
+def _with_others(group: Sequence[Decision]) -> str:
+    others = "the other" if len(group) == 2 else "the others"
+    return f"  {len(group)} replicas in all: {others} on {_places(group[1:])}"
 
 
 def _places(group: Sequence[Decision]) -> str:
@@ -107,7 +121,7 @@ def rejection(rejected: Rejected) -> str:
     """An option that was looked at, and why it was not taken; what the plan says of it names the option itself."""
     if rejected.reason.code is ReasonCode.BY_PLAN:
         return sentence(rejected.reason)
-    return f"{rejected.option}: {sentence(rejected.reason)}"
+    return f"{shortened(rejected.option)}: {sentence(rejected.reason)}"
 
 
 def rejections(rejected: Sequence[Rejected]) -> list[str]:
@@ -139,7 +153,7 @@ def _brief(group: Sequence[Rejected]) -> str:
         return rejection(group[0]) + alike
     chips = list(dict.fromkeys(_kind(each)[1] for each in group))
     more = len(chips) - NAMED_MAX
-    named = ", ".join(chips[:NAMED_MAX]) + (f" and {_counted(more, 'more chip')}" if more > 0 else "")
+    named = f"{', '.join(chips[:NAMED_MAX])} and {_counted(more, 'more chip')}" if more > 0 else " and ".join(chips)
     return f"{len(group)} ways on {named}: {told}{alike}"
 
 
@@ -171,28 +185,6 @@ def _listed(title: str, sentences: Sequence[str], most: int | None = None) -> li
     shown = sentences if most is None or len(sentences) <= most else sentences[: most - 1]
     left = len(sentences) - len(shown)
     return [f"{title}:", *(f"  - {each}" for each in shown), *([f"  - and {left} more"] if left else [])]
-
-
-def devices_words(where: str) -> str:
-    """`h20-1/nvidia0 + h20-1/nvidia1 + h20-1/nvidia2` -> `h20-1/nvidia0 to nvidia2`; cores stay as they are."""
-    first, *others = where.split(" + ")
-    node = first.partition("/")[0]
-    names = [each.removeprefix(f"{node}/") for each in others]
-    if not names:
-        return where
-    return f"{first} to {names[-1]}" if len(names) > 1 and _follow(first, names) else " + ".join([first, *names])
-
-
-def _follow(first: str, names: Sequence[str]) -> bool:
-    """Whether the numbers at the ends of these names follow each other."""
-    stem = first.partition("/")[2].rstrip("0123456789")
-    numbers = [
-        each.partition("/")[2].removeprefix(stem) if "/" in each else each.removeprefix(stem)
-        for each in (first, *names)
-    ]
-    if not all(number.isdecimal() for number in numbers):
-        return False
-    return [int(number) for number in numbers] == list(range(int(numbers[0]), int(numbers[0]) + len(numbers)))
 
 
 def _at(decision: Decision) -> str:

@@ -8,7 +8,8 @@ from typing import Final
 from alliage.catalog.records import Catalog
 from alliage.control.draining import movers
 from alliage.decide.reasons import Decision, Outcome
-from alliage.faces.decisions import describe_all, devices_words, headline, why
+from alliage.faces.decisions import describe_all, headline, why
+from alliage.faces.where import devices_words
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
@@ -135,4 +136,5 @@ def _event(group: Sequence[Decision], view: FleetView, catalog: Catalog) -> str:
     if len(group) == 1:
         return f"{said} Why: {why(first) or 'not recorded'}."
     places = ", ".join(devices_words(each.where) for each in group[1:])
-    return f"{said} So are {len(group) - 1} more, on {places}. Why, of each: {_reason_of_all(first)}."
+    others = "So is one more" if len(group) == 2 else f"So are {len(group) - 1} more"
+    return f"{said} {others}, on {places}. Why, of each: {_reason_of_all(first)}."

@@ -5,13 +5,18 @@ from typing import Final, assert_never
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Unwanted
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.faces.plan_words import readable, words
+from alliage.faces.where import shortened
 from alliage.units import format_bytes, format_seconds
 
 _UNKNOWN: Final = "an unknown number of"
 
 
-def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, and nothing else
+def sentence(reason: Reason) -> str:
     """A reason as one clause without a full stop. A fact that an older Alliage did not store reads as unknown."""
+    return shortened(_sentence(reason))
+
+
+def _sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, and nothing else
     facts = reason.facts
     match reason.code:
         case ReasonCode.FITS:

@@ -177,7 +177,10 @@ def _live(name: str) -> Iterator[Teller]:
 def _tell(answer: answers.DeployAnswer, *, verbose: bool) -> None:
     """What was decided."""
     if answer.decisions:
-        show("\n\n".join(decision.text for decision in answer.decisions) if verbose else answer.text)
+        full = "\n\n".join(decision.text for decision in answer.decisions)
+        show(full if verbose else answer.text)
+        if not verbose and len(answer.text) < len(full):
+            remark("in full: --verbose" if answer.dry_run else f"in full: `alliage explain {answer.service.name}`")
     if answer.error is not None and not answer.decisions:
         show(answer.error.message)
     if answer.dry_run:
