@@ -8,11 +8,12 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.observed import DoorReport
-from alliage.decide.carrying import running_at
+from alliage.decide.carrying import lengths_of, running_at
 from alliage.decide.places import place_of_node
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
-from alliage.fleet.measured import Measured, Origin, RecipeKey, measured_on
+from alliage.fleet.measured import Measured, Origin, RecipeKey, measured_on, recipe_key
+from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.traffic import ReplicaTraffic
 from alliage.fleet.view import FleetView
@@ -25,6 +26,8 @@ TOKENS_LEAST: Final = 200
 """A window is looked at when it is so long and so many streams and tokens were seen in it."""
 APART: Final = 1.25
 """What differs from its prediction by more is a measurement worth keeping; less is within the model's own error."""
+NOW_S: Final = 3.0
+"""What running streams show is of about so long."""
 ODD_FOR_S: Final = 1800.0
 ODD: Final = 0.7
 """A node that does less than this part of what the others of its make do is odd."""
@@ -56,6 +59,20 @@ class _Window:
         self.busy_s += new.busy_s
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """The figures of a measurement, as Measured says."""
+
+    at_s: float
+    concurrency: int
+    input_tokens: int
+    output_tokens: int
+    ttft_s: float
+    tpot_s: float
+    requests: int
+    duration_s: float
+
+
 @dataclass(slots=True)
 class Learning:
     """Takes the reports of all gateways at each pass."""
@@ -65,6 +82,7 @@ class Learning:
     _seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = field(default_factory=dict)
     _latest: dict[tuple[RecipeKey, NodeId], Measured] = field(default_factory=dict)
     """What was seen last of each recipe on each node, as predicted or not."""
+    _slow: frozenset[ReplicaId] = frozenset()
 
     def look(
         self, view: FleetView, doors: Iterable[DoorReport], *, now_s: float, wall_s: float
@@ -72,7 +90,9 @@ class Learning:
         """Measurements of replicas whose window is full and that are not as fast, or as slow, as predicted.
 
         With each of them comes what was seen of the same recipe elsewhere lately, which says whether it is the node or the make.
+        One that a gateway found to have become slow is not waited for: what its running streams show is a measurement.
         """
+        doors = tuple(doors)
         self._take(doors, now_s)
         ready = {replica.id: replica for replica in view.replicas if replica.phase is ReplicaPhase.READY}
         found: list[Measured] = []
@@ -92,6 +112,7 @@ class Learning:
             self._latest[made.key, made.node] = made
             if not self._is_as_predicted(made, view, replica):
                 found.extend(self._alike(made, view))
+        found.extend(self._became_slow(view, doors, ready, wall_s))
         return tuple(dict.fromkeys(found))
 
     def _alike(self, made: Measured, view: FleetView) -> list[Measured]:
@@ -100,24 +121,80 @@ class Learning:
         alike = (each for (key, _), each in self._latest.items() if key == made.key)
         return [each for each in alike if made.at_s - each.at_s < ODD_FOR_S and each not in known]
 
+    def _became_slow(
+        self, view: FleetView, doors: tuple[DoorReport, ...], ready: Mapping[ReplicaId, Replica], wall_s: float
+    ) -> list[Measured]:
+        """What running streams show of those that are newly slow, and where nothing else is known, of the same recipe elsewhere."""
+        before, self._slow = self._slow, _slow_ones(doors)
+        found: list[Measured] = []
+        for replica in (ready[key] for key in sorted(self._slow - before) if key in ready):
+            made = self._measured_now(view, replica, doors, wall_s)
+            if made is None or self._is_as_predicted(made, view, replica):
+                continue
+            for other in ready.values():
+                where = recipe_key(other.recipe), other.node
+                known = self._latest.get(where)
+                if where[0] != made.key or other.node == made.node or other.id in self._slow:
+                    continue
+                if known is None or wall_s - known.at_s >= ODD_FOR_S:
+                    seen = self._measured_now(view, other, doors, wall_s)
+                    self._latest |= {} if seen is None else {where: seen}
+            self._windows.pop(replica.id, None)
+            self._latest[made.key, made.node] = made
+            found.extend(self._alike(made, view))
+        return found
+
+    def _measured_now(
+        self, view: FleetView, replica: Replica, doors: tuple[DoorReport, ...], wall_s: float
+    ) -> Measured | None:
+        """By the streams that run: first tokens are taken to come as predicted, as much later as the others come."""
+        seen = [each for door in doors if (each := door.replicas.get(replica.id)) is not None and each.step_s > 0]
+        at_once = sum(each.in_flight for each in seen)
+        node = view.node(replica.node)
+        if not at_once or node is None or replica.recipe.chip not in self.catalog.chips:
+            return None
+        demand = view.demand.get(replica.service)
+        input_tokens, output_tokens = lengths_of(replica.recipe, demand)
+        tpot_s = sum(each.step_s * each.in_flight for each in seen) / at_once
+        concurrency = min(replica.recipe.concurrency, at_once)
+        speed = self._predicted(view, replica, node, (input_tokens, output_tokens, concurrency))
+        if speed is None or not speed.tpot_s:
+            return None
+        return self._of(
+            replica,
+            node,
+            _Seen(
+                at_s=wall_s,
+                concurrency=concurrency,
+                input_tokens=input_tokens,
+                output_tokens=max(2, output_tokens),
+                ttft_s=speed.ttft_s * max(1.0, tpot_s / speed.tpot_s),
+                tpot_s=tpot_s,
+                requests=at_once,
+                duration_s=NOW_S,
+            ),
+        )
+
     def _is_as_predicted(self, made: Measured, view: FleetView, replica: Replica) -> bool:
         """Within APART, or nothing was predicted."""
-        node, chip = view.node(made.node), self.catalog.chips[made.chip]
-        service = view.service(made.service)
-        devices = () if node is None else tuple(each for each in node.devices if each.chip == made.chip)
-        if node is None or not devices:
-            return True
-        running = running_at(
-            service.model,
-            replica.recipe,
-            place_of_node(chip, node, devices),
-            input_tokens=made.input_tokens,
-            output_tokens=made.output_tokens,
-        )
-        running = replace(running, concurrency=made.concurrency)
+        node = view.node(made.node)
+        load = made.input_tokens, made.output_tokens, made.concurrency
+        speed = None if node is None else self._predicted(view, replica, node, load)
+        return speed is None or 1 / APART <= made.throughput_tps / speed.throughput_tps <= APART
+
+    def _predicted(self, view: FleetView, replica: Replica, node: Node, load: tuple[int, int, int]) -> Speed | None:
+        """Of prompts and answers of so many tokens, so many at once."""
+        recipe, (input_tokens, output_tokens, concurrency) = replica.recipe, load
+        devices = tuple(each for each in node.devices if each.chip == recipe.chip)
+        if not devices:
+            return None
+        place = place_of_node(self.catalog.chips[recipe.chip], node, devices)
+        model = view.service(replica.service).model
+        running = running_at(model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
+        running = replace(running, concurrency=concurrency)
         known = measured_on(view.measured, node.id, is_rehearsed=node.is_rehearsed, odd=view.odd)
-        speed = predict(running, calibration=calibration_of(known, running, cores=made.cores, node=node.id))
-        return not isinstance(speed, Speed) or 1 / APART <= made.throughput_tps / speed.throughput_tps <= APART
+        speed = predict(running, calibration=calibration_of(known, running, cores=recipe.cores, node=node.id))
+        return speed if isinstance(speed, Speed) else None
 
     def _take(self, doors: Iterable[DoorReport], now_s: float) -> None:
         seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = {}
@@ -137,16 +214,31 @@ class Learning:
         node = view.node(replica.node)
         if node is None or replica.recipe.chip not in self.catalog.chips or not window.answered:
             return None
-        recipe = replica.recipe
-        input_tokens = max(1, round(window.input_tokens / window.answered))
-        output_tokens = max(2, round(window.output_tokens / window.answered))
-        concurrency = max(1, min(recipe.concurrency, round(window.busy_s / seconds)))
+        concurrency = max(1, min(replica.recipe.concurrency, round(window.busy_s / seconds)))
         ttft_s, tpot_s = window.ttft_s / window.first_tokens, window.decode_s / window.decode_tokens
         if min(ttft_s, tpot_s) <= 0:
             return None
-        throughput = concurrency * output_tokens / (ttft_s + (output_tokens - 1) * tpot_s)
+        return self._of(
+            replica,
+            node,
+            _Seen(
+                at_s=wall_s,
+                concurrency=concurrency,
+                input_tokens=max(1, round(window.input_tokens / window.answered)),
+                output_tokens=max(2, round(window.output_tokens / window.answered)),
+                ttft_s=ttft_s,
+                tpot_s=tpot_s,
+                requests=window.answered,
+                duration_s=seconds,
+            ),
+        )
+
+    @staticmethod
+    def _of(replica: Replica, node: Node, seen: _Seen) -> Measured:
+        """What was seen, as a measurement of the replica's recipe there."""
+        recipe, answer_s = replica.recipe, seen.ttft_s + (seen.output_tokens - 1) * seen.tpot_s
         return Measured(
-            at_s=wall_s,
+            at_s=seen.at_s,
             service=replica.service,
             node=replica.node,
             chip=recipe.chip,
@@ -157,18 +249,23 @@ class Learning:
             devices=recipe.devices,
             cores=recipe.cores,
             slots=recipe.concurrency,
-            concurrency=concurrency,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            throughput_tps=throughput,
-            decode_tps=concurrency / tpot_s,
-            ttft_s=ttft_s,
-            tpot_s=tpot_s,
-            requests=window.answered,
-            duration_s=seconds,
+            concurrency=seen.concurrency,
+            input_tokens=seen.input_tokens,
+            output_tokens=seen.output_tokens,
+            throughput_tps=seen.concurrency * seen.output_tokens / answer_s,
+            decode_tps=seen.concurrency / seen.tpot_s,
+            ttft_s=seen.ttft_s,
+            tpot_s=seen.tpot_s,
+            requests=seen.requests,
+            duration_s=seen.duration_s,
             origin=Origin.GATEWAY,
             is_rehearsed=node.is_rehearsed,
         )
+
+
+def _slow_ones(doors: Iterable[DoorReport]) -> frozenset[ReplicaId]:
+    """Replicas that a gateway sees to have become slow. One that says nothing at all hangs: that has its own deadlines."""
+    return frozenset(key for door in doors for key, seen in door.replicas.items() if seen.is_slow and seen.step_s > 0)
 
 
 def odd_nodes(measured: Sequence[Measured], now_s: float) -> frozenset[NodeId]:

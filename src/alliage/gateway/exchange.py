@@ -368,6 +368,7 @@ class Exchange:
         """The client does not read: neither do we."""
         self._paused = True
         self._timing.unread()
+        self._choosing.unread()
         if self._connection is not None:
             self._connection.pause()
 
