@@ -214,8 +214,11 @@ class Learning:
         node = view.node(replica.node)
         if node is None or replica.recipe.chip not in self.catalog.chips or not window.answered:
             return None
-        concurrency = max(1, min(replica.recipe.concurrency, round(window.busy_s / seconds)))
+        at_once, slots = window.busy_s / seconds, replica.recipe.concurrency
         ttft_s, tpot_s = window.ttft_s / window.first_tokens, window.decode_s / window.decode_tokens
+        output_tokens = max(2, round(window.output_tokens / window.answered))
+        if at_once > slots:  # the others waited for a slot: that is their number's doing, and says nothing of its speed
+            ttft_s -= (1 - slots / at_once) * (ttft_s + (output_tokens - 1) * tpot_s)
         if min(ttft_s, tpot_s) <= 0:
             return None
         return self._of(
@@ -223,9 +226,9 @@ class Learning:
             node,
             _Seen(
                 at_s=wall_s,
-                concurrency=concurrency,
+                concurrency=max(1, min(slots, round(at_once))),
                 input_tokens=max(1, round(window.input_tokens / window.answered)),
-                output_tokens=max(2, round(window.output_tokens / window.answered)),
+                output_tokens=output_tokens,
                 ttft_s=ttft_s,
                 tpot_s=tpot_s,
                 requests=window.answered,

@@ -97,10 +97,6 @@ class Rehearsed:
                 self.end("it was made to die (rehearsed fault)")
             case FaultKind.HANG:
                 self.hangs = True
-            case FaultKind.FREEZE:
-                self.hangs = True
-                if self._server is not None:
-                    self._server.close()  # what is open stays open
             case FaultKind.SLOW:
                 self.machine.slow = self.order.slow * factor
 
