@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from alliage.decide.routing.board import Board
 from alliage.fleet.ids import KeyId
 from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry, RoutingTable, Tempo, Upstream
 from alliage.fleet.services import Objective
+from alliage.gateway.choosing import Choosing
 from alliage.gateway.limits import GatewayLimits
 from tests.gateway.house import KEY, House, house, post, route, run, table, until, upstream
 from tests.gateway.upstream import Call, Engine, chat, event
@@ -159,3 +161,23 @@ def test_nothing_is_left_over_after_errors_aborts_and_a_change_of_table() -> Non
                 assert not any("unread" in name for name in await place.metrics())
 
     run(main())
+
+
+def test_running_streams_are_counted_as_they_go() -> None:
+    """Events, however many come in one read; none of a client that does not read, and none after the end."""
+    board, there = Board(), timed("a", Engine())
+    choosing = Choosing(board)
+    wanted = choosing.among((there,), frozenset(), route("m", there), None, turns("hello"), True)
+    assert wanted is there
+    choosing.heard(event("a"), 200)
+    choosing.heard(event("b") + event("c"), 200)
+    choosing.heard(event("d")[:9], 200)
+    (stay,) = board.lane(there).saying
+    assert (stay.said, stay.is_unread, stay.is_vague) == (4, False, False)
+    stay.marked = 2
+    choosing.unread()
+    assert (stay.marked, stay.is_unread) == (-1, True)
+    choosing.end(5, 4, was_continued=False)
+    choosing.heard(event("e"), 200)
+    assert stay.said == 4
+    assert not board.lane(there).saying

@@ -8,15 +8,12 @@ taken most of it tells nothing, and neither does one with few steps, or one of a
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
-from alliage.decide.routing.learned import SLOWER_MAX
-
-if TYPE_CHECKING:
-    from alliage.decide.routing.lane import Lane, Stay
-    from alliage.fleet.routing import Tempo
+from alliage.decide.routing.learned import SLOWER_MAX, Learned
+from alliage.fleet.routing import Tempo
 
 LOOK_S: Final = 1.0
 AGREEING: Final = 3
@@ -35,6 +32,39 @@ FORGOTTEN_AFTER_S: Final = 30.0
 """One that was slow and has had no running stream for so long gets another chance."""
 _USUAL_BATCH: Final = 8
 _USUAL_HELD: Final = 8 * 1024
+
+
+class Said(Protocol):
+    """A stream that runs."""
+
+    said: int
+    marked: int
+    is_unread: bool
+
+
+class Worked(Protocol):
+    """What is looked at: a lane."""
+
+    is_stale: bool
+    learned: Learned
+    reading_s: float
+    unread_s: float
+    tempo: Tempo | None
+
+    @property
+    def saying(self) -> Collection[Said]:
+        """Streams whose first token has come."""
+
+    @property
+    def work(self) -> tuple[float, float]:
+        """The integrals of the requests and of their prompts' tokens."""
+
+    @property
+    def has_vague(self) -> bool:
+        """Whether a prompt is being read of which nobody knows how long that takes."""
+
+    def tick(self, now_s: float) -> None:
+        """Bring the integrals up to now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +119,7 @@ class Looks:
         steps = sum(look.steps for look in self._last) if len(self._last) == AGREEING else 0.0
         return PaceNow(step_s=sum(look.seconds for look in self._last) / steps if steps else 0.0, is_slow=self.is_slow)
 
-    def retimed(self, lane: "Lane", old: "Tempo | None", new: "Tempo | None") -> None:
+    def retimed(self, lane: Worked, old: Tempo | None, new: Tempo | None) -> None:
         """Control tells another tempo. Of one that became slow, what was seen is kept, as factors of the new one."""
         self._last.clear()
         self._level = None
@@ -100,13 +130,13 @@ class Looks:
             times = old.decode_s(_USUAL_BATCH, _USUAL_HELD) / new.decode_s(_USUAL_BATCH, _USUAL_HELD)
             lane.learned.decoding = min(SLOWER_MAX, max(1.0, lane.learned.decoding * times))
 
-    def restarted(self, lane: "Lane") -> None:
+    def restarted(self, lane: Worked) -> None:
         """Another engine stands there now."""
         self._last.clear()
         if self._usual is not None:
             self._believe(lane, self._usual)
 
-    def look(self, lane: "Lane", now_s: float, piece_tokens: float | None, *, is_late: bool) -> None:
+    def look(self, lane: Worked, now_s: float, piece_tokens: float | None, *, is_late: bool) -> None:
         """`piece_tokens` come with one event of a stream in the mean; None where that is not known, so nothing can be told."""
         if self._usual is not None and not lane.saying and now_s - self._told_s > FORGOTTEN_AFTER_S:
             self._believe(lane, self._usual)
@@ -134,14 +164,14 @@ class Looks:
         elif passed_s > LOOK_S_MAX:
             self._begin(lane, now_s)
 
-    def _begin(self, lane: "Lane", now_s: float) -> None:
+    def _begin(self, lane: Worked, now_s: float) -> None:
         lane.tick(now_s)
         self._began_s, self._work, self._reading_s = now_s, lane.work, lane.reading_s
         if now_s - self._told_s > LOOK_S_MAX:
             self._last.clear()
         _mark(lane.saying)
 
-    def _judge(self, lane: "Lane") -> None:
+    def _judge(self, lane: Worked) -> None:
         if len(self._last) < AGREEING:
             return
         learned, usual = lane.learned.decoding, self._usual
@@ -160,20 +190,20 @@ class Looks:
         """An unsuspicious look."""
         self._level = factor if self._level is None else self._level + _BELIEF * (factor - self._level)
 
-    def _believe(self, lane: "Lane", factor: float, *, usual: float | None = None) -> None:
+    def _believe(self, lane: Worked, factor: float, *, usual: float | None = None) -> None:
         lane.learned.decoding = factor
         self._usual = usual
         self.judged += 1
         lane.is_stale = True
 
 
-def _reading_s(lane: "Lane", before_s: float) -> float:
+def _reading_s(lane: Worked, before_s: float) -> float:
     """What prompts may have taken since their sum was `before_s`, those that are not read yet included."""
     reads = lane.learned.reading
     times = _READING_TIMES * min(_READS_SLOWER_MAX, max(1.0, reads)) / reads
     return times * (lane.reading_s - before_s + lane.unread_s)
 
 
-def _mark(streams: Iterable["Stay"]) -> None:
+def _mark(streams: Iterable[Said]) -> None:
     for stay in streams:
         stay.marked = -1 if stay.is_unread else stay.said
