@@ -13,13 +13,14 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import KeyEntry, Route, Upstream
 
 _OK: Final = 200
-_EVENT: Final = b"data:"
+EVENT: Final = b"data:"
+"""What each event of a stream has once."""
 
 
 class Choosing:
     """One request's, over all its tries: at any time it is at one replica at most."""
 
-    __slots__ = ("_awaited", "_board", "_prompt", "_saying", "_service", "_stay", "_text_bytes")
+    __slots__ = ("_awaited", "_board", "_prompt", "saying", "_service", "_stay", "_text_bytes")
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -28,7 +29,8 @@ class Choosing:
         self._text_bytes = 0
         self._stay: Stay | None = None
         self._awaited: Stay | None = None
-        self._saying: Stay | None = None
+        self.saying: Stay | None = None
+        """The stay whose `said` counts each `EVENT` of the pieces that come, once its first token has come."""
 
     def among(  # noqa: PLR0917 - names cost time
         self,
@@ -62,16 +64,13 @@ class Choosing:
         return upstream
 
     def heard(self, body: bytes, status: int) -> None:
-        """A piece of the answer: the first that says something brings the first token, unless it is an error."""
-        if (saying := self._saying) is not None:
-            saying.said += body.count(_EVENT)
-            return
+        """A piece of an answer while `saying` is None: the first that says something brings the first token, unless it is an error."""
         awaited = self._awaited
         if awaited is not None and body:
             if status == _OK:
                 awaited.first_token(perf_counter())
-                awaited.said = body.count(_EVENT)
-                self._saying = awaited
+                awaited.said = body.count(EVENT)
+                self.saying = awaited
             self._awaited = None
 
     def unread(self) -> None:
@@ -81,7 +80,7 @@ class Choosing:
 
     def end(self, prompt_tokens: int, completion_tokens: int, *, was_continued: bool) -> None:
         """The answer is whole, of so many tokens as its engine told."""
-        stay, self._stay, self._saying = self._stay, None, None
+        stay, self._stay, self.saying = self._stay, None, None
         if stay is None:
             return
         if was_continued:  # its tokens are those of several replicas
@@ -95,5 +94,5 @@ class Choosing:
         """It is no longer there, for whatever reason. After `end` there is nothing left to do."""
         stay = self._stay
         if stay is not None:
-            self._stay = self._awaited = self._saying = None
+            self._stay = self._awaited = self.saying = None
             stay.leave(perf_counter())
