@@ -20,7 +20,7 @@ EVENT: Final = b"data:"
 class Choosing:
     """One request's, over all its tries: at any time it is at one replica at most."""
 
-    __slots__ = ("_awaited", "_board", "_prompt", "saying", "_service", "_stay", "_text_bytes")
+    __slots__ = ("_awaited", "_board", "_prompt", "_service", "_stay", "_text_bytes", "saying")
 
     def __init__(self, board: Board) -> None:
         self._board = board
