@@ -76,20 +76,29 @@ def test_what_says_nothing_at_all_is_no_measurement() -> None:
     assert looked(learning, view, 1.0, a=mute, b=WELL) == ()
 
 
-def test_a_recipe_that_is_slow_everywhere_makes_nobody_odd() -> None:
-    """All of them became slow: the recipe is measured, no node is blamed."""
-    view, learning = a_view("a", "b"), Learning(CATALOG)
-    found = looked(learning, view, 1.0, a=SLOW, b=SLOW)
-    assert {each.node for each in found} == {"a", "b"}
-    assert not odd_nodes(found, 1001.0)
+def test_where_nobody_else_is_well_nobody_is_blamed() -> None:
+    """All of them became slow, or there is no other: a few seconds are not to speak for the recipe; ended answers will."""
+    assert looked(Learning(CATALOG), a_view("a", "b"), 1.0, a=SLOW, b=SLOW) == ()
+    assert looked(Learning(CATALOG), a_view("a"), 1.0, a=SLOW) == ()
+
+
+def test_what_was_seen_of_others_lately_counts_where_they_are_idle() -> None:
+    """A measurement of another node within half an hour."""
+    view = a_view("a", "b")
+    of_b = next(each for each in looked(Learning(CATALOG), view, 1.0, a=SLOW, b=WELL) if each.node == "b")
+    view = replace(view, measured=(of_b,))
+    (found,) = looked(Learning(CATALOG), view, 100.0, a=SLOW)
+    assert found.node == "a"
+    assert odd_nodes((found, of_b), 1100.0) == {"a"}
+    assert looked(Learning(CATALOG), view, 2000.0, a=SLOW) == ()
 
 
 def test_two_gateways_count_together() -> None:
     """Each sees its own share of the requests; the pace is the mean of what both see."""
-    view, learning = a_view("a"), Learning(CATALOG)
-    one, two = a_report(a=SLOW), replace(a_report(a=replace(SLOW, in_flight=4)), door="other")
-    (found,) = learning.look(view, (one, two), now_s=1.0, wall_s=1.0)
-    assert found.concurrency == 12
+    view, learning = a_view("a", "b"), Learning(CATALOG)
+    one, two = a_report(a=SLOW, b=WELL), replace(a_report(a=replace(SLOW, in_flight=4)), door="other")
+    found = {each.node: each for each in learning.look(view, (one, two), now_s=1.0, wall_s=1.0)}
+    assert (found[NodeId("a")].concurrency, found[NodeId("b")].concurrency) == (12, 8)
 
 
 def full(at_once: float, ttft_s: float, tpot_s: float) -> ReplicaTraffic:

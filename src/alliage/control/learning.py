@@ -124,25 +124,37 @@ class Learning:
     def _became_slow(
         self, view: FleetView, doors: tuple[DoorReport, ...], ready: Mapping[ReplicaId, Replica], wall_s: float
     ) -> list[Measured]:
-        """What running streams show of those that are newly slow, and where nothing else is known, of the same recipe elsewhere."""
+        """What running streams show of those that are newly slow, with what is known of the same recipe elsewhere.
+
+        Where nothing is, a few seconds of one replica are left to its ended answers: they would speak for the recipe
+        everywhere. So are cores, which others use too.
+        """
         before, self._slow = self._slow, _slow_ones(doors)
         found: list[Measured] = []
         for replica in (ready[key] for key in sorted(self._slow - before) if key in ready):
-            made = self._measured_now(view, replica, doors, wall_s)
+            made = None if replica.recipe.cores else self._measured_now(view, replica, doors, wall_s)
             if made is None or self._is_as_predicted(made, view, replica):
                 continue
-            for other in ready.values():
-                where = recipe_key(other.recipe), other.node
-                known = self._latest.get(where)
-                if where[0] != made.key or other.node == made.node or other.id in self._slow:
-                    continue
-                if known is None or wall_s - known.at_s >= ODD_FOR_S:
-                    seen = self._measured_now(view, other, doors, wall_s)
-                    self._latest |= {} if seen is None else {where: seen}
-            self._windows.pop(replica.id, None)
-            self._latest[made.key, made.node] = made
-            found.extend(self._alike(made, view))
+            self._note_others(made, view, doors, ready)
+            others = (*self._latest.values(), *view.measured)
+            if any(_is_elsewhere(each, made) and wall_s - each.at_s < ODD_FOR_S for each in others):
+                self._windows.pop(replica.id, None)
+                self._latest[made.key, made.node] = made
+                found.extend(self._alike(made, view))
         return found
+
+    def _note_others(
+        self, made: Measured, view: FleetView, doors: tuple[DoorReport, ...], ready: Mapping[ReplicaId, Replica]
+    ) -> None:
+        """What running streams show of the same recipe on nodes of which nothing is known lately."""
+        for other in ready.values():
+            where = recipe_key(other.recipe), other.node
+            if where[0] != made.key or other.node == made.node or other.id in self._slow:
+                continue
+            known = self._latest.get(where)
+            if known is None or made.at_s - known.at_s >= ODD_FOR_S:
+                seen = self._measured_now(view, other, doors, made.at_s)
+                self._latest |= {} if seen is None else {where: seen}
 
     def _measured_now(
         self, view: FleetView, replica: Replica, doors: tuple[DoorReport, ...], wall_s: float
@@ -269,6 +281,11 @@ class Learning:
 def _slow_ones(doors: Iterable[DoorReport]) -> frozenset[ReplicaId]:
     """Replicas that a gateway sees to have become slow. One that says nothing at all hangs: that has its own deadlines."""
     return frozenset(key for door in doors for key, seen in door.replicas.items() if seen.is_slow and seen.step_s > 0)
+
+
+def _is_elsewhere(each: Measured, made: Measured) -> bool:
+    """Whether it says what the same recipe does on another node, by a gateway too."""
+    return each.key == made.key and each.node != made.node and each.origin is Origin.GATEWAY
 
 
 def odd_nodes(measured: Sequence[Measured], now_s: float) -> frozenset[NodeId]:
