@@ -11,9 +11,9 @@ from alliage.catalog.records import Catalog, ModelCard
 from alliage.control.aimed import wanted_replicas
 from alliage.control.by_plan import WALL_S, ByPlan, by_plan, explain_now
 from alliage.control.draining import as_leaving
-from alliage.control.learning import odd_nodes
 from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
+from alliage.control.odd import odd_nodes
 from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store

@@ -1,23 +1,21 @@
 """learning: what gateways saw of replicas at work -> measurements, where they are not as predicted. Memory may be lost."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import exp, log
-from statistics import fmean
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.observed import DoorReport
-from alliage.decide.carrying import running_at
-from alliage.decide.places import place_of_node
+from alliage.control.odd import ODD_FOR_S
+from alliage.control.seen import Seen, measured_of, predicted
+from alliage.decide.carrying import lengths_of
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
-from alliage.fleet.measured import Measured, Origin, RecipeKey, measured_on
+from alliage.fleet.measured import Measured, Origin, RecipeKey, recipe_key
 from alliage.fleet.replicas import Replica
 from alliage.fleet.traffic import ReplicaTraffic
 from alliage.fleet.view import FleetView
-from alliage.speed.learned import calibration_of
-from alliage.speed.predict import Speed, predict
+from alliage.speed.predict import Speed
 
 WINDOW_S: Final = 20.0
 ANSWERS_LEAST: Final = 8
@@ -29,9 +27,8 @@ BURST_S_MAX: Final = 60.0
 """So long the end of a burst is waited for."""
 APART: Final = 1.25
 """What differs from its prediction by more is a measurement worth keeping; less is within the model's own error."""
-ODD_FOR_S: Final = 1800.0
-ODD: Final = 0.7
-"""A node that does less than this part of what the others of its make do is odd."""
+NOW_S: Final = 3.0
+"""What running streams show is of about so long."""
 
 
 @dataclass(slots=True)
@@ -39,34 +36,24 @@ class _Window:
     """What was seen of one replica since `began_s`."""
 
     began_s: float
-    answered: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    first_tokens: int = 0
-    ttft_s: float = 0.0
-    decode_tokens: int = 0
-    decode_s: float = 0.0
-    busy_s: float = 0.0
+    seen: ReplicaTraffic = field(default_factory=ReplicaTraffic)
     active_s: float = 0.0
     """How long it can have been at work: the looks between which anything was in flight."""
     filled_s: float = 0.0
     """How long it was at work at least: the looks that both saw something in flight."""
-    in_flight: int = 0
-    """At the last look."""
 
     def add(self, new: ReplicaTraffic, seconds: float, before: int) -> None:
         """So much more, in so many seconds, at whose beginning so many requests were in flight."""
+        self.seen = self.seen.plus(new)
         self.active_s += seconds if new.busy_s > 0 or before or new.in_flight else 0.0
         self.filled_s += seconds if before and new.in_flight else 0.0
-        self.in_flight = new.in_flight
-        self.answered += new.answered
-        self.input_tokens += new.input_tokens
-        self.output_tokens += new.output_tokens
-        self.first_tokens += new.first_tokens
-        self.ttft_s += new.ttft_s
-        self.decode_tokens += new.decode_tokens
-        self.decode_s += new.decode_s
-        self.busy_s += new.busy_s
+
+    def is_full(self, seconds: float) -> bool:
+        """Whether enough was seen. In the middle of a burst the stays of those that have ended say little of all."""
+        seen = self.seen
+        if seconds < WINDOW_S or seen.first_tokens < ANSWERS_LEAST or seen.decode_tokens < TOKENS_LEAST:
+            return False
+        return not seen.in_flight or self.filled_s >= STEADY * seconds or seconds >= BURST_S_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,15 +74,30 @@ class Learning:
     _seen_s: float = 0.0
     _latest: dict[tuple[RecipeKey, NodeId], Measured] = field(default_factory=dict)
     """What was seen last of each recipe on each node, as predicted or not."""
+    _slow: frozenset[ReplicaId] = frozenset()
 
     def look(self, view: FleetView, doors: Iterable[DoorReport], *, now_s: float, wall_s: float) -> tuple[Learned, ...]:
         """Measurements of replicas whose window is full and that are not as fast, or as slow, as predicted.
 
         With each of them comes what was seen of the same recipe elsewhere lately, which says whether it is the node or the make.
+        One that a gateway found to have become slow is not waited for: what its running streams show is a measurement.
         """
+        doors = tuple(doors)
         self._take(doors, now_s)
         ready = {replica.id: replica for replica in view.replicas if replica.phase is ReplicaPhase.READY}
         found: dict[Measured, float | None] = {}
+        for made, told in (
+            *self._of_windows(view, ready, now_s, wall_s),
+            *self._became_slow(view, doors, ready, wall_s),
+        ):
+            found = {**dict.fromkeys(self._alike(made, view)), **found, made: told}
+        return tuple(Learned(measured=measured, predicted_tps=told) for measured, told in found.items())
+
+    def _of_windows(
+        self, view: FleetView, ready: Mapping[ReplicaId, Replica], now_s: float, wall_s: float
+    ) -> list[tuple[Measured, float]]:
+        """What full windows show that is not as predicted, and what was."""
+        found: list[tuple[Measured, float]] = []
         for key in list(self._windows):
             window = self._windows[key]
             replica = ready.get(key)
@@ -103,19 +105,16 @@ class Learning:
                 del self._windows[key]
                 continue
             seconds = now_s - window.began_s
-            if seconds < WINDOW_S or window.first_tokens < ANSWERS_LEAST or window.decode_tokens < TOKENS_LEAST:
+            if not window.is_full(seconds):
                 continue
-            if window.in_flight and window.filled_s < STEADY * seconds and seconds < BURST_S_MAX:
-                continue  # in the middle of a burst the stays of those that have ended say little of all
             del self._windows[key]
             made = self._measured(view, replica, window, seconds, wall_s)
             if made is None:
                 continue
             self._latest[made.key, made.node] = made
-            predicted_tps = self._predicted_instead(made, view, replica, window)
-            if predicted_tps is not None:
-                found = {**dict.fromkeys(self._alike(made, view)), **found, made: predicted_tps}
-        return tuple(Learned(measured=measured, predicted_tps=told) for measured, told in found.items())
+            if (told := self._predicted_instead(made, view, replica, window)) is not None:
+                found.append((made, told))
+        return found
 
     def _alike(self, made: Measured, view: FleetView) -> list[Measured]:
         """It, and those of the same recipe on other nodes that are new."""
@@ -127,33 +126,91 @@ class Learning:
         """Output tokens a second that were predicted; None where it is within APART of it, or nothing was predicted.
 
         How many requests it had at once while it had any is known only within bounds, wide ones where they came in bursts:
-        then a stay that is as predicted for any number between them is.
+        then a stay that is as predicted for any number between them is. Those that wait for a slot are counted, and stay longer.
         """
-        node, chip = view.node(made.node), self.catalog.chips[made.chip]
-        service = view.service(made.service)
-        devices = () if node is None else tuple(each for each in node.devices if each.chip == made.chip)
-        if node is None or not devices or not window.filled_s:
+        if not window.filled_s:
             return None
-        running = running_at(
-            service.model,
-            replica.recipe,
-            place_of_node(chip, node, devices),
-            input_tokens=made.input_tokens,
-            output_tokens=made.output_tokens,
-        )
-        known = measured_on(view.measured, node.id, is_rehearsed=node.is_rehearsed, odd=view.odd)
-        calibration = calibration_of(known, running, cores=made.cores, node=node.id)
-        stay_s = made.ttft_s + (made.output_tokens - 1) * made.tpot_s
+        stay_s = window.seen.ttft_s / window.seen.first_tokens + (made.output_tokens - 1) * made.tpot_s
         stays: list[float] = []
         for active_s in (window.active_s, window.filled_s):
-            concurrency = max(1, round(window.busy_s / active_s))
-            asked = replace(running, concurrency=concurrency, slots=replica.recipe.concurrency)
-            speed = predict(asked, calibration=calibration)
-            if not isinstance(speed, Speed):
+            at_once = max(1, round(window.seen.busy_s / active_s))
+            speed = self._predicted(view, replica, made.input_tokens, made.output_tokens, at_once)
+            if speed is None:
                 return None
-            stays.append(concurrency * made.output_tokens / speed.throughput_tps)
+            stays.append(at_once * made.output_tokens / speed.throughput_tps)
         nearest_s = min(max(stay_s, min(stays)), max(stays))
         return None if nearest_s / APART <= stay_s <= nearest_s * APART else made.throughput_tps * stay_s / nearest_s
+
+    def _predicted(
+        self, view: FleetView, replica: Replica, input_tokens: int, output_tokens: int, concurrency: int
+    ) -> Speed | None:
+        tokens = {"input_tokens": input_tokens, "output_tokens": output_tokens}
+        return predicted(replica, view, self.catalog, **tokens, concurrency=concurrency)
+
+    def _became_slow(
+        self, view: FleetView, doors: tuple[DoorReport, ...], ready: Mapping[ReplicaId, Replica], wall_s: float
+    ) -> list[tuple[Measured, float]]:
+        """What running streams show of those that are newly slow, and what was predicted.
+
+        Where nothing is known of the same recipe elsewhere, a few seconds of one replica are left to its ended answers: they
+        would speak for the recipe everywhere. So are cores, which others use too.
+        """
+        before, self._slow = self._slow, _slow_ones(doors)
+        found: list[tuple[Measured, float]] = []
+        for replica in (ready[key] for key in sorted(self._slow - before) if key in ready):
+            made = None if replica.recipe.cores else self._measured_now(view, replica, doors, wall_s)
+            if made is None:
+                continue
+            speed = self._predicted(view, replica, made.input_tokens, made.output_tokens, made.concurrency)
+            if speed is None or 1 / APART <= made.throughput_tps / speed.throughput_tps <= APART:
+                continue
+            self._note_others(made, view, doors, ready)
+            others = (*self._latest.values(), *view.measured)
+            if any(_is_elsewhere(each, made) and wall_s - each.at_s < ODD_FOR_S for each in others):
+                self._windows.pop(replica.id, None)
+                self._latest[made.key, made.node] = made
+                found.append((made, speed.throughput_tps))
+        return found
+
+    def _note_others(
+        self, made: Measured, view: FleetView, doors: tuple[DoorReport, ...], ready: Mapping[ReplicaId, Replica]
+    ) -> None:
+        """What running streams show of the same recipe on nodes of which nothing is known lately."""
+        for other in ready.values():
+            where = recipe_key(other.recipe), other.node
+            if where[0] != made.key or other.node == made.node or other.id in self._slow:
+                continue
+            known = self._latest.get(where)
+            if known is None or made.at_s - known.at_s >= ODD_FOR_S:
+                seen = self._measured_now(view, other, doors, made.at_s)
+                self._latest |= {} if seen is None else {where: seen}
+
+    def _measured_now(
+        self, view: FleetView, replica: Replica, doors: tuple[DoorReport, ...], wall_s: float
+    ) -> Measured | None:
+        """By the streams that run: first tokens are taken to come as predicted, as much later as the others come."""
+        seen = [each for door in doors if (each := door.replicas.get(replica.id)) is not None and each.step_s > 0]
+        at_once = sum(each.in_flight for each in seen)
+        node = view.node(replica.node)
+        if not at_once or node is None:
+            return None
+        input_tokens, output_tokens = lengths_of(replica.recipe, view.demand.get(replica.service))
+        tpot_s = sum(each.step_s * each.in_flight for each in seen) / at_once
+        concurrency = min(replica.recipe.concurrency, at_once)
+        speed = self._predicted(view, replica, input_tokens, output_tokens, concurrency)
+        if speed is None or not speed.tpot_s:
+            return None
+        figures = Seen(
+            at_s=wall_s,
+            concurrency=concurrency,
+            input_tokens=input_tokens,
+            output_tokens=max(2, output_tokens),
+            ttft_s=speed.ttft_s * max(1.0, tpot_s / speed.tpot_s),
+            tpot_s=tpot_s,
+            requests=at_once,
+            duration_s=NOW_S,
+        )
+        return measured_of(replica, node, figures)
 
     def _take(self, doors: Iterable[DoorReport], now_s: float) -> None:
         seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = {}
@@ -171,44 +228,27 @@ class Learning:
         self, view: FleetView, replica: Replica, window: _Window, seconds: float, wall_s: float
     ) -> Measured | None:
         """None where it says nothing."""
-        node = view.node(replica.node)
-        if node is None or replica.recipe.chip not in self.catalog.chips or not window.answered or not window.active_s:
+        node, seen = view.node(replica.node), window.seen
+        if node is None or replica.recipe.chip not in self.catalog.chips or not seen.answered or not window.active_s:
             return None
-        recipe = replica.recipe
-        input_tokens = max(1, round(window.input_tokens / window.answered))
-        output_tokens = max(2, round(window.output_tokens / window.answered))
-        in_flight = max(1.0, window.busy_s / window.active_s)
-        concurrency = min(recipe.concurrency, round(in_flight))
-        ttft_s, tpot_s = window.ttft_s / window.first_tokens, window.decode_s / window.decode_tokens
+        at_once, slots = max(1.0, seen.busy_s / window.active_s), replica.recipe.concurrency
+        ttft_s, tpot_s = seen.ttft_s / seen.first_tokens, seen.decode_s / seen.decode_tokens
+        output_tokens = max(2, round(seen.output_tokens / seen.answered))
+        if at_once > slots:  # the others waited for a slot: that is their number's doing, and says nothing of its speed
+            ttft_s -= (1 - slots / at_once) * (ttft_s + (output_tokens - 1) * tpot_s)
         if min(ttft_s, tpot_s) <= 0:
             return None
-        throughput = (
-            in_flight * output_tokens / (ttft_s + (output_tokens - 1) * tpot_s)
-        )  # Little's law, those that wait too
-        return Measured(
+        figures = Seen(
             at_s=wall_s,
-            service=replica.service,
-            node=replica.node,
-            chip=recipe.chip,
-            engine=recipe.engine,
-            engine_version=next((each.version for each in node.engines if each.engine == recipe.engine), ""),
-            model=recipe.model,
-            precision=recipe.precision,
-            devices=recipe.devices,
-            cores=recipe.cores,
-            slots=recipe.concurrency,
-            concurrency=concurrency,
-            input_tokens=input_tokens,
+            concurrency=min(slots, round(at_once)),
+            input_tokens=max(1, round(seen.input_tokens / seen.answered)),
             output_tokens=output_tokens,
-            throughput_tps=throughput,
-            decode_tps=concurrency / tpot_s,
             ttft_s=ttft_s,
             tpot_s=tpot_s,
-            requests=window.answered,
+            requests=seen.answered,
             duration_s=seconds,
-            origin=Origin.GATEWAY,
-            is_rehearsed=node.is_rehearsed,
         )
+        return measured_of(replica, node, figures)
 
 
 def learned_words(learned: Learned) -> str:
@@ -220,25 +260,11 @@ def learned_words(learned: Learned) -> str:
     return f"does {made.throughput_tps:.3g} tokens/s {at}, where {learned.predicted_tps:.3g} were predicted"
 
 
-def odd_nodes(measured: Sequence[Measured], now_s: float) -> frozenset[NodeId]:
-    """Nodes on which gateways saw a recipe do less than ODD of what the same recipe does on others under a like load.
-
-    The newest of each node counts, for ODD_FOR_S (`now_s` in seconds since 1970): then it gets another chance.
-    """
-    newest: dict[tuple[RecipeKey, bool], dict[NodeId, Measured]] = {}
-    for each in sorted(measured, key=lambda one: one.at_s):
-        if each.origin is Origin.GATEWAY and not each.cores and now_s - each.at_s < ODD_FOR_S:
-            newest.setdefault((each.key, each.is_rehearsed), {})[each.node] = each
-    return frozenset(node for rows in newest.values() for node in _slow(rows))
+def _slow_ones(doors: Iterable[DoorReport]) -> frozenset[ReplicaId]:
+    """Replicas that a gateway sees to have become slow. One that says nothing at all hangs: that has its own deadlines."""
+    return frozenset(key for door in doors for key, seen in door.replicas.items() if seen.is_slow and seen.step_s > 0)
 
 
-def _slow(rows: Mapping[NodeId, Measured]) -> list[NodeId]:
-    """By the time of a token a request, which grows slowly with concurrency: it is held against the others' mean."""
-    if len(rows) < 2:
-        return []
-    found = []
-    for node, row in rows.items():
-        others = exp(fmean(log(other.tpot_s) for name, other in rows.items() if name != node))
-        if row.tpot_s * ODD > others:
-            found.append(node)
-    return found
+def _is_elsewhere(each: Measured, made: Measured) -> bool:
+    """Whether it says what the same recipe does on another node, by a gateway too."""
+    return each.key == made.key and each.node != made.node and each.origin is Origin.GATEWAY

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import structlog
 
 from alliage.catalog.records import Catalog
-from alliage.control.learning import Learning, learned_words, odd_nodes
+from alliage.control.learning import Learning, learned_words
 from alliage.control.lost import Silence, lost_nodes, retired_nodes
 from alliage.control.observed import NodeReport, Observation
+from alliage.control.odd import odd_nodes
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.recent import Recent

@@ -14,7 +14,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
-from alliage.gateway.choosing import Choosing
+from alliage.gateway.choosing import EVENT, Choosing
 from alliage.gateway.chosen import only, paths
 from alliage.gateway.continuing import Continuation
 from alliage.gateway.door import Door
@@ -219,7 +219,10 @@ class Exchange:
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """Pass one read's worth of the answer on, in one write."""
         self._touched_s = self._door.now_s
-        self._choosing.heard(body, connection.status)
+        if (saying := self._choosing.saying) is not None:
+            saying.said += body.count(EVENT)
+        else:
+            self._choosing.heard(body, connection.status)
         passing = self._passing
         if passing is None:
             if not body and not complete:
@@ -368,6 +371,7 @@ class Exchange:
         """The client does not read: neither do we."""
         self._paused = True
         self._timing.unread()
+        self._choosing.unread()
         if self._connection is not None:
             self._connection.pause()
 

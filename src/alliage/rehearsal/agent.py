@@ -188,7 +188,7 @@ class _Hall:
                 return f"node {name} died with {_counted(len(node.reports))}"
             case Calamity.HANG:
                 node.is_silent = True
-                self._fault_all(node, FaultKind.FREEZE, 1.0)
+                self._fault_all(node, FaultKind.HANG, 1.0)
                 return f"node {name} hangs with {len(node.reports)} replicas"
             case Calamity.SLOW:
                 node.slow = ask.factor
