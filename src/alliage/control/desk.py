@@ -212,7 +212,14 @@ class Desk:
         failed = tuple(each for each in view.failed if each not in forgiven)
         asked = replace(view, services=(*others, service), failed=failed)
         aims = await self._planning.consider(asked)
-        answer = plan(asked, self._catalog, now_s=self._clock.now_s(), budget=Budget.unlimited(), aims=aims)
+        answer = plan(
+            asked,
+            self._catalog,
+            now_s=self._clock.now_s(),
+            budget=Budget.unlimited(),
+            aims=aims,
+            reckoner=self._planning.reckoner,
+        )
         decisions = tuple(decision for decision in answer.decisions if decision.service == name)
         return Deployed(service=service, decisions=decisions, dry_run=order.dry_run, created=old is None), view.version
 

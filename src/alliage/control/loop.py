@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import structlog
 
@@ -26,6 +27,8 @@ from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.routing import RoutingTable, Upstream
 from alliage.fleet.view import FleetView
 
+PLACED_MAX: Final = 50
+"""Replicas that one pass places: agents, gateways and the admin API are heard between two passes."""
 _log = structlog.get_logger()
 
 
@@ -119,7 +122,7 @@ class ControlLoop:
             self._catalog,
             now_s=self._clock.now_s(),
             new_id=self._new_id,
-            budget=Budget.unlimited(),
+            budget=Budget(replicas=PLACED_MAX),
             refused=self._refused,
             aiming=self.planning.look,
             reckoner=self.planning.reckoner,
@@ -134,6 +137,7 @@ class ControlLoop:
         self._refused = done.refused
         if done.stuck:
             self.planning.bar(done.stuck, done.view)
+        if done.stuck or done.is_cut_short:
             self.wake()
         if done.observations:
             self._store.append(done.observations)

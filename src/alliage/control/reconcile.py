@@ -14,7 +14,7 @@ from alliage.control.ports import Changes
 from alliage.control.settle import Heard, settle
 from alliage.decide.aiming.aims import Aims
 from alliage.decide.aiming.outlook import Barred
-from alliage.decide.bind import bind
+from alliage.decide.bind import Placement, bind_at
 from alliage.decide.plan import Budget, Infeasible, Plan, PlannedReplicas, Status, plan
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.reckoning import Reckoner
@@ -53,6 +53,8 @@ class Pass:
     refused: Refusals
     stuck: frozenset[Barred] = frozenset()
     """What is aimed at and cannot be placed, with nothing to wait for."""
+    is_cut_short: bool = False
+    """There is more to place than one pass may: another one is due at once."""
 
 
 def reconcile(
@@ -92,6 +94,7 @@ def reconcile(
         observations=(*settled.observations, *services_told),
         refused=_refusals(planned),
         stuck=stuck(after, planned) if isinstance(planned, Plan) else frozenset(),
+        is_cut_short=isinstance(planned, Plan) and planned.status is Status.CUT_SHORT,
     )
 
 
@@ -105,19 +108,22 @@ def _bound(
     if isinstance(planned, Infeasible) or not planned.add:
         return view, ()
     decisions: list[Decision] = []
+    added: list[Replica] = []
     left = {(spot.node, spot.chip): spot for spot in spots(rooms(view))}
+    nodes = {node.id: node for node in view.nodes}
     for wanted in planned.add:
+        where = wanted.node, wanted.recipe.chip
         for _ in range(wanted.count):
-            replica = _bind_one(wanted, view, tuple(left.values()), now_s, new_id)
-            if replica is None:
+            placement = bind_at(wanted, nodes[wanted.node], left[where]) if where in left else None
+            if placement is None:
                 break
-            spot = left[replica.node, replica.recipe.chip]
-            because = _fits_there(wanted, replica, spot)
+            replica = _bound_replica(wanted, placement, now_s, new_id)
+            because = _fits_there(wanted, replica, left[where])
             decisions.append(replace(wanted.decision, where=place_of(replica), because=because))
-            view = replace(view, replicas=(*view.replicas, replica))
+            added.append(replica)
             devices = (binding.device for binding in replica.bindings)
-            left[spot.node, spot.chip] = spot.without(devices, replica.recipe, replica.service)
-    return view, tuple(decisions)
+            left[where] = left[where].without(devices, replica.recipe, replica.service)
+    return replace(view, replicas=(*view.replicas, *added)), tuple(decisions)
 
 
 def _fits_there(wanted: PlannedReplicas, replica: Replica, spot: Spot) -> tuple[Reason, ...]:
@@ -135,12 +141,7 @@ def _fits_there(wanted: PlannedReplicas, replica: Replica, spot: Spot) -> tuple[
     return (Reason(code=ReasonCode.FITS, facts=facts), *others)
 
 
-def _bind_one(
-    wanted: PlannedReplicas, view: FleetView, left: tuple[Spot, ...], now_s: float, new_id: Callable[[], str]
-) -> Replica | None:
-    placement = bind(wanted, view, left)
-    if placement is None:
-        return None
+def _bound_replica(wanted: PlannedReplicas, placement: Placement, now_s: float, new_id: Callable[[], str]) -> Replica:
     return Replica(
         id=ReplicaId(f"{wanted.service}-{new_id()}"),
         service=wanted.service,
