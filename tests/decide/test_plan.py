@@ -235,3 +235,15 @@ def test_property_1_plan_and_bind_never_give_more_of_a_device_than_it_has(
     for replica in view.replicas:
         size = next(service.model.weights.size_bytes for service in services if service.name == replica.service)
         assert replica.recipe.memory_bytes >= size
+
+
+def test_what_the_budget_does_not_allow_is_placed_by_the_next_plan_and_nothing_leaves_meanwhile() -> None:
+    """Two replicas of three: the service that waits is named, so that what it has elsewhere is not let go yet."""
+    nodes = tuple(a_node(name, cores=2) for name in ("a", "b", "c"))
+    view = FleetView(version=1, nodes=nodes, services=(a_service(replicas=3),))
+    answer = planned(view, replicas=2)
+    assert (len(answer.add), answer.status) == (2, Status.CUT_SHORT)
+    assert answer.postponed == {view.services[0].name}
+    whole = planned(view, replicas=3)
+    assert (len(whole.add), whole.status, whole.postponed) == (3, Status.OPTIMAL, frozenset())
+    assert whole.add[:2] == answer.add

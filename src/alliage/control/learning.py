@@ -35,25 +35,7 @@ class _Window:
     """What was seen of one replica since `began_s`."""
 
     began_s: float
-    answered: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    first_tokens: int = 0
-    ttft_s: float = 0.0
-    decode_tokens: int = 0
-    decode_s: float = 0.0
-    busy_s: float = 0.0
-
-    def add(self, new: ReplicaTraffic) -> None:
-        """So much more."""
-        self.answered += new.answered
-        self.input_tokens += new.input_tokens
-        self.output_tokens += new.output_tokens
-        self.first_tokens += new.first_tokens
-        self.ttft_s += new.ttft_s
-        self.decode_tokens += new.decode_tokens
-        self.decode_s += new.decode_s
-        self.busy_s += new.busy_s
+    seen: ReplicaTraffic = field(default_factory=ReplicaTraffic)
 
 
 @dataclass(slots=True)
@@ -83,10 +65,11 @@ class Learning:
                 del self._windows[key]
                 continue
             seconds = now_s - window.began_s
-            if seconds < WINDOW_S or window.first_tokens < ANSWERS_LEAST or window.decode_tokens < TOKENS_LEAST:
+            seen = window.seen
+            if seconds < WINDOW_S or seen.first_tokens < ANSWERS_LEAST or seen.decode_tokens < TOKENS_LEAST:
                 continue
             del self._windows[key]
-            made = self._measured(view, replica, window, seconds, wall_s)
+            made = self._measured(view, replica, seen, seconds, wall_s)
             if made is None:
                 continue
             self._latest[made.key, made.node] = made
@@ -127,21 +110,22 @@ class Learning:
                 before = self._seen.get((door.door, key))
                 if before is None:
                     continue  # since when these sums are is not known
-                self._windows.setdefault(key, _Window(began_s=now_s)).add(now.since(before))
+                window = self._windows.setdefault(key, _Window(began_s=now_s))
+                window.seen = window.seen.plus(now.since(before))
         self._seen = seen
 
     def _measured(
-        self, view: FleetView, replica: Replica, window: _Window, seconds: float, wall_s: float
+        self, view: FleetView, replica: Replica, seen: ReplicaTraffic, seconds: float, wall_s: float
     ) -> Measured | None:
         """None where it says nothing."""
         node = view.node(replica.node)
-        if node is None or replica.recipe.chip not in self.catalog.chips or not window.answered:
+        if node is None or replica.recipe.chip not in self.catalog.chips or not seen.answered:
             return None
         recipe = replica.recipe
-        input_tokens = max(1, round(window.input_tokens / window.answered))
-        output_tokens = max(2, round(window.output_tokens / window.answered))
-        concurrency = max(1, min(recipe.concurrency, round(window.busy_s / seconds)))
-        ttft_s, tpot_s = window.ttft_s / window.first_tokens, window.decode_s / window.decode_tokens
+        input_tokens = max(1, round(seen.input_tokens / seen.answered))
+        output_tokens = max(2, round(seen.output_tokens / seen.answered))
+        concurrency = max(1, min(recipe.concurrency, round(seen.busy_s / seconds)))
+        ttft_s, tpot_s = seen.ttft_s / seen.first_tokens, seen.decode_s / seen.decode_tokens
         if min(ttft_s, tpot_s) <= 0:
             return None
         throughput = concurrency * output_tokens / (ttft_s + (output_tokens - 1) * tpot_s)
@@ -164,7 +148,7 @@ class Learning:
             decode_tps=concurrency / tpot_s,
             ttft_s=ttft_s,
             tpot_s=tpot_s,
-            requests=window.answered,
+            requests=seen.answered,
             duration_s=seconds,
             origin=Origin.GATEWAY,
             is_rehearsed=node.is_rehearsed,
@@ -177,9 +161,12 @@ def odd_nodes(measured: Sequence[Measured], now_s: float) -> frozenset[NodeId]:
     The newest of each node counts, for ODD_FOR_S (`now_s` in seconds since 1970): then it gets another chance.
     """
     newest: dict[tuple[RecipeKey, bool], dict[NodeId, Measured]] = {}
-    for each in sorted(measured, key=lambda one: one.at_s):
+    for each in measured:
         if each.origin is Origin.GATEWAY and not each.cores and now_s - each.at_s < ODD_FOR_S:
-            newest.setdefault((each.key, each.is_rehearsed), {})[each.node] = each
+            nodes = newest.setdefault((each.key, each.is_rehearsed), {})
+            known = nodes.get(each.node)
+            if known is None or each.at_s >= known.at_s:
+                nodes[each.node] = each
     return frozenset(node for rows in newest.values() for node in _slow(rows))
 
 

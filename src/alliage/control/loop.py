@@ -22,7 +22,8 @@ from alliage.control.tempos import Kind, Reckoned, tempos_after
 from alliage.control.watching import Watching
 from alliage.decide.plan import Budget
 from alliage.decide.reasons import Reason
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.demand import Demand
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.routing import RoutingTable, Upstream
 from alliage.fleet.view import FleetView
@@ -84,6 +85,8 @@ class ControlLoop:
         self._began_s = clock.monotonic_s()
         self.planning = planning
         self.recent = Recent()
+        self.demand: Mapping[ServiceName, Demand] = {}
+        """What is asked of services, as the last pass reckoned it."""
         self._learning = Learning(catalog)
         self._watching = Watching(began_s=clock.now_s(), hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
@@ -152,7 +155,7 @@ class ControlLoop:
         demand = self._watching.look(
             view, self._doors.observe(), now_s=self._clock.monotonic_s(), wall_s=self._clock.now_s()
         )
-        self.planning.demand = demand
+        self.demand = demand
         self.recent.look(self._doors.observe())
         measured = self._store.measured()
         view = replace(view, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand)

@@ -13,8 +13,7 @@ from alliage.decide.aiming.outlook import ANSWERS_ALL, Barred, Offers, Outlook, 
 from alliage.decide.price.listed import Price
 from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.answer import Budget
-from alliage.fleet.demand import Demand
-from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.nodes import Node
 from alliage.fleet.view import FleetView
 
@@ -61,8 +60,6 @@ class Planning:
         self._seen: tuple[object, Outlook] | None = None
         self._considered: Aims | None = None
         self.aims: Aims | None = None
-        self.demand: Mapping[ServiceName, Demand] = {}
-        """What is asked of services, as the loop last reckoned it."""
         self.solves = 0
 
     @property

@@ -28,6 +28,7 @@ from alliage.fleet.lifecycles import (
     ServicePhase,
     advance,
 )
+from alliage.fleet.measured import RecipeKey
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
@@ -85,6 +86,7 @@ def reconcile(
     after = let_go(after, planned) if isinstance(planned, Plan) else after
     after = with_movers(after, placed, aims)
     after, services_told = _services_after(after, planned, now_s)
+    after = _without_forgotten(after)
     decisions = (*settled.decisions, *given_up.decisions, *bound, *_news(planned, refused))
     changes = _difference(view, after, decisions, now_s, heard.lost)
     return Pass(
@@ -247,6 +249,21 @@ def _news(planned: Plan | Infeasible, refused: Refusals) -> tuple[Decision, ...]
     )
 
 
+def _without_forgotten(view: FleetView) -> FleetView:
+    """What failed on nodes that are gone, or of models that nobody asks for any more, counts no more."""
+    nodes = {node.id for node in view.nodes}
+    models = {service.model.id for service in view.services}
+    kept = tuple(mark for mark in view.failed if mark.node in nodes and mark.recipe.model in models)
+    return view if len(kept) == len(view.failed) else replace(view, failed=kept)
+
+
+def _forgotten(before: FleetView, after: FleetView) -> tuple[tuple[NodeId, RecipeKey], ...]:
+    if before.failed is after.failed:
+        return ()
+    kept = {(mark.node, mark.recipe) for mark in after.failed}
+    return tuple(key for mark in before.failed if (key := (mark.node, mark.recipe)) not in kept)
+
+
 def _difference(
     before: FleetView,
     after: FleetView,
@@ -266,6 +283,7 @@ def _difference(
         services=tuple(service for service in after.services if services.get(service.name) != service),
         replicas=tuple(replica for replica in after.replicas if replicas.get(replica.id) != replica),
         failed=tuple(mark for mark in after.failed if mark not in before.failed),
+        drop_failed=_forgotten(before, after),
         drop_nodes=tuple(sorted(nodes.keys() - {node.id for node in after.nodes})),
         drop_services=tuple(name for name in services if name not in kept),
         drop_replicas=tuple(replica.id for replica in gone),

@@ -55,6 +55,10 @@ class Traffic:
         """What was added after `before`; all of it where there is none, or one of other sums. `held` and `in_flight` stay."""
         return _since(self, before)
 
+    def plus(self, more: Self) -> Self:
+        """Both together; whose beginning it has means nothing."""
+        return _plus(self, more)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaTraffic:
@@ -89,6 +93,10 @@ class ReplicaTraffic:
         """What was added after `before`; all of it where there is none, or one of other sums. `in_flight` stays."""
         return _since(self, before)
 
+    def plus(self, more: Self) -> Self:
+        """Both together; whose beginning it has means nothing."""
+        return _plus(self, more)
+
 
 _Sums = TypeVar("_Sums", bound=Traffic | ReplicaTraffic)
 
@@ -98,3 +106,8 @@ def _since(now: _Sums, before: _Sums | None) -> _Sums:
         return now
     names = (each.name for each in fields(now) if each.name not in _NOW)
     return replace(now, **{name: getattr(now, name) - getattr(before, name) for name in names})
+
+
+def _plus(one: _Sums, more: _Sums) -> _Sums:
+    names = (each.name for each in fields(one) if each.name != "began_s")
+    return replace(one, **{name: getattr(one, name) + getattr(more, name) for name in names})

@@ -63,7 +63,7 @@ class Aims:
 
     def suits(self, now: Outlook) -> bool:
         """Whether it can be carried out as things are: nothing but the amounts asked for has changed since."""
-        return self.outlook is now or self.outlook.shape == now.shape
+        return self.outlook is now or self.outlook.is_like(now)
 
 
 def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:

@@ -55,14 +55,21 @@ class Outlook:
     ways: Mapping[tuple[str, str], LiveWay] = field(compare=False, repr=False)
     """By service and the way's name in the problem."""
 
-    @property
-    def shape(self) -> object:
-        """All but how much is asked: a plan of the same shape can still be carried out."""
-        services = tuple(
-            (each.name, each.tenant, each.residency, tuple((way.name, way.evidence) for way in each.ways))
-            for each in self.problem.services
+    def is_like(self, other: "Outlook") -> bool:
+        """The same in all but how much is asked: a plan for the one can be carried out for the other."""
+        mine, others = self.problem.services, other.problem.services
+        return self.kinds == other.kinds and len(mine) == len(others) and all(map(_are_alike, mine, others))
+
+
+def _are_alike(one: ServiceAsk, other: ServiceAsk) -> bool:
+    return (
+        (one.name, one.tenant, one.residency) == (other.name, other.tenant, other.residency)
+        and len(one.ways) == len(other.ways)
+        and all(
+            way is like or (way.name, way.evidence) == (like.name, like.evidence)
+            for way, like in zip(one.ways, other.ways, strict=True)
         )
-        return self.kinds, services
+    )
 
 
 def outlook(
