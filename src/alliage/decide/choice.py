@@ -66,12 +66,10 @@ def choose(service: Service, sites: Sites, *, aim: Aim | None = None) -> Choice:
         )
     lacking = [(option, lacks) for option in others if (lacks := option.lacks) is not None]
     every = (*refused, *(Rejected(option=option.label, reason=lacks) for option, lacks in lacking))
-    changes = [change for _, lacks in lacking for change in remedies(lacks, service, sites.view)]
+    changes = list(remedies((lacks for _, lacks in lacking), service, sites.view))
     changes.extend(installs(every, service.model, sites.reckoner.catalog))
     changes.extend(more_devices(every))
-    return Choice(
-        recipe=None, taken=(), promise=None, rejected=every[:REJECTED_MAX], would_change=tuple(unique(changes))
-    )
+    return Choice(recipe=None, taken=(), promise=None, rejected=every[:REJECTED_MAX], would_change=unique(changes))
 
 
 def _fitting(options: Sequence[Option], aim: Aim | None) -> Iterator[Option]:

@@ -1,5 +1,7 @@
 """remedies: of a service that found no place, the smallest changes that would give it one. Pure."""
 
+from collections.abc import Iterable, Iterator
+
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
 from alliage.fleet.ids import ServiceName
@@ -7,44 +9,49 @@ from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
 
-def remedies(reason: Reason, service: Service, view: FleetView) -> list[Reason]:
+def remedies(lacking: Iterable[Reason], service: Service, view: FleetView) -> Iterator[Reason]:
     """The smallest changes that would make room: one of the holders stopped, or memory added."""
-    if reason.code is ReasonCode.MEMORY_SHORT:
-        missing = int(reason.facts["needed_bytes"]) - int(reason.facts["free_bytes"])
-        more: Facts = {"node": reason.facts["node"], "missing_bytes": missing}
-        return [Reason(code=ReasonCode.ADD_MEMORY, facts=more)]
-    short = int(reason.facts["needed"]) - int(reason.facts["free"])
-    if reason.code is ReasonCode.DEVICES_TAKEN:
-        held = _held(view, service, devices_of=(str(reason.facts["node"]), str(reason.facts["chip"])))
-        return [
-            Reason(
-                code=ReasonCode.FREE_DEVICES, facts={"service": name, "devices": count, "node": reason.facts["node"]}
-            )
-            for name, count in held.items()
-            if count >= short
-        ]
+    held = _held(view, service)
+    for reason in lacking:
+        facts = reason.facts
+        if reason.code is ReasonCode.MEMORY_SHORT:
+            missing = int(facts["needed_bytes"]) - int(facts["free_bytes"])
+            yield Reason(code=ReasonCode.ADD_MEMORY, facts={"node": facts["node"], "missing_bytes": missing})
+            continue
+        short = int(facts["needed"]) - int(facts["free"])
+        if reason.code is ReasonCode.DEVICES_TAKEN:
+            for name, count in held.get((str(facts["node"]), str(facts["chip"])), {}).items():
+                if count >= short:
+                    freed: Facts = {"service": name, "devices": count, "node": facts["node"]}
+                    yield Reason(code=ReasonCode.FREE_DEVICES, facts=freed)
+        else:
+            yield from _stops(view, service, str(facts["device"]), short)
+
+
+def _stops(view: FleetView, service: Service, device: str, short: int) -> Iterator[Reason]:
+    """Services that have as many cores of a device."""
     cores: dict[ServiceName, int] = {}
     for replica in view.replicas:
         for binding in replica.bindings:
-            if binding.device == reason.facts["device"] and replica.service != service.name:
+            if binding.device == device and replica.service != service.name:
                 cores[replica.service] = cores.get(replica.service, 0) + len(binding.cores)
-    return [
-        Reason(code=ReasonCode.STOP_SERVICE, facts={"service": name, "device": reason.facts["device"], "cores": count})
-        for name, count in cores.items()
-        if count >= short
-    ]
+    for name, count in cores.items():
+        if count >= short:
+            yield Reason(code=ReasonCode.STOP_SERVICE, facts={"service": name, "device": device, "cores": count})
 
 
-def _held(view: FleetView, service: Service, *, devices_of: tuple[str, str]) -> dict[ServiceName, int]:
-    """Devices of one chip at one node that each other service holds."""
-    node_id, chip = devices_of
-    mine = {device.id for node in view.nodes if node.id == node_id for device in node.devices if device.chip == chip}
-    held: dict[ServiceName, int] = {}
+def _held(view: FleetView, service: Service) -> dict[tuple[str, str], dict[ServiceName, int]]:
+    """Devices of each chip at each node that each other service holds."""
+    places = {device.id: (node.id, device.chip) for node in view.nodes for device in node.devices}
+    found: dict[tuple[str, str], dict[ServiceName, int]] = {}
     for replica in view.replicas:
-        count = sum(1 for binding in replica.bindings if binding.device in mine)
-        if count and replica.service != service.name:
-            held[replica.service] = held.get(replica.service, 0) + count
-    return held
+        if replica.service == service.name:
+            continue
+        for binding in replica.bindings:
+            if (place := places.get(binding.device)) is not None:
+                held = found.setdefault(place, {})
+                held[replica.service] = held.get(replica.service, 0) + 1
+    return found
 
 
 def installs(rejected: tuple[Rejected, ...], model: ModelCard, catalog: Catalog) -> list[Reason]:
@@ -70,10 +77,6 @@ def more_devices(rejected: tuple[Rejected, ...]) -> list[Reason]:
     ]
 
 
-def unique(reasons: list[Reason]) -> list[Reason]:
+def unique(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
     """Without repetition, in order."""
-    seen: list[Reason] = []
-    for reason in reasons:
-        if reason not in seen:
-            seen.append(reason)
-    return seen
+    return tuple({(reason.code, tuple(sorted(reason.facts.items()))): reason for reason in reasons}.values())
