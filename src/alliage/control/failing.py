@@ -5,9 +5,11 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.leaving import unwanted
-from alliage.decide.choice import Sites, choose, label
+from alliage.decide.choice import choose
+from alliage.decide.option import label
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode
 from alliage.decide.reckoning import Reckoner
+from alliage.decide.sites import Sites
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
@@ -62,7 +64,7 @@ def _has_another_way(view: FleetView, replica: Replica, catalog: Catalog) -> boo
     without = replace(view, replicas=tuple(each for each in view.replicas if each.id != replica.id))
     if service is None:
         return False
-    return choose(service, without, Sites(without, catalog), Reckoner(catalog)).recipe is not None
+    return choose(service, Sites(without, Reckoner(catalog))).recipe is not None
 
 
 def _decision(replica: Replica, now_s: float) -> Decision:

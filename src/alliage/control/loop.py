@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import structlog
 
@@ -22,11 +23,14 @@ from alliage.control.tempos import Kind, Reckoned, tempos_after
 from alliage.control.watching import Watching
 from alliage.decide.plan import Budget
 from alliage.decide.reasons import Reason
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.demand import Demand
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.routing import RoutingTable, Upstream
 from alliage.fleet.view import FleetView
 
+PLACED_MAX: Final = 50
+"""Replicas that one pass places: agents, gateways and the admin API are heard between two passes."""
 _log = structlog.get_logger()
 
 
@@ -82,6 +86,8 @@ class ControlLoop:
         self._began_s = clock.monotonic_s()
         self.planning = planning
         self.recent = Recent()
+        self.demand: Mapping[ServiceName, Demand] = {}
+        """What is asked of services, as the last pass reckoned it."""
         self._learning = Learning(catalog)
         self._watching = Watching(began_s=clock.now_s(), hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
@@ -120,7 +126,7 @@ class ControlLoop:
             self._catalog,
             now_s=self._clock.now_s(),
             new_id=self._new_id,
-            budget=Budget.unlimited(),
+            budget=Budget(replicas=PLACED_MAX),
             refused=self._refused,
             aiming=self.planning.look,
             reckoner=self.planning.reckoner,
@@ -135,6 +141,7 @@ class ControlLoop:
         self._refused = done.refused
         if done.stuck:
             self.planning.bar(done.stuck, done.view)
+        if done.stuck or done.is_cut_short:
             self.wake()
         if done.observations:
             self._store.append(done.observations)
@@ -149,7 +156,7 @@ class ControlLoop:
         demand = self._watching.look(
             view, self._doors.observe(), now_s=self._clock.monotonic_s(), wall_s=self._clock.now_s()
         )
-        self.planning.demand = demand
+        self.demand = demand
         self.recent.look(self._doors.observe())
         measured = self._store.measured()
         view = replace(view, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand)

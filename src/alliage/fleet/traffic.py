@@ -55,6 +55,11 @@ class Traffic:
         """What was added after `before`; all of it where there is none, or one of other sums. `held` and `in_flight` stay."""
         return _since(self, before)
 
+    def plus(self, more: Self) -> Self:
+        """What two gateways saw together; whose beginning it has means nothing."""
+        names = (each.name for each in fields(self) if each.name != "began_s")
+        return replace(self, **{name: getattr(self, name) + getattr(more, name) for name in names})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaTraffic:
@@ -94,7 +99,7 @@ class ReplicaTraffic:
         return _since(self, before)
 
     def plus(self, more: Self) -> Self:
-        """The sums of both; what is of now is that of `more`."""
+        """The sums of both, `more` being the later; what is of now is that of it."""
         names = (each.name for each in fields(self) if each.name not in _NOW)
         return replace(more, **{name: getattr(self, name) + getattr(more, name) for name in names})
 

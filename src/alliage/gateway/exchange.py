@@ -19,6 +19,7 @@ from alliage.gateway.chosen import only, paths
 from alliage.gateway.continuing import Continuation
 from alliage.gateway.door import Door
 from alliage.gateway.failing import Failures, no_upstream, waited_for
+from alliage.gateway.naming import named_route
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Endpoint, Request, sane_accept
@@ -91,20 +92,13 @@ class Exchange:
     def _route(self, ask: Ask) -> None:
         """Send it to a replica, hold it, or say no."""
         door, request = self._door, self._request
-        table = door.table
-        if request.entry is None:
-            who = door.who(request.headers.get(b"authorization"))
-            if isinstance(who, Problem):
-                self._refuse(who)
-                return
-            request.entry = who
-        if table is None:
+        route = named_route(door, request, ask)
+        if isinstance(route, Problem):
+            self._refuse(route)
+            return
+        if route is None:
             if not self._hold(""):
                 self._refuse(waited_for(None, self._failures, door.limits.hold_s))
-            return
-        route = table.routes.get(ask.model)  # type: ignore[call-overload]  # a text that may name a service
-        if route is None:
-            self._refuse(problems.unknown_model(ask.model, table.routes))
             return
         self._stats = door.stats.of(ask.model)
         if self._endpoint.task not in route.tasks:
