@@ -2,9 +2,7 @@
 
 from dataclasses import replace
 
-import pytest
-
-from alliage.control.learning import WINDOW_S, Learning, odd_nodes
+from alliage.control.learning import Learning, odd_nodes
 from alliage.control.observed import DoorReport
 from alliage.fleet.ids import DeviceId, NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
@@ -50,7 +48,8 @@ def a_report(**replicas: ReplicaTraffic) -> DoorReport:
 
 def looked(learning: Learning, view: FleetView, at_s: float, **replicas: ReplicaTraffic) -> tuple[Measured, ...]:
     """What control makes of it."""
-    return learning.look(view, (a_report(**replicas),), now_s=at_s, wall_s=1000.0 + at_s)
+    found = learning.look(view, (a_report(**replicas),), now_s=at_s, wall_s=1000.0 + at_s)
+    return tuple(each.measured for each in found)
 
 
 STEP_S = 0.012
@@ -97,27 +96,5 @@ def test_two_gateways_count_together() -> None:
     """Each sees its own share of the requests; the pace is the mean of what both see."""
     view, learning = a_view("a", "b"), Learning(CATALOG)
     one, two = a_report(a=SLOW, b=WELL), replace(a_report(a=replace(SLOW, in_flight=4)), door="other")
-    found = {each.node: each for each in learning.look(view, (one, two), now_s=1.0, wall_s=1.0)}
+    found = {each.measured.node: each.measured for each in learning.look(view, (one, two), now_s=1.0, wall_s=1.0)}
     assert (found[NodeId("a")].concurrency, found[NodeId("b")].concurrency) == (12, 8)
-
-
-def full(at_once: float, ttft_s: float, tpot_s: float) -> ReplicaTraffic:
-    """A window of 40 answers of 512 and 200 tokens, so many requests there at once in the mean."""
-    return ReplicaTraffic(
-        answered=40, input_tokens=40 * 512, output_tokens=40 * 200, first_tokens=40, ttft_s=40 * ttft_s,
-        decode_tokens=40 * 199, decode_s=40 * 199 * tpot_s, busy_s=at_once * WINDOW_S,
-    )  # fmt: skip
-
-
-@pytest.mark.parametrize("times", [1.0, 1.5, 3.0])
-def test_waiting_for_a_slot_is_not_slowness(times: float) -> None:
-    """More requests than slots: by Little's law they wait so much longer, and the replica does as much as it did with all slots full."""
-    view, learning = a_view("a"), Learning(CATALOG)
-    for at_s in (0.0, 1.0):
-        looked(learning, view, at_s, a=ReplicaTraffic())
-    stay_s = 0.5 + 199 * 0.1
-    waited_s = (times - 1.0) * stay_s
-    (found,) = looked(learning, view, WINDOW_S + 1, a=full(times * SLOTS, 0.5 + waited_s, 0.1))
-    assert found.concurrency == SLOTS
-    assert found.ttft_s == pytest.approx(0.5, rel=0.3)
-    assert found.throughput_tps == pytest.approx(SLOTS * 200 / stay_s, rel=0.05)

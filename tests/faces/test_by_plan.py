@@ -9,8 +9,9 @@ from syrupy.assertion import SnapshotAssertion
 from alliage.decide.reasons import Reason, ReasonCode, Rejected
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.faces.by_plan import by_plan_text
+from alliage.faces.decisions import rejection
 from alliage.faces.plan_words import readable, words
-from alliage.faces.reasons import rejection, sentence
+from alliage.faces.reasons import sentence
 from tests.control.world import a_serving_world
 from tests.faces.mixed import a_mixed_world
 

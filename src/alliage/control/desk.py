@@ -168,7 +168,7 @@ class Desk:
 
         Raises BadInput for what means nothing, Conflict for another model under the name.
         """
-        check_order(order, self.view())
+        check_order(order)
         card = await self._card(order)
         name = ServiceName(order.name or card.id)
         if _NAME.fullmatch(name) is None:

@@ -50,6 +50,12 @@ def give_up(view: FleetView, catalog: Catalog, *, now_s: float) -> GivenUp:
     return GivenUp(view=replace(view, replicas=replicas), decisions=tuple(decisions))
 
 
+def is_given_up(replica: Replica, view: FleetView) -> bool:
+    """Whether it failed too often, and its recipe is marked for that on its node."""
+    mark = replica.node, recipe_key(replica.recipe)
+    return replica.failures >= FAILURES_MAX and any((each.node, each.recipe) == mark for each in view.failed)
+
+
 def _has_another_way(view: FleetView, replica: Replica, catalog: Catalog) -> bool:
     """Whether one more replica would find a place, with this one gone."""
     service = next((each for each in view.services if each.name == replica.service), None)

@@ -8,12 +8,12 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.observed import DoorReport
-from alliage.decide.carrying import lengths_of, running_at
+from alliage.control.slowing import running_now, slow_ones
+from alliage.decide.carrying import running_at
 from alliage.decide.places import place_of_node
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
 from alliage.fleet.measured import Measured, Origin, RecipeKey, measured_on, recipe_key
-from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.traffic import ReplicaTraffic
 from alliage.fleet.view import FleetView
@@ -24,10 +24,12 @@ WINDOW_S: Final = 20.0
 ANSWERS_LEAST: Final = 8
 TOKENS_LEAST: Final = 200
 """A window is looked at when it is so long and so many streams and tokens were seen in it."""
+STEADY: Final = 0.9
+"""A replica that had something in flight for this part of a window is under steady load."""
+BURST_S_MAX: Final = 60.0
+"""So long the end of a burst is waited for."""
 APART: Final = 1.25
 """What differs from its prediction by more is a measurement worth keeping; less is within the model's own error."""
-NOW_S: Final = 3.0
-"""What running streams show is of about so long."""
 ODD_FOR_S: Final = 1800.0
 ODD: Final = 0.7
 """A node that does less than this part of what the others of its make do is odd."""
@@ -46,9 +48,18 @@ class _Window:
     decode_tokens: int = 0
     decode_s: float = 0.0
     busy_s: float = 0.0
+    active_s: float = 0.0
+    """How long it can have been at work: the looks between which anything was in flight."""
+    filled_s: float = 0.0
+    """How long it was at work at least: the looks that both saw something in flight."""
+    in_flight: int = 0
+    """At the last look."""
 
-    def add(self, new: ReplicaTraffic) -> None:
-        """So much more."""
+    def add(self, new: ReplicaTraffic, seconds: float, before: int) -> None:
+        """So much more, in so many seconds, at whose beginning so many requests were in flight."""
+        self.active_s += seconds if new.busy_s > 0 or before or new.in_flight else 0.0
+        self.filled_s += seconds if before and new.in_flight else 0.0
+        self.in_flight = new.in_flight
         self.answered += new.answered
         self.input_tokens += new.input_tokens
         self.output_tokens += new.output_tokens
@@ -60,17 +71,11 @@ class _Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
-    """The figures of a measurement, as Measured says."""
+class Learned:
+    """What is kept, and what was predicted in its place; None of one that is as predicted and kept beside another."""
 
-    at_s: float
-    concurrency: int
-    input_tokens: int
-    output_tokens: int
-    ttft_s: float
-    tpot_s: float
-    requests: int
-    duration_s: float
+    measured: Measured
+    predicted_tps: float | None
 
 
 @dataclass(slots=True)
@@ -80,13 +85,12 @@ class Learning:
     catalog: Catalog
     _windows: dict[ReplicaId, _Window] = field(default_factory=dict)
     _seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = field(default_factory=dict)
+    _seen_s: float = 0.0
     _latest: dict[tuple[RecipeKey, NodeId], Measured] = field(default_factory=dict)
     """What was seen last of each recipe on each node, as predicted or not."""
     _slow: frozenset[ReplicaId] = frozenset()
 
-    def look(
-        self, view: FleetView, doors: Iterable[DoorReport], *, now_s: float, wall_s: float
-    ) -> tuple[Measured, ...]:
+    def look(self, view: FleetView, doors: Iterable[DoorReport], *, now_s: float, wall_s: float) -> tuple[Learned, ...]:
         """Measurements of replicas whose window is full and that are not as fast, or as slow, as predicted.
 
         With each of them comes what was seen of the same recipe elsewhere lately, which says whether it is the node or the make.
@@ -95,7 +99,7 @@ class Learning:
         doors = tuple(doors)
         self._take(doors, now_s)
         ready = {replica.id: replica for replica in view.replicas if replica.phase is ReplicaPhase.READY}
-        found: list[Measured] = []
+        found: dict[Measured, float | None] = {}
         for key in list(self._windows):
             window = self._windows[key]
             replica = ready.get(key)
@@ -105,15 +109,19 @@ class Learning:
             seconds = now_s - window.began_s
             if seconds < WINDOW_S or window.first_tokens < ANSWERS_LEAST or window.decode_tokens < TOKENS_LEAST:
                 continue
+            if window.in_flight and window.filled_s < STEADY * seconds and seconds < BURST_S_MAX:
+                continue  # in the middle of a burst the stays of those that have ended say little of all
             del self._windows[key]
             made = self._measured(view, replica, window, seconds, wall_s)
             if made is None:
                 continue
             self._latest[made.key, made.node] = made
-            if not self._is_as_predicted(made, view, replica):
-                found.extend(self._alike(made, view))
-        found.extend(self._became_slow(view, doors, ready, wall_s))
-        return tuple(dict.fromkeys(found))
+            predicted_tps = self._predicted_instead(made, view, replica, window)
+            if predicted_tps is not None:
+                found = {**dict.fromkeys(self._alike(made, view)), **found, made: predicted_tps}
+        for made, predicted_tps in self._became_slow(view, doors, ready, wall_s):
+            found = {**dict.fromkeys(self._alike(made, view)), **found, made: predicted_tps}
+        return tuple(Learned(measured=measured, predicted_tps=told) for measured, told in found.items())
 
     def _alike(self, made: Measured, view: FleetView) -> list[Measured]:
         """It, and those of the same recipe on other nodes that are new."""
@@ -123,24 +131,25 @@ class Learning:
 
     def _became_slow(
         self, view: FleetView, doors: tuple[DoorReport, ...], ready: Mapping[ReplicaId, Replica], wall_s: float
-    ) -> list[Measured]:
-        """What running streams show of those that are newly slow, with what is known of the same recipe elsewhere.
+    ) -> list[tuple[Measured, float]]:
+        """What running streams show of those that are newly slow, and what was predicted.
 
-        Where nothing is, a few seconds of one replica are left to its ended answers: they would speak for the recipe
-        everywhere. So are cores, which others use too.
+        Where nothing is known of the same recipe elsewhere, a few seconds of one replica are left to its ended answers:
+        they would speak for the recipe everywhere. So are cores, which others use too.
         """
-        before, self._slow = self._slow, _slow_ones(doors)
-        found: list[Measured] = []
+        before, self._slow = self._slow, slow_ones(doors)
+        found: list[tuple[Measured, float]] = []
         for replica in (ready[key] for key in sorted(self._slow - before) if key in ready):
-            made = None if replica.recipe.cores else self._measured_now(view, replica, doors, wall_s)
-            if made is None or self._is_as_predicted(made, view, replica):
+            seen = None if replica.recipe.cores else running_now(view, replica, doors, self.catalog, wall_s)
+            if seen is None or 1 / APART <= seen.measured.throughput_tps / seen.predicted_tps <= APART:
                 continue
+            made = seen.measured
             self._note_others(made, view, doors, ready)
             others = (*self._latest.values(), *view.measured)
             if any(_is_elsewhere(each, made) and wall_s - each.at_s < ODD_FOR_S for each in others):
                 self._windows.pop(replica.id, None)
                 self._latest[made.key, made.node] = made
-                found.extend(self._alike(made, view))
+                found.append((made, seen.predicted_tps))
         return found
 
     def _note_others(
@@ -153,60 +162,40 @@ class Learning:
                 continue
             known = self._latest.get(where)
             if known is None or made.at_s - known.at_s >= ODD_FOR_S:
-                seen = self._measured_now(view, other, doors, made.at_s)
-                self._latest |= {} if seen is None else {where: seen}
+                seen = running_now(view, other, doors, self.catalog, made.at_s)
+                self._latest |= {} if seen is None else {where: seen.measured}
 
-    def _measured_now(
-        self, view: FleetView, replica: Replica, doors: tuple[DoorReport, ...], wall_s: float
-    ) -> Measured | None:
-        """By the streams that run: first tokens are taken to come as predicted, as much later as the others come."""
-        seen = [each for door in doors if (each := door.replicas.get(replica.id)) is not None and each.step_s > 0]
-        at_once = sum(each.in_flight for each in seen)
-        node = view.node(replica.node)
-        if not at_once or node is None or replica.recipe.chip not in self.catalog.chips:
+    def _predicted_instead(self, made: Measured, view: FleetView, replica: Replica, window: _Window) -> float | None:
+        """Output tokens a second that were predicted; None where it is within APART of it, or nothing was predicted.
+
+        How many requests it had at once while it had any is known only within bounds, wide ones where they came in bursts:
+        then a stay that is as predicted for any number between them is.
+        """
+        node, chip = view.node(made.node), self.catalog.chips[made.chip]
+        service = view.service(made.service)
+        devices = () if node is None else tuple(each for each in node.devices if each.chip == made.chip)
+        if node is None or not devices or not window.filled_s:
             return None
-        demand = view.demand.get(replica.service)
-        input_tokens, output_tokens = lengths_of(replica.recipe, demand)
-        tpot_s = sum(each.step_s * each.in_flight for each in seen) / at_once
-        concurrency = min(replica.recipe.concurrency, at_once)
-        speed = self._predicted(view, replica, node, (input_tokens, output_tokens, concurrency))
-        if speed is None or not speed.tpot_s:
-            return None
-        return self._of(
-            replica,
-            node,
-            _Seen(
-                at_s=wall_s,
-                concurrency=concurrency,
-                input_tokens=input_tokens,
-                output_tokens=max(2, output_tokens),
-                ttft_s=speed.ttft_s * max(1.0, tpot_s / speed.tpot_s),
-                tpot_s=tpot_s,
-                requests=at_once,
-                duration_s=NOW_S,
-            ),
+        running = running_at(
+            service.model,
+            replica.recipe,
+            place_of_node(chip, node, devices),
+            input_tokens=made.input_tokens,
+            output_tokens=made.output_tokens,
         )
-
-    def _is_as_predicted(self, made: Measured, view: FleetView, replica: Replica) -> bool:
-        """Within APART, or nothing was predicted."""
-        node = view.node(made.node)
-        load = made.input_tokens, made.output_tokens, made.concurrency
-        speed = None if node is None else self._predicted(view, replica, node, load)
-        return speed is None or 1 / APART <= made.throughput_tps / speed.throughput_tps <= APART
-
-    def _predicted(self, view: FleetView, replica: Replica, node: Node, load: tuple[int, int, int]) -> Speed | None:
-        """Of prompts and answers of so many tokens, so many at once."""
-        recipe, (input_tokens, output_tokens, concurrency) = replica.recipe, load
-        devices = tuple(each for each in node.devices if each.chip == recipe.chip)
-        if not devices:
-            return None
-        place = place_of_node(self.catalog.chips[recipe.chip], node, devices)
-        model = view.service(replica.service).model
-        running = running_at(model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
-        running = replace(running, concurrency=concurrency)
         known = measured_on(view.measured, node.id, is_rehearsed=node.is_rehearsed, odd=view.odd)
-        speed = predict(running, calibration=calibration_of(known, running, cores=recipe.cores, node=node.id))
-        return speed if isinstance(speed, Speed) else None
+        calibration = calibration_of(known, running, cores=made.cores, node=node.id)
+        stay_s = made.ttft_s + (made.output_tokens - 1) * made.tpot_s
+        stays: list[float] = []
+        for active_s in (window.active_s, window.filled_s):
+            concurrency = max(1, round(window.busy_s / active_s))
+            asked = replace(running, concurrency=concurrency, slots=replica.recipe.concurrency)
+            speed = predict(asked, calibration=calibration)
+            if not isinstance(speed, Speed):
+                return None
+            stays.append(concurrency * made.output_tokens / speed.throughput_tps)
+        nearest_s = min(max(stay_s, min(stays)), max(stays))
+        return None if nearest_s / APART <= stay_s <= nearest_s * APART else made.throughput_tps * stay_s / nearest_s
 
     def _take(self, doors: Iterable[DoorReport], now_s: float) -> None:
         seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = {}
@@ -216,44 +205,30 @@ class Learning:
                 before = self._seen.get((door.door, key))
                 if before is None:
                     continue  # since when these sums are is not known
-                self._windows.setdefault(key, _Window(began_s=now_s)).add(now.since(before))
-        self._seen = seen
+                window = self._windows.setdefault(key, _Window(began_s=self._seen_s))
+                window.add(now.since(before), now_s - self._seen_s, before.in_flight)
+        self._seen, self._seen_s = seen, now_s
 
     def _measured(
         self, view: FleetView, replica: Replica, window: _Window, seconds: float, wall_s: float
     ) -> Measured | None:
         """None where it says nothing."""
         node = view.node(replica.node)
-        if node is None or replica.recipe.chip not in self.catalog.chips or not window.answered:
+        if node is None or replica.recipe.chip not in self.catalog.chips or not window.answered or not window.active_s:
             return None
-        at_once, slots = window.busy_s / seconds, replica.recipe.concurrency
-        ttft_s, tpot_s = window.ttft_s / window.first_tokens, window.decode_s / window.decode_tokens
+        recipe = replica.recipe
+        input_tokens = max(1, round(window.input_tokens / window.answered))
         output_tokens = max(2, round(window.output_tokens / window.answered))
-        if at_once > slots:  # the others waited for a slot: that is their number's doing, and says nothing of its speed
-            ttft_s -= (1 - slots / at_once) * (ttft_s + (output_tokens - 1) * tpot_s)
+        in_flight = max(1.0, window.busy_s / window.active_s)
+        concurrency = min(recipe.concurrency, round(in_flight))
+        ttft_s, tpot_s = window.ttft_s / window.first_tokens, window.decode_s / window.decode_tokens
         if min(ttft_s, tpot_s) <= 0:
             return None
-        return self._of(
-            replica,
-            node,
-            _Seen(
-                at_s=wall_s,
-                concurrency=max(1, min(slots, round(at_once))),
-                input_tokens=max(1, round(window.input_tokens / window.answered)),
-                output_tokens=output_tokens,
-                ttft_s=ttft_s,
-                tpot_s=tpot_s,
-                requests=window.answered,
-                duration_s=seconds,
-            ),
-        )
-
-    @staticmethod
-    def _of(replica: Replica, node: Node, seen: _Seen) -> Measured:
-        """What was seen, as a measurement of the replica's recipe there."""
-        recipe, answer_s = replica.recipe, seen.ttft_s + (seen.output_tokens - 1) * seen.tpot_s
+        throughput = (
+            in_flight * output_tokens / (ttft_s + (output_tokens - 1) * tpot_s)
+        )  # Little's law, those that wait too
         return Measured(
-            at_s=seen.at_s,
+            at_s=wall_s,
             service=replica.service,
             node=replica.node,
             chip=recipe.chip,
@@ -264,23 +239,27 @@ class Learning:
             devices=recipe.devices,
             cores=recipe.cores,
             slots=recipe.concurrency,
-            concurrency=seen.concurrency,
-            input_tokens=seen.input_tokens,
-            output_tokens=seen.output_tokens,
-            throughput_tps=seen.concurrency * seen.output_tokens / answer_s,
-            decode_tps=seen.concurrency / seen.tpot_s,
-            ttft_s=seen.ttft_s,
-            tpot_s=seen.tpot_s,
-            requests=seen.requests,
-            duration_s=seen.duration_s,
+            concurrency=concurrency,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            throughput_tps=throughput,
+            decode_tps=concurrency / tpot_s,
+            ttft_s=ttft_s,
+            tpot_s=tpot_s,
+            requests=window.answered,
+            duration_s=seconds,
             origin=Origin.GATEWAY,
             is_rehearsed=node.is_rehearsed,
         )
 
 
-def _slow_ones(doors: Iterable[DoorReport]) -> frozenset[ReplicaId]:
-    """Replicas that a gateway sees to have become slow. One that says nothing at all hangs: that has its own deadlines."""
-    return frozenset(key for door in doors for key, seen in door.replicas.items() if seen.is_slow and seen.step_s > 0)
+def learned_words(learned: Learned) -> str:
+    """What the history has of it; "" of what is as predicted."""
+    if learned.predicted_tps is None:
+        return ""
+    made = learned.measured
+    at = f"at {made.concurrency} at once on {made.node}"
+    return f"does {made.throughput_tps:.3g} tokens/s {at}, where {learned.predicted_tps:.3g} were predicted"
 
 
 def _is_elsewhere(each: Measured, made: Measured) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from alliage.catalog.records import Catalog
-from alliage.control.learning import Learning, odd_nodes
+from alliage.control.learning import Learning, learned_words, odd_nodes
 from alliage.control.lost import Silence, lost_nodes, retired_nodes
 from alliage.control.observed import NodeReport, Observation
 from alliage.control.planning import Planning
@@ -160,12 +160,12 @@ class ControlLoop:
         seen = self._learning.look(view, self._doors.observe(), now_s=now_s, wall_s=wall_s)
         if not seen:
             return view
-        self._store.record_measured(seen)
-        told = (f"{each.throughput_tps:.3g} tokens/s at {each.concurrency} at once on {each.node}" for each in seen)
+        self._store.record_measured(tuple(each.measured for each in seen))
         self._store.append(
             tuple(
-                Observation(at_s=wall_s, subject=each.service, what=f"does {words}, which is not as was predicted")
-                for each, words in zip(seen, told, strict=True)
+                Observation(at_s=wall_s, subject=each.measured.service, what=words)
+                for each in seen
+                if (words := learned_words(each))
             )
         )
         measured = self._store.measured()

@@ -6,8 +6,9 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.actions import Action, StartReplica, StopReplica
-from alliage.control.draining import as_leaving, why_gone, with_movers
+from alliage.control.draining import as_leaving, with_movers
 from alliage.control.failing import give_up
+from alliage.control.gone import is_misplaced, why_gone
 from alliage.control.leaving import let_go, stuck, unwanted
 from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
@@ -37,7 +38,7 @@ _SHOULD_RUN: Final = frozenset(
     {ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.READY},
 )
 _NOTHING: Final = Plan(status=Status.OPTIMAL, add=(), surplus=(), unserved=(), decisions=())
-_TOLD_ONCE: Final = frozenset({Outcome.REFUSED, Outcome.SHORT})
+_TOLD_ONCE: Final = frozenset({Outcome.REFUSED, Outcome.SHORT, Outcome.WAITING})
 Refusals = Mapping[ServiceName, tuple[Rejected, ...]]
 """Why each service that wants more replicas cannot have them, without the figures that change from pass to pass."""
 
@@ -84,7 +85,7 @@ def reconcile(
     after = with_movers(after, placed, aims)
     after, services_told = _services_after(after, planned, now_s)
     decisions = (*settled.decisions, *given_up.decisions, *bound, *_news(planned, refused))
-    changes = _difference(view, after, decisions, now_s, heard.lost)
+    changes = _difference(view, after, decisions, now_s, lambda replica: why_gone(replica, view, heard.lost, aims))
     return Pass(
         view=after,
         changes=changes,
@@ -168,14 +169,7 @@ def place_of(replica: Replica) -> str:
 def _without_misplaced(view: FleetView) -> FleetView:
     """A replica whose device, or a core of it, is no longer there begins to leave; the plan finds it another place."""
     devices = {device.id: device for node in view.nodes for device in node.devices}
-
-    def misplaced(replica: Replica) -> bool:
-        return any(
-            binding.device not in devices or not set(binding.cores) <= set(devices[binding.device].cores)
-            for binding in replica.bindings
-        )
-
-    gone = {replica.id for replica in view.replicas if replica.phase not in LEAVING and misplaced(replica)}
+    gone = {each.id for each in view.replicas if each.phase not in LEAVING and is_misplaced(each, devices)}
     if not gone:
         return view
     return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
@@ -251,9 +245,9 @@ def _difference(
     after: FleetView,
     decisions: tuple[Decision, ...],
     now_s: float,
-    lost: Mapping[NodeId, Reason],
+    reason_for: Callable[[Replica], Reason],
 ) -> Changes:
-    """The rows that differ."""
+    """The rows that differ; `reason_for` says why a replica is gone."""
     nodes = {node.id: node for node in before.nodes}
     services = {service.name: service for service in before.services}
     replicas = {replica.id: replica for replica in before.replicas}
@@ -268,7 +262,7 @@ def _difference(
         drop_nodes=tuple(sorted(nodes.keys() - {node.id for node in after.nodes})),
         drop_services=tuple(name for name in services if name not in kept),
         drop_replicas=tuple(replica.id for replica in gone),
-        decisions=(*decisions, *(_stopped(replica, now_s, why_gone(replica, before, lost)) for replica in gone)),
+        decisions=(*decisions, *(_stopped(replica, now_s, reason_for(replica)) for replica in gone)),
     )
 
 

@@ -5,7 +5,7 @@ least number of replicas by the first recipe that fits, oldest service first.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from alliage.catalog.records import Catalog
@@ -14,6 +14,7 @@ from alliage.decide.aiming.kinds import is_open
 from alliage.decide.carrying import Promise
 from alliage.decide.choice import Choice, Sites, choose, label
 from alliage.decide.cordons import uncordoning, why_closed, with_cordons
+from alliage.decide.homes import homeless, waiting
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.reckoning import Reckoner
 from alliage.decide.room import Room
@@ -112,16 +113,38 @@ def plan(
     """The replicas that bring every service to what is aimed at, as far as there is room for them.
 
     A service of which `aims` says nothing yet waits for the next ones; where no aims could be found at all, each has its
-    least number. What runs on nodes that are lost, or take nothing new, is left alone. A `reckoner` remembers what was
-    reckoned before.
+    least number. What runs on nodes that are lost, or take nothing new, is left alone. A service that may live only where
+    no node is waits. A `reckoner` remembers what was reckoned before.
     """
+    without = homeless(view)
+    if not without:
+        return _plan(view, catalog, now_s, budget=budget, aims=aims, reckoner=reckoner)
+    others = replace(view, services=tuple(service for service in view.services if service not in without))
+    made = _plan(others, catalog, now_s, budget=budget, aims=aims, reckoner=reckoner)
+    return replace(
+        made,
+        unserved=(*made.unserved, *(service.name for service in without)),
+        decisions=(*made.decisions, *waiting(without, view, now_s)),
+    )
+
+
+def _plan(
+    view: FleetView,
+    catalog: Catalog,
+    now_s: float,
+    *,
+    budget: Budget,
+    aims: Aims | None,
+    reckoner: Reckoner | None,
+) -> Plan | Infeasible:
+    """For services that may live somewhere."""
     reckoner = reckoner or Reckoner(catalog)
     aimed = aims if aims is not None and isinstance(aims.plan, Solved) else None
     left = Sites(view, catalog)
     wants = list(_wants(view, aimed))
     if not left.devices and (any(want.count > 0 for want in wants) or (aims is not None and aimed is None)):
-        waiting = [want.service for want in wants if want.count > 0] or list(_without_replicas(view))
-        return _nowhere(tuple(_unique(waiting)), view, catalog, now_s)
+        asked = [want.service for want in wants if want.count > 0] or list(_without_replicas(view))
+        return _nowhere(tuple(_unique(asked)), view, catalog, now_s)
     add: list[PlannedReplicas] = []
     blocked: list[Blocked] = []
     decisions: list[Decision] = []
@@ -294,7 +317,7 @@ def _carried(aim: Aim | None) -> tuple[Reason, ...]:
     return (Reason(code=ReasonCode.CARRIES, facts=facts),)
 
 
-def _nowhere(waiting: tuple[Service, ...], view: FleetView, catalog: Catalog, now_s: float) -> Infeasible:
+def _nowhere(asked: tuple[Service, ...], view: FleetView, catalog: Catalog, now_s: float) -> Infeasible:
     """No reachable device at all that takes anything."""
     reasons = why_closed(view) or (Reason(code=ReasonCode.NO_NODE, facts={}),)
     decisions = tuple(
@@ -308,6 +331,6 @@ def _nowhere(waiting: tuple[Service, ...], view: FleetView, catalog: Catalog, no
             rejected=tuple(Rejected(option="any chip", reason=reason) for reason in reasons),
             would_change=uncordoning(service, view, catalog),
         )
-        for service in waiting
+        for service in asked
     )
-    return Infeasible(unserved=tuple(service.name for service in waiting), decisions=decisions)
+    return Infeasible(unserved=tuple(service.name for service in asked), decisions=decisions)
