@@ -8,14 +8,13 @@ from alliage.catalog.records import Catalog
 from alliage.control.observed import DoorReport
 from alliage.control.odd import ODD_FOR_S
 from alliage.control.seen import Seen, measured_of, predicted
-from alliage.decide.carrying import lengths_of
+from alliage.control.slowing import running_now, slow_ones
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
 from alliage.fleet.measured import Measured, Origin, RecipeKey, recipe_key
 from alliage.fleet.replicas import Replica
 from alliage.fleet.traffic import ReplicaTraffic
 from alliage.fleet.view import FleetView
-from alliage.speed.predict import Speed
 
 WINDOW_S: Final = 20.0
 ANSWERS_LEAST: Final = 8
@@ -27,8 +26,6 @@ BURST_S_MAX: Final = 60.0
 """So long the end of a burst is waited for."""
 APART: Final = 1.25
 """What differs from its prediction by more is a measurement worth keeping; less is within the model's own error."""
-NOW_S: Final = 3.0
-"""What running streams show is of about so long."""
 
 
 @dataclass(slots=True)
@@ -131,21 +128,16 @@ class Learning:
         if not window.filled_s:
             return None
         stay_s = window.seen.ttft_s / window.seen.first_tokens + (made.output_tokens - 1) * made.tpot_s
+        tokens = {"input_tokens": made.input_tokens, "output_tokens": made.output_tokens}
         stays: list[float] = []
         for active_s in (window.active_s, window.filled_s):
             at_once = max(1, round(window.seen.busy_s / active_s))
-            speed = self._predicted(view, replica, made.input_tokens, made.output_tokens, at_once)
+            speed = predicted(replica, view, self.catalog, **tokens, concurrency=at_once)
             if speed is None:
                 return None
             stays.append(at_once * made.output_tokens / speed.throughput_tps)
         nearest_s = min(max(stay_s, min(stays)), max(stays))
         return None if nearest_s / APART <= stay_s <= nearest_s * APART else made.throughput_tps * stay_s / nearest_s
-
-    def _predicted(
-        self, view: FleetView, replica: Replica, input_tokens: int, output_tokens: int, concurrency: int
-    ) -> Speed | None:
-        tokens = {"input_tokens": input_tokens, "output_tokens": output_tokens}
-        return predicted(replica, view, self.catalog, **tokens, concurrency=concurrency)
 
     def _became_slow(
         self, view: FleetView, doors: tuple[DoorReport, ...], ready: Mapping[ReplicaId, Replica], wall_s: float
@@ -155,21 +147,19 @@ class Learning:
         Where nothing is known of the same recipe elsewhere, a few seconds of one replica are left to its ended answers: they
         would speak for the recipe everywhere. So are cores, which others use too.
         """
-        before, self._slow = self._slow, _slow_ones(doors)
+        before, self._slow = self._slow, slow_ones(doors)
         found: list[tuple[Measured, float]] = []
         for replica in (ready[key] for key in sorted(self._slow - before) if key in ready):
-            made = None if replica.recipe.cores else self._measured_now(view, replica, doors, wall_s)
-            if made is None:
+            now = None if replica.recipe.cores else running_now(view, replica, doors, self.catalog, wall_s)
+            if now is None or 1 / APART <= now.measured.throughput_tps / now.predicted_tps <= APART:
                 continue
-            speed = self._predicted(view, replica, made.input_tokens, made.output_tokens, made.concurrency)
-            if speed is None or 1 / APART <= made.throughput_tps / speed.throughput_tps <= APART:
-                continue
+            made = now.measured
             self._note_others(made, view, doors, ready)
             others = (*self._latest.values(), *view.measured)
             if any(_is_elsewhere(each, made) and wall_s - each.at_s < ODD_FOR_S for each in others):
                 self._windows.pop(replica.id, None)
                 self._latest[made.key, made.node] = made
-                found.append((made, speed.throughput_tps))
+                found.append((made, now.predicted_tps))
         return found
 
     def _note_others(
@@ -182,35 +172,8 @@ class Learning:
                 continue
             known = self._latest.get(where)
             if known is None or made.at_s - known.at_s >= ODD_FOR_S:
-                seen = self._measured_now(view, other, doors, made.at_s)
-                self._latest |= {} if seen is None else {where: seen}
-
-    def _measured_now(
-        self, view: FleetView, replica: Replica, doors: tuple[DoorReport, ...], wall_s: float
-    ) -> Measured | None:
-        """By the streams that run: first tokens are taken to come as predicted, as much later as the others come."""
-        seen = [each for door in doors if (each := door.replicas.get(replica.id)) is not None and each.step_s > 0]
-        at_once = sum(each.in_flight for each in seen)
-        node = view.node(replica.node)
-        if not at_once or node is None:
-            return None
-        input_tokens, output_tokens = lengths_of(replica.recipe, view.demand.get(replica.service))
-        tpot_s = sum(each.step_s * each.in_flight for each in seen) / at_once
-        concurrency = min(replica.recipe.concurrency, at_once)
-        speed = self._predicted(view, replica, input_tokens, output_tokens, concurrency)
-        if speed is None or not speed.tpot_s:
-            return None
-        figures = Seen(
-            at_s=wall_s,
-            concurrency=concurrency,
-            input_tokens=input_tokens,
-            output_tokens=max(2, output_tokens),
-            ttft_s=speed.ttft_s * max(1.0, tpot_s / speed.tpot_s),
-            tpot_s=tpot_s,
-            requests=at_once,
-            duration_s=NOW_S,
-        )
-        return measured_of(replica, node, figures)
+                now = running_now(view, other, doors, self.catalog, made.at_s)
+                self._latest |= {} if now is None else {where: now.measured}
 
     def _take(self, doors: Iterable[DoorReport], now_s: float) -> None:
         seen: dict[tuple[str, ReplicaId], ReplicaTraffic] = {}
@@ -258,11 +221,6 @@ def learned_words(learned: Learned) -> str:
     made = learned.measured
     at = f"at {made.concurrency} at once on {made.node}"
     return f"does {made.throughput_tps:.3g} tokens/s {at}, where {learned.predicted_tps:.3g} were predicted"
-
-
-def _slow_ones(doors: Iterable[DoorReport]) -> frozenset[ReplicaId]:
-    """Replicas that a gateway sees to have become slow. One that says nothing at all hangs: that has its own deadlines."""
-    return frozenset(key for door in doors for key, seen in door.replicas.items() if seen.is_slow and seen.step_s > 0)
 
 
 def _is_elsewhere(each: Measured, made: Measured) -> bool:
