@@ -10,7 +10,7 @@ from alliage.decide.solve.answer import Assigned, Budget, Infeasible, Plan, Stat
 from alliage.decide.solve.explain import explain
 from alliage.decide.solve.planner import plan as solve
 from alliage.decide.solve.problem import Problem
-from alliage.decide.solve.reasons import Why
+from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.replicas import Evidence, Recipe
 
@@ -134,6 +134,23 @@ def _short(problem: Problem, made: Plan, last: Aims | None, budget: Budget) -> d
             changes = known[name].would_change
         elif looked < EXPLAINED_MAX:
             looked += 1
-            changes = tuple(tried.why for tried in explain(problem, made, unmet.work, budget).would_change)
-        short[name] = Shortage(unmet=replace(unmet, work=name), would_change=changes)
+            tried = explain(problem, made, unmet.work, budget).would_change
+            changes = tuple(of_service(each.why, made) for each in tried)
+        because = tuple(of_service(why, made) for why in unmet.because)
+        short[name] = Shortage(unmet=replace(unmet, work=name, because=because), would_change=changes)
     return short
+
+
+def of_service(why: Why, made: Plan) -> Why:
+    """A reason told of a service's first replica or of its others, as one of the service: its name, and all that it has there."""
+    if "work" not in why.facts:
+        return why
+    name = service_of(str(why.facts["work"]))
+    facts = {**why.facts, "work": name}
+    if why.code is WhyCode.DEVICES_FULL:
+        facts["own"] = sum(
+            each.count * each.devices
+            for each in made.replicas
+            if service_of(each.work) == name and each.pool == why.facts["pool"]
+        )
+    return replace(why, facts=facts)
