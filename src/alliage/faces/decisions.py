@@ -32,7 +32,7 @@ def describe_all(
 ) -> str:
     """Decisions that were made together; alike placements are one, with the reasons of the first and the places of all.
 
-    A brief text gives reasons for the first of them alone, in a few lines of each kind, and says how many ways each is of.
+    A brief text gives reasons for the first placement alone, in a few lines of each kind, and says how many ways each is of.
     """
     alike: dict[object, list[Decision]] = {}
     for each in decisions:
@@ -42,7 +42,9 @@ def describe_all(
     shown = groups[:BRIEF_MAX] if brief else groups
     said = [_headed(group, view, catalog, verb) for group in shown]
     texts = [
-        head if brief and number else "\n".join([head, *_reasoned(group[0], brief=brief)])
+        head
+        if brief and number and group[0].outcome is Outcome.PLACED
+        else "\n".join([head, *_reasoned(group[0], brief=brief)])
         for number, (head, group) in enumerate(zip(said, shown, strict=True))
     ]
     if len(groups) > len(shown):

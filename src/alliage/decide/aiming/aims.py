@@ -11,7 +11,7 @@ from alliage.decide.solve.explain import explain
 from alliage.decide.solve.meter import Meter
 from alliage.decide.solve.planner import plan as solve
 from alliage.decide.solve.problem import Problem
-from alliage.decide.solve.reasons import Why
+from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.replicas import Evidence, Recipe
 
@@ -137,10 +137,26 @@ def _short(problem: Problem, made: Plan, last: Aims | None, budget: Budget) -> d
             changes = known[name].would_change
         elif looked < EXPLAINED_MAX:
             looked += 1
-            told = explain(problem, made, unmet.work, meter.budget, is_late=lambda: meter.left_s <= 0)
-            changes = tuple(tried.why for tried in told.would_change)
-        short[name] = Shortage(unmet=replace(unmet, work=name), would_change=changes)
+            told = explain(problem, made, unmet.work, meter.budget, is_late=lambda: meter.left_s <= 0).would_change
+            changes = tuple(of_service(each.why, made) for each in told)
+        because = tuple(of_service(why, made) for why in unmet.because)
+        short[name] = Shortage(unmet=replace(unmet, work=name, because=because), would_change=changes)
     return short
+
+
+def of_service(why: Why, made: Plan) -> Why:
+    """A reason told of a service's first replica or of its others, as one of the service: its name, and all that it has there."""
+    if "work" not in why.facts:
+        return why
+    name = service_of(str(why.facts["work"]))
+    facts = {**why.facts, "work": name}
+    if why.code is WhyCode.DEVICES_FULL:
+        facts["own"] = sum(
+            each.count * each.devices
+            for each in made.replicas
+            if service_of(each.work) == name and each.pool == why.facts["pool"]
+        )
+    return replace(why, facts=facts)
 
 
 def _limited(budget: Budget, wall_s: float) -> Budget:
