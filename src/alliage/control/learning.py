@@ -1,6 +1,7 @@
 """learning: what gateways saw of replicas at work -> measurements, where they are not as predicted. Memory may be lost."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from math import exp, log
 from statistics import fmean
@@ -23,6 +24,8 @@ WINDOW_S: Final = 20.0
 ANSWERS_LEAST: Final = 8
 TOKENS_LEAST: Final = 200
 """A window is looked at when it is so long and so many streams and tokens were seen in it."""
+JUDGED_MAX: Final = 50
+"""Windows that one pass looks at; the others are looked at by the next ones, a little longer then."""
 APART: Final = 1.25
 """What differs from its prediction by more is a measurement worth keeping; less is within the model's own error."""
 ODD_FOR_S: Final = 1800.0
@@ -58,7 +61,11 @@ class Learning:
         self._take(doors, now_s)
         ready = {replica.id: replica for replica in view.replicas if replica.phase is ReplicaPhase.READY}
         found: list[Measured] = []
+        known: AbstractSet[Measured] | None = None
+        judged = 0
         for key in list(self._windows):
+            if judged == JUDGED_MAX:
+                break
             window = self._windows[key]
             replica = ready.get(key)
             if replica is None:
@@ -69,17 +76,18 @@ class Learning:
             if seconds < WINDOW_S or seen.first_tokens < ANSWERS_LEAST or seen.decode_tokens < TOKENS_LEAST:
                 continue
             del self._windows[key]
+            judged += 1
             made = self._measured(view, replica, seen, seconds, wall_s)
             if made is None:
                 continue
             self._latest[made.key, made.node] = made
             if not self._is_as_predicted(made, view, replica):
-                found.extend(self._alike(made, view))
+                known = frozenset(view.measured) if known is None else known
+                found.extend(self._alike(made, known))
         return tuple(dict.fromkeys(found))
 
-    def _alike(self, made: Measured, view: FleetView) -> list[Measured]:
+    def _alike(self, made: Measured, known: AbstractSet[Measured]) -> list[Measured]:
         """It, and those of the same recipe on other nodes that are new."""
-        known = set(view.measured)
         alike = (each for (key, _), each in self._latest.items() if key == made.key)
         return [each for each in alike if made.at_s - each.at_s < ODD_FOR_S and each not in known]
 
