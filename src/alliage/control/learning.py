@@ -1,6 +1,7 @@
 """learning: what gateways saw of replicas at work -> measurements, where they are not as predicted. Memory may be lost."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +25,8 @@ STEADY: Final = 0.9
 """A replica that had something in flight for this part of a window is under steady load."""
 BURST_S_MAX: Final = 60.0
 """So long the end of a burst is waited for."""
+JUDGED_MAX: Final = 50
+"""Windows that one pass looks at; the others are looked at by the next ones, a little longer then."""
 APART: Final = 1.25
 """What differs from its prediction by more is a measurement worth keeping; less is within the model's own error."""
 
@@ -95,7 +98,10 @@ class Learning:
     ) -> list[tuple[Measured, float]]:
         """What full windows show that is not as predicted, and what was."""
         found: list[tuple[Measured, float]] = []
+        judged = 0
         for key in list(self._windows):
+            if judged == JUDGED_MAX:
+                break
             window = self._windows[key]
             replica = ready.get(key)
             if replica is None:
@@ -105,6 +111,7 @@ class Learning:
             if not window.is_full(seconds):
                 continue
             del self._windows[key]
+            judged += 1
             made = self._measured(view, replica, window, seconds, wall_s)
             if made is None:
                 continue
@@ -113,9 +120,8 @@ class Learning:
                 found.append((made, told))
         return found
 
-    def _alike(self, made: Measured, view: FleetView) -> list[Measured]:
+    def _alike(self, made: Measured, known: AbstractSet[Measured]) -> list[Measured]:
         """It, and those of the same recipe on other nodes that are new."""
-        known = set(view.measured)
         alike = (each for (key, _), each in self._latest.items() if key == made.key)
         return [each for each in alike if made.at_s - each.at_s < ODD_FOR_S and each not in known]
 
