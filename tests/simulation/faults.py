@@ -55,7 +55,10 @@ def grant(s: "Simulation") -> None:
         for chip in chance.sample(CHIPS, chance.choice((0, 1, 1, 2)))
     )
     order = TenantOrder(
-        name=chance.choice(TENANTS), tier=chance.randint(0, 2), weight=chance.choice((0.5, 1.0, 4.0)), guarantees=guarantees
+        name=chance.choice(TENANTS),
+        tier=chance.randint(0, 2),
+        weight=chance.choice((0.5, 1.0, 4.0)),
+        guarantees=guarantees,
     )
     s.cloud.desk.set_tenant(order)
 
@@ -244,4 +247,3 @@ def end_all(s: "Simulation") -> None:
         s.ask(s.cloud.desk.take_out(node.id, Word.UNCORDON, dry_run=False))
         for device in node.cordoned:
             s.ask(s.cloud.desk.take_out_device(device, Word.UNCORDON, dry_run=False))
-

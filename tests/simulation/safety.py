@@ -295,7 +295,14 @@ def check_drained(seen: Seen) -> Iterator[str]:
 
 DRAIN_S: Final = 30.0
 _MAY_BE_STOPPED: Final = frozenset(
-    {None, ReplicaPhase.DRAINING, ReplicaPhase.STOPPING, ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.BACKOFF}
+    {
+        None,
+        ReplicaPhase.DRAINING,
+        ReplicaPhase.STOPPING,
+        ReplicaPhase.BOUND,
+        ReplicaPhase.FETCHING,
+        ReplicaPhase.BACKOFF,
+    }
 )
 CHECKS: Final[tuple[Callable[[Seen], Iterator[str]], ...]] = (
     check_devices,
@@ -315,4 +322,3 @@ def check_same(one: str, other: str) -> Iterator[str]:
     """Property 10: replay of the same seed gives the same bytes. Takes the digests of two runs."""
     if one != other:
         yield f"the same seed gave {one} and {other}"
-

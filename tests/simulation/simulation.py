@@ -48,9 +48,7 @@ class Simulation:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.random = random.Random(seed)
-        self.cloud = Cloud(
-            CATALOG, the_nodes(), prices={}, settings=SETTINGS, doors=2, models=Cards(), paced=paced
-        )
+        self.cloud = Cloud(CATALOG, the_nodes(), prices={}, settings=SETTINGS, doors=2, models=Cards(), paced=paced)
         self.is_control_away = False
         self.happened: Counter[str] = Counter()
         self.lately: list[str] = []
@@ -58,6 +56,9 @@ class Simulation:
         self.calm = 0
         self._rate_rps = 0.0
         self._draining_since_s: dict[ReplicaId, float] = {}
+        self._known_doors: set[str] = set()
+        """Those that the present control has heard: what others do it cannot know."""
+        self._known_by = self.cloud.loop
         self._lost: set[ReplicaId] = set()
         self._digest = hashlib.sha256()
 
@@ -149,12 +150,16 @@ class Simulation:
         cloud, before = self.cloud, self.cloud.store.snapshot()
         was = {replica.id: replica.phase for replica in before.replicas}
         flying = Counter[str]()
+        if self._known_by is not cloud.loop:
+            self._known_by, self._known_doors = cloud.loop, set()
+        self._known_doors |= {door.name for door in cloud.doors.all if door.name not in cloud.doors.away}
         for door in cloud.doors.all:
-            flying.update(door.report().in_flight)
+            if door.name in self._known_doors:
+                flying.update(door.report().in_flight)
         routed = {
             upstream.replica
             for door in cloud.doors.all
-            if door.table is not None
+            if door.name in self._known_doors and door.table is not None
             for route in door.table.routes.values()
             for upstream in route.upstreams
         }

@@ -166,10 +166,19 @@ def place_of(replica: Replica) -> str:
 
 
 def _without_misplaced(view: FleetView) -> FleetView:
-    """A replica whose device, or a core of it, is no longer there begins to leave; the plan finds it another place."""
+    """What stands where it may not begins to leave; the plan finds it another place.
+
+    Its device, or a core of it, is no longer there; or its service may not live there any more. That is not put off until
+    there is another one: make before break would answer from a place that was just forbidden.
+    """
     devices = {device.id: device for node in view.nodes for device in node.devices}
+    nodes = {node.id: node for node in view.nodes}
+    residency = {service.name: service.residency for service in view.services}
 
     def misplaced(replica: Replica) -> bool:
+        node = nodes.get(replica.node)
+        if node is not None and not node.keeps(residency.get(replica.service, ())):
+            return True
         return any(
             binding.device not in devices or not set(binding.cores) <= set(devices[binding.device].cores)
             for binding in replica.bindings

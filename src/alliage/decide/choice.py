@@ -221,7 +221,7 @@ def _refused(service: Service, site: _Site, view: FleetView, reckoner: Reckoner)
         unknown = Reason(code=ReasonCode.CHIP_UNKNOWN, facts={"chip": spot.chip, "node": node.id})
         yield Rejected(option=spot.rooms[0].id, reason=unknown)
         return
-    if not _may_live(service, node):
+    if not node.keeps(service.residency):
         facts: Facts = {"node": node.id, "site": node.site, "residency": ", ".join(service.residency)}
         yield Rejected(option=f"{spot.chip} at {node.id}", reason=Reason(code=ReasonCode.RESIDENCY, facts=facts))
         return
@@ -235,14 +235,10 @@ def _refused(service: Service, site: _Site, view: FleetView, reckoner: Reckoner)
 
 
 def _reckoned(service: Service, site: _Site, view: FleetView, reckoner: Reckoner) -> tuple[Reckoned, ...]:
-    if site.place is None or not _may_live(service, site.node):
+    if site.place is None or not site.node.keeps(service.residency):
         return ()
     node = site.node
     return reckoner.at(service, site.place, node.id, view, is_rehearsed=node.is_rehearsed)
-
-
-def _may_live(service: Service, node: Node) -> bool:
-    return not service.residency or bool({node.site, node.region, *node.tags} & set(service.residency))
 
 
 def _failed_before(way: Way, spot: Spot, mark: Failed) -> Rejected:
