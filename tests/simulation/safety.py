@@ -15,7 +15,7 @@ from alliage.decide.solve.answer import Plan
 from alliage.decide.solve.answer import Status as Solved
 from alliage.decide.solve.problem import Problem
 from alliage.decide.solve.problem import Tenant as Asking
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.ids import DeviceId, NodeId, ReplicaId
 from alliage.fleet.lifecycles import LEAVING, ReplicaPhase
 from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Binding, Evidence
@@ -71,8 +71,9 @@ class Seen:
     """All that there is to see after one pass of control. Times are the virtual clock's."""
 
     now_s: float
-    wall_s: float = 0.0
     view: FleetView
+    before: FleetView | None = None
+    """The state before the pass, or before the first of them; None where there was none."""
     holding: Mapping[NodeId, Mapping[ReplicaId, tuple[Binding, ...]]] = field(default_factory=dict)
     """What engines really hold, whoever knows of them."""
     tables: Mapping[str, RoutingTable] = field(default_factory=dict)
@@ -101,9 +102,9 @@ def check_devices(seen: Seen) -> Iterator[str]:
 
 
 def _overbound(
-    where: str, devices: Mapping[object, Device], bound: Mapping[ReplicaId, tuple[Binding, ...]]
+    where: str, devices: Mapping[DeviceId, Device], bound: Mapping[ReplicaId, tuple[Binding, ...]]
 ) -> Iterator[str]:
-    held: dict[object, list[tuple[ReplicaId, Binding]]] = {}
+    held: dict[DeviceId, list[tuple[ReplicaId, Binding]]] = {}
     for replica, bindings in bound.items():
         for binding in bindings:
             held.setdefault(binding.device, []).append((replica, binding))
@@ -237,13 +238,7 @@ def check_requests(seen: Seen) -> Iterator[str]:
     if len(opened) != len(seen.open):
         yield "a request is open at two gateways"
     for key, fate in enumerate(seen.fates):
-        has_ended = not isnan(fate.ended_s)
-        if has_ended == (key in opened) or fate.ends != has_ended:
-            yield f"request {key} ended {fate.ends} times and is {'open' if key in opened else 'not open'}"
-        if has_ended and fate.is_answered == bool(fate.why):
-            yield f"request {key} was {'answered' if fate.is_answered else 'not answered'}, and told {fate.why!r}"
-        if fate.is_answered and sum(piece.tokens for piece in fate.pieces) != fate.request.output_tokens:
-            yield f"request {key} has {fate.pieces} of {fate.request.output_tokens} tokens"
+        yield from (f"request {key} {what}" for what in _wrong_with(fate, is_open=key in opened))
     for one in seen.open:
         if one.replica is None and not one.is_held:
             yield f"request {one.key} is nowhere"
@@ -251,9 +246,19 @@ def check_requests(seen: Seen) -> Iterator[str]:
             yield f"request {one.key} is held {seen.now_s - one.held_until_s:.0f} s too long"
     at = {str(one.key): one.replica for one in seen.open}
     for replica, keys in seen.asked.items():
-        for key_ in keys:
-            if at.get(key_) != replica:
-                yield f"{replica} works on request {key_}, which is at {at.get(key_)}"
+        yield from (
+            f"{replica} works on request {key}, which is at {at.get(key)}" for key in keys if at.get(key) != replica
+        )
+
+
+def _wrong_with(fate: Fate, *, is_open: bool) -> Iterator[str]:
+    has_ended = not isnan(fate.ended_s)
+    if has_ended == is_open or fate.ends != has_ended:
+        yield f"ended {fate.ends} times and is {'open' if is_open else 'not open'}"
+    if has_ended and fate.is_answered == bool(fate.why):
+        yield f"was {'answered' if fate.is_answered else 'not answered'}, and told {fate.why!r}"
+    if fate.is_answered and sum(piece.tokens for piece in fate.pieces) != fate.request.output_tokens:
+        yield f"has {fate.pieces} of {fate.request.output_tokens} tokens"
 
 
 def check_usage(seen: Seen) -> Iterator[str]:
@@ -293,6 +298,20 @@ def check_drained(seen: Seen) -> Iterator[str]:
             yield f"{one.replica} was stopped after {one.drained_s:.1f} s: {one.in_flight} in flight, routed {one.is_routed}"
 
 
+def check_cordons(seen: Seen) -> Iterator[str]:
+    """None of the ten, but an admin's word: nothing new is bound on a node or device that was closed before the pass."""
+    nodes = {node.id: node for node in seen.before.nodes} if seen.before is not None else {}
+    known = {replica.id for replica in seen.before.replicas} if seen.before is not None else set()
+    for replica in seen.view.replicas:
+        node = nodes.get(replica.node)
+        if (
+            node is not None
+            and replica.id not in known
+            and not all(node.takes(each.device) for each in replica.bindings)
+        ):
+            yield f"{replica.id} was bound on {replica.node}, which is closed"
+
+
 DRAIN_S: Final = 30.0
 _MAY_BE_STOPPED: Final = frozenset(
     {
@@ -314,6 +333,7 @@ CHECKS: Final[tuple[Callable[[Seen], Iterator[str]], ...]] = (
     check_requests,
     check_usage,
     check_drained,
+    check_cordons,
 )
 """Those of one step; the tenth is of two runs (see NOT_JUDGED)."""
 

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import exp
 
+from alliage.control.draining import movers
 from alliage.control.loop import LoopSettings
 from alliage.control.ports import Changes
+from alliage.decide.reasons import Outcome
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.view import FleetView
@@ -23,6 +25,8 @@ from tests.simulation import faults
 from tests.simulation.fleet import Cards, paced, the_nodes
 from tests.simulation.safety import CHECKS, OpenRequest, Seen, Stopped
 
+PEACE_PASSES = 160
+"""Of two seconds each: an answer may be held for 300 s, a recipe be waited for for 60 s."""
 MOVES_MAX = 12
 """Passes at one instant after which nothing may change any more."""
 SETTINGS = LoopSettings(hold_s=30.0, idle_s=30.0)
@@ -48,13 +52,15 @@ class Simulation:
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.random = random.Random(seed)
-        self.cloud = Cloud(CATALOG, the_nodes(), prices={}, settings=SETTINGS, doors=2, models=Cards(), paced=paced)
+        self.cloud: Cloud = Cloud(
+            CATALOG, the_nodes(), prices={}, settings=SETTINGS, doors=2, models=Cards(), paced=paced
+        )
         self.is_control_away = False
         self.happened: Counter[str] = Counter()
         self.lately: list[str] = []
         self.steps = 0
         self.calm = 0
-        self._rate_rps = 0.0
+        self._rate_rps = 2.0
         self._draining_since_s: dict[ReplicaId, float] = {}
         self._known_doors: set[str] = set()
         """Those that the present control has heard: what others do it cannot know."""
@@ -69,7 +75,9 @@ class Simulation:
     @property
     def digest(self) -> str:
         """Of all that was seen until now."""
-        return self._digest.hexdigest()
+        whole = self._digest.copy()
+        whole.update(repr(self.cloud.doors.fates).encode())
+        return whole.hexdigest()
 
     def run(self, steps: int) -> Broken | None:
         """So many steps of whatever may happen, or the first that breaks something."""
@@ -89,25 +97,32 @@ class Simulation:
             self._pass_time(self.random.choice((0.1, 0.5, 1.0, 2.0)))
         return self._controlled(is_settled=self.random.random() < 0.25)
 
-    def rest(self, seconds: int) -> Broken | None:
-        """Nothing happens, second by second."""
-        for _ in range(seconds):
+    def rest(self, passes: int) -> Broken | None:
+        """Nothing happens, for so many times two seconds."""
+        for _ in range(passes):
             self.steps += 1
-            self.cloud.advance(self.cloud.clock.t_s + 1.0)
+            self.cloud.advance(self.cloud.clock.t_s + 2.0)
             if (broken := self._controlled(is_settled=False)) is not None:
                 return broken
         return None
 
     def peace(self) -> Broken | None:
-        """All faults are over: everything that is asked for runs, nothing else does, and nothing moves any more."""
+        """All faults are over: everything that is asked for runs, nothing else does, and nothing moves any more.
+
+        What admins closed stays so at first: it is to be empty, unless what it has finds no room elsewhere.
+        """
         self.lately = [*self.lately, "peace"][-12:]
         faults.end_all(self)
-        if (broken := self.rest(420)) is not None:
+        if (broken := self.rest(PEACE_PASSES)) is not None:
+            return broken
+        stuck = list(_not_emptied(self, self.cloud.desk.view()))
+        faults.open_all(self)
+        if (broken := self.rest(PEACE_PASSES)) is not None:
             return broken
         view = self.cloud.desk.view()
-        wrong = list(_unpeaceful(self, view))
+        wrong = [*stuck, *_unpeaceful(self, view)]
         version, decisions = view.version, self._decisions()
-        if (broken := self.rest(20)) is not None:
+        if (broken := self.rest(10)) is not None:
             return broken
         if self.cloud.desk.view().version != version or self._decisions() != decisions:
             wrong.append("something moves though nothing happens")
@@ -118,11 +133,12 @@ class Simulation:
         clock, services = self.cloud.clock, [each.name for each in self.cloud.desk.view().services]
         until_s = clock.t_s + seconds
         if self.random.random() < 0.05:
-            self._rate_rps = self.random.choice((0.0, 0.0, 1.0, 4.0))
+            self._rate_rps = self.random.choice((0.0, 1.0, 4.0, 10.0))
         at_s = clock.t_s + self._gap_s()
         while at_s < until_s:
-            name = self.random.choice([*services, ServiceName("unknown")])
-            request = Request(at_s=at_s, prompt_tokens=self._length(300), output_tokens=self._length(120))
+            is_known = bool(services) and self.random.random() < 0.97
+            name = self.random.choice(services) if is_known else ServiceName("unknown")
+            request = Request(at_s=at_s, prompt_tokens=self._length(300), output_tokens=self._length(400))
             self.cloud.arrive(Coming(service=name, request=request), self.random.choice(self.cloud.doors.all))
             at_s += self._gap_s()
         self.cloud.advance(until_s)
@@ -136,7 +152,8 @@ class Simulation:
     def _controlled(self, *, is_settled: bool) -> Broken | None:
         """A pass and its checks; with `is_settled`, more of them at the same instant until nothing changes."""
         if self.is_control_away:
-            return self._checked(self._seen((), 0))
+            return self._checked(self._seen((), 0, None))
+        before = self.cloud.store.snapshot()
         moves, stopped = 0, []
         for number in range(MOVES_MAX if is_settled else 1):
             has_moved, newly = self._pass_once()
@@ -144,7 +161,7 @@ class Simulation:
             moves = number + 1 if has_moved else 0
             if not has_moved:
                 break
-        return self._checked(self._seen(tuple(stopped), moves if is_settled and moves == MOVES_MAX else 0))
+        return self._checked(self._seen(tuple(stopped), moves if is_settled and moves == MOVES_MAX else 0, before))
 
     def _pass_once(self) -> tuple[bool, list[Stopped]]:
         cloud, before = self.cloud, self.cloud.store.snapshot()
@@ -197,12 +214,13 @@ class Simulation:
         lost = {node.id for node in after.nodes if node.phase is NodePhase.LOST}
         self._lost.update(replica.id for replica in before.replicas if replica.node in lost)
 
-    def _seen(self, stopped: tuple[Stopped, ...], moving: int) -> Seen:
+    def _seen(self, stopped: tuple[Stopped, ...], moving: int, before: FleetView | None) -> Seen:
         cloud, doors = self.cloud, self.cloud.doors
         held = {one.key for door in doors.all for one in door.held}
         return Seen(
             now_s=cloud.clock.t_s,
             view=cloud.store.snapshot(),
+            before=before,
             holding=cloud.agents.holding,
             tables={
                 door.name: door.table for door in doors.all if door.table is not None and door.name not in doors.away
@@ -253,9 +271,22 @@ class Simulation:
         return self.random.choice(sorted(self.cloud.agents.nodes))
 
     def a_replica(self) -> ReplicaId:
-        """One that is bound now; one that nobody knows where there is none."""
+        """One that is bound now, rather one that is at work; one that nobody knows where there is none."""
+        busy = sorted({one.replica for door in self.cloud.doors.all for one in door.open.values() if one.replica})
+        if busy and self.random.random() < 0.7:
+            return self.random.choice(busy)
         replicas = self.cloud.store.snapshot().replicas
         return self.random.choice(replicas).id if replicas else ReplicaId("none")
+
+
+def _not_emptied(simulation: Simulation, view: FleetView) -> Iterator[str]:
+    """Replicas that an admin wants elsewhere, of services that lack nothing."""
+    aims, store = simulation.cloud.loop.planning.aims, simulation.cloud.store
+    for replica in movers(view):
+        outcomes = (decision.outcome for decision in store.decisions(replica.service, 500))
+        newest = next((each for each in outcomes if each in {Outcome.PLACED, Outcome.REFUSED}), None)
+        if newest is not Outcome.REFUSED and (aims is None or replica.service not in aims.short):
+            yield f"{replica.id} is still on {replica.node}, which is drained"
 
 
 def _unpeaceful(simulation: Simulation, view: FleetView) -> Iterator[str]:
