@@ -25,8 +25,8 @@ from tests.simulation import faults
 from tests.simulation.fleet import Cards, paced, the_nodes
 from tests.simulation.safety import CHECKS, OpenRequest, Seen, Stopped
 
-PEACE_PASSES = 160
-"""Of two seconds each: an answer may be held for 300 s, a recipe be waited for for 60 s."""
+PEACE_PASSES = 110
+"""Of three seconds each: an answer may be held for 300 s, a recipe be waited for for 60 s."""
 MOVES_MAX = 12
 """Passes at one instant after which nothing may change any more."""
 SETTINGS = LoopSettings(hold_s=30.0, idle_s=30.0)
@@ -61,6 +61,7 @@ class Simulation:
         self.steps = 0
         self.calm = 0
         self._rate_rps = 2.0
+        self._view = self.cloud.store.snapshot()
         self._draining_since_s: dict[ReplicaId, float] = {}
         self._known_doors: set[str] = set()
         """Those that the present control has heard: what others do it cannot know."""
@@ -94,14 +95,15 @@ class Simulation:
             self.happened[name] += 1
             self.lately = [*self.lately, f"{self.steps} {name}"][-12:]
             faults.HAPPENINGS[name](self)
+            self._view = self.cloud.store.snapshot()
             self._pass_time(self.random.choice((0.1, 0.5, 1.0, 2.0)))
         return self._controlled(is_settled=self.random.random() < 0.25)
 
     def rest(self, passes: int) -> Broken | None:
-        """Nothing happens, for so many times two seconds."""
+        """Nothing happens, for so many times three seconds."""
         for _ in range(passes):
             self.steps += 1
-            self.cloud.advance(self.cloud.clock.t_s + 2.0)
+            self.cloud.advance(self.cloud.clock.t_s + 3.0)
             if (broken := self._controlled(is_settled=False)) is not None:
                 return broken
         return None
@@ -117,6 +119,7 @@ class Simulation:
             return broken
         stuck = list(_not_emptied(self, self.cloud.desk.view()))
         faults.open_all(self)
+        self._view = self.cloud.store.snapshot()
         if (broken := self.rest(PEACE_PASSES)) is not None:
             return broken
         view = self.cloud.desk.view()
@@ -130,7 +133,7 @@ class Simulation:
 
     def _pass_time(self, seconds: float) -> None:
         """With the requests that come meanwhile."""
-        clock, services = self.cloud.clock, [each.name for each in self.cloud.desk.view().services]
+        clock, services = self.cloud.clock, [each.name for each in self._view.services]
         until_s = clock.t_s + seconds
         if self.random.random() < 0.05:
             self._rate_rps = self.random.choice((0.0, 1.0, 4.0, 10.0))
@@ -151,9 +154,9 @@ class Simulation:
 
     def _controlled(self, *, is_settled: bool) -> Broken | None:
         """A pass and its checks; with `is_settled`, more of them at the same instant until nothing changes."""
+        before = self._view
         if self.is_control_away:
-            return self._checked(self._seen((), 0, None))
-        before = self.cloud.store.snapshot()
+            return self._checked(self._seen((), 0, before))
         moves, stopped = 0, []
         for number in range(MOVES_MAX if is_settled else 1):
             has_moved, newly = self._pass_once()
@@ -161,10 +164,11 @@ class Simulation:
             moves = number + 1 if has_moved else 0
             if not has_moved:
                 break
-        return self._checked(self._seen(tuple(stopped), moves if is_settled and moves == MOVES_MAX else 0, before))
+        is_restless = is_settled and moves == MOVES_MAX
+        return self._checked(self._seen(tuple(stopped), moves if is_restless else 0, before))
 
     def _pass_once(self) -> tuple[bool, list[Stopped]]:
-        cloud, before = self.cloud, self.cloud.store.snapshot()
+        cloud, before = self.cloud, self._view
         was = {replica.id: replica.phase for replica in before.replicas}
         flying = Counter[str]()
         if self._known_by is not cloud.loop:
@@ -183,7 +187,7 @@ class Simulation:
         running = {replica for engines in cloud.agents.holding.values() for replica in engines}
         cut = len(cloud.agents.cut)
         done = cloud.loop.pass_once()
-        after = cloud.store.snapshot()
+        after = self._view = cloud.store.snapshot()
         self._remember(before, after)
         is_now = {replica.id: replica.phase for replica in after.replicas}
         left = [
@@ -214,12 +218,12 @@ class Simulation:
         lost = {node.id for node in after.nodes if node.phase is NodePhase.LOST}
         self._lost.update(replica.id for replica in before.replicas if replica.node in lost)
 
-    def _seen(self, stopped: tuple[Stopped, ...], moving: int, before: FleetView | None) -> Seen:
+    def _seen(self, stopped: tuple[Stopped, ...], moving: int, before: FleetView) -> Seen:
         cloud, doors = self.cloud, self.cloud.doors
         held = {one.key for door in doors.all for one in door.held}
         return Seen(
             now_s=cloud.clock.t_s,
-            view=cloud.store.snapshot(),
+            view=self._view,
             before=before,
             holding=cloud.agents.holding,
             tables={
@@ -275,7 +279,7 @@ class Simulation:
         busy = sorted({one.replica for door in self.cloud.doors.all for one in door.open.values() if one.replica})
         if busy and self.random.random() < 0.7:
             return self.random.choice(busy)
-        replicas = self.cloud.store.snapshot().replicas
+        replicas = self._view.replicas
         return self.random.choice(replicas).id if replicas else ReplicaId("none")
 
 
