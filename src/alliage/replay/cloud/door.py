@@ -4,20 +4,18 @@ What the gateway's `exchange` does over sockets is done here at once: a connecti
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 from alliage.control.observed import DoorReport
 from alliage.decide.route import choose
 from alliage.decide.routing.board import Board
-from alliage.decide.routing.lane import Stay
 from alliage.decide.routing.prompt import Prompt
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import Route, RoutingTable, Upstream
 from alliage.fleet.services import UNASKED
 from alliage.gateway import problems
-from alliage.gateway.failing import Failures, no_upstream, waited_for
+from alliage.gateway.failing import no_upstream, waited_for
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.stats import ReplicaStats, ServiceStats
@@ -25,50 +23,13 @@ from alliage.gateway.upstream import Pool
 from alliage.replay.cloud.clock import VirtualClock
 from alliage.replay.cloud.engines import Engines
 from alliage.replay.cloud.fates import Fate, Piece
+from alliage.replay.cloud.opened import Open
 from alliage.replay.cloud.reaching import Reaching
 from alliage.replay.requests.trace import Request
-from alliage.speed.batching import Ask, Step
+from alliage.speed.batching import Step
 
 CLOSED: Final = "its gateway is gone, and so is the connection"
 LEFT: Final = "its client left"
-
-
-@dataclass(slots=True, eq=False)
-class Open:
-    """A request that has not ended. `told` tokens were given by replicas that are gone."""
-
-    key: int
-    fate: Fate
-    told: int = 0
-    pool: Pool | None = None
-    stay: Stay | None = None
-    asked: Ask | None = None
-    """What its present replica was asked."""
-    entered_s: float = 0.0
-    first_here_s: float | None = None
-    began_holding_s: float | None = None
-    held_until_s: float | None = None
-    failures: Failures = field(default_factory=Failures)
-
-    @property
-    def replica(self) -> ReplicaId | None:
-        """Where it is."""
-        return None if self.pool is None else self.pool.upstream.replica
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether its client has heard anything."""
-        return bool(self.told) or self.first_here_s is not None
-
-    @property
-    def ask(self) -> Ask:
-        """What is left of it: what was said before is read as prompt."""
-        request = self.fate.request
-        return Ask(
-            id=str(self.key),
-            prompt_tokens=request.prompt_tokens + self.told,
-            output_tokens=request.output_tokens - self.told,
-        )
 
 
 class Door:
