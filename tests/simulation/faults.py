@@ -9,12 +9,14 @@ from alliage.control.orders import DeployOrder
 from alliage.control.taking_out import Word
 from alliage.control.tenancy import TenantOrder
 from alliage.errors import AlliageError
+from alliage.fleet.ids import ServiceName
 from alliage.fleet.tenants import Guarantee
 from tests.simulation.fleet import CHIPS, MODELS, PLACES
 
 if TYPE_CHECKING:
     from tests.simulation.simulation import Simulation
 
+SERVICES = tuple(ServiceName(f"s{number}") for number in range(6))
 TENANTS = ("gold", "silver", "default")
 Happening = Callable[["Simulation"], None]
 
@@ -22,11 +24,11 @@ Happening = Callable[["Simulation"], None]
 def deploy(s: "Simulation") -> None:
     """A service is asked for, or something else of one that is there."""
     chance = s.random
-    number = chance.randrange(6)
-    least = chance.choice((0, 1, 1, 2, 3))
+    number = chance.randrange(len(SERVICES))
+    least = chance.choice((0, 0, 1, 1, 2, 3))
     order = DeployOrder(
         model=MODELS[number % len(MODELS)],
-        name=f"s{number}",
+        name=SERVICES[number],
         tenant=TENANTS[number % len(TENANTS)],
         ttft_s=chance.choice((None, 2.0, 10.0)),
         tpot_s=chance.choice((None, 0.1)),
@@ -44,7 +46,7 @@ def deploy(s: "Simulation") -> None:
 def delete(s: "Simulation") -> None:
     """A service goes."""
     with contextlib.suppress(AlliageError):
-        s.ask(s.cloud.desk.delete(f"s{s.random.randrange(6)}"))
+        s.ask(s.cloud.desk.delete(s.random.choice(SERVICES)))
 
 
 def grant(s: "Simulation") -> None:
@@ -116,8 +118,11 @@ def device_goes(s: "Simulation") -> None:
 
 
 def starts_go_wrong(s: "Simulation") -> None:
-    """Engines that are started on a node end at once, or hang."""
-    s.cloud.agents.spoil(s.a_node(), s.random.choice((EngineState.ENDED, EngineState.STARTING)))
+    """Engines that are started on a node end at once, or hang; rather on one where an engine just ended."""
+    agents, replica = s.cloud.agents, s.a_replica()
+    node = next((name for name, engines in agents.holding.items() if replica in engines), s.a_node())
+    agents.spoil(node, s.random.choice((EngineState.ENDED, EngineState.STARTING)))
+    agents.end(replica)
 
 
 def starts_go_well(s: "Simulation") -> None:

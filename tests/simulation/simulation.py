@@ -61,6 +61,8 @@ class Simulation:
         self.steps = 0
         self.calm = 0
         self._rate_rps = 2.0
+        self._in_fashion = self.random.sample(faults.SERVICES, 2)
+        """Only they are asked now, so that others may rest."""
         self._view = self.cloud.store.snapshot()
         self._draining_since_s: dict[ReplicaId, float] = {}
         self._known_doors: set[str] = set()
@@ -133,10 +135,12 @@ class Simulation:
 
     def _pass_time(self, seconds: float) -> None:
         """With the requests that come meanwhile."""
-        clock, services = self.cloud.clock, [each.name for each in self._view.services]
+        clock, there = self.cloud.clock, [each.name for each in self._view.services]
+        services = [name for name in self._in_fashion if name in there]
         until_s = clock.t_s + seconds
         if self.random.random() < 0.05:
             self._rate_rps = self.random.choice((0.0, 1.0, 4.0, 10.0))
+            self._in_fashion = self.random.sample(faults.SERVICES, 2)
         at_s = clock.t_s + self._gap_s()
         while at_s < until_s:
             is_known = bool(services) and self.random.random() < 0.97
