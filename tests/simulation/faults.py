@@ -216,6 +216,10 @@ HAPPENINGS: Mapping[str, Happening] = {
     "calm": calm,
     "the wall clock jumps": wall_clock_jumps,
 }
+_ASKED_OF_CONTROL = frozenset(
+    {"a service is asked for", "a service goes", "a tenant is granted", "an admin takes out", "a node is forgotten"}
+)
+"""Where it is away there is nobody to ask."""
 _WEIGHTS: Mapping[str, float] = {
     "a service is asked for": 5.0,
     "calm": 3.0,
@@ -235,7 +239,7 @@ def choose(s: "Simulation") -> str:
     """What happens next; the first are services, so that there is something to break."""
     if s.steps <= 4:
         return "a service is asked for"
-    names = list(HAPPENINGS)
+    names = [name for name in HAPPENINGS if not (s.is_control_away and name in _ASKED_OF_CONTROL)]
     return s.random.choices(names, [_WEIGHTS.get(name, 1.0) for name in names])[0]
 
 
