@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test coverage fuzz test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
+.PHONY: up down test coverage fuzz soak test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -47,6 +47,9 @@ coverage: $(VENV)/.dev ## `make test`, and which branches no test takes (slower:
 
 fuzz: $(VENV)/.dev ## the property tests of the decisions with twenty times as many examples (make fuzz TIMES=100)
 	ALLIAGE_FUZZ=$(or $(TIMES),20) $(BIN)/python -m pytest --timeout 3600 $(or $(ARGS),tests/decide)
+
+soak: $(VENV)/.dev ## the seeded fault simulation, seed after seed (make soak SEED=1 COUNT=100 STEPS=1000); a seed that fails is kept
+	$(BIN)/python -m tests.simulation --seed $(or $(SEED),1) --count $(or $(COUNT),20) --steps $(or $(STEPS),1000) $(ARGS)
 
 test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)
 	@PYTHON=$(PYTHON) scripts/test-vllm $(ARGS)

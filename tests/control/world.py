@@ -162,20 +162,6 @@ class SimAgents:
                 engine = running[replica]
                 engine.report = replace(engine.report, state=EngineState.ENDED, ended_why=why)
 
-    def fall_ill(self, replica: ReplicaId) -> None:
-        """An engine that was ready answers no probe any more; what it is answering goes on."""
-        for running in self.engines.values():
-            engine = running.get(replica)
-            if engine is not None and engine.report.state is EngineState.READY:
-                engine.report = replace(engine.report, state=EngineState.ILL)
-
-    def heal(self) -> None:
-        """Every ill engine is well again."""
-        for running in self.engines.values():
-            for engine in running.values():
-                if engine.report.state is EngineState.ILL:
-                    engine.report = replace(engine.report, state=EngineState.READY)
-
     async def logs(self, node: NodeId, replica: ReplicaId, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """One line."""
         yield f"{node} {replica} {lines} {follow}\n"
@@ -255,11 +241,6 @@ class SimDoors:
             for upstream in route.upstreams
         ]
 
-    def upstreams_of_all(self) -> list[str]:
-        """Every replica that the door would use."""
-        assert self.table is not None
-        return [upstream.replica for route in self.table.routes.values() for upstream in route.upstreams]
-
 
 @dataclass(slots=True)
 class Cards:
@@ -329,10 +310,6 @@ class World:
         order = an_order(model, replicas=replicas, dry_run=dry_run, name=name)
         deployed = asyncio.run(self.desk.deploy(order))
         return all(decision.outcome != "refused" for decision in deployed.decisions)
-
-    def draining_s(self, replica: ReplicaId) -> float:
-        """How long control has been draining it."""
-        return self.clock.t_s - self.loop._draining_since_s.get(replica, self.clock.t_s)
 
     def run(self, seconds: float, step_s: float = 0.5) -> None:
         """Passes while time moves."""

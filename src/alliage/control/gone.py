@@ -35,6 +35,13 @@ def is_misplaced(replica: Replica, devices: Mapping[DeviceId, Device]) -> bool:
     )
 
 
+def is_banned(replica: Replica, view: FleetView) -> bool:
+    """Whether its service may not live where it stands any more."""
+    node = view.node(replica.node)
+    service = next((each for each in view.services if each.name == replica.service), None)
+    return node is not None and service is not None and not node.keeps(service.residency)
+
+
 def _unwanted(replica: Replica, view: FleetView, aims: Aims | None) -> Facts:
     """The cause, and what there is of it to tell."""
     if is_given_up(replica, view):
@@ -42,6 +49,8 @@ def _unwanted(replica: Replica, view: FleetView, aims: Aims | None) -> Facts:
     node = view.node(replica.node)
     if is_misplaced(replica, {} if node is None else {device.id: device for device in node.devices}):
         return {"cause": Unwanted.DEVICE_GONE.value}
+    if is_banned(replica, view):
+        return {"cause": Unwanted.BANNED.value}
     known = None if aims is None else aims.aims.get(replica.service)
     if aims is None or known is None or any(each.allows(replica.node, replica.recipe) for each in known):
         return {"cause": Unwanted.FEWER.value}

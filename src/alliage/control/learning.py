@@ -85,12 +85,11 @@ class Learning:
         doors = tuple(doors)
         self._take(doors, now_s)
         ready = {replica.id: replica for replica in view.replicas if replica.phase is ReplicaPhase.READY}
+        new = [*self._of_windows(view, ready, now_s, wall_s), *self._became_slow(view, doors, ready, wall_s)]
+        known = frozenset(view.measured) if new else frozenset()
         found: dict[Measured, float | None] = {}
-        for made, told in (
-            *self._of_windows(view, ready, now_s, wall_s),
-            *self._became_slow(view, doors, ready, wall_s),
-        ):
-            found = {**dict.fromkeys(self._alike(made, view)), **found, made: told}
+        for made, told in new:
+            found = {**dict.fromkeys(self._alike(made, known)), **found, made: told}
         return tuple(Learned(measured=measured, predicted_tps=told) for measured, told in found.items())
 
     def _of_windows(

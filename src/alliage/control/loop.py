@@ -32,6 +32,8 @@ from alliage.fleet.view import FleetView
 PLACED_MAX: Final = 50
 """Replicas that one pass places: agents, gateways and the admin API are heard between two passes."""
 _log = structlog.get_logger()
+DOOR_GONE_S: Final = 3600.0
+"""A gateway that is not heard for so long is gone for good, and is waited for no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ class ControlLoop:
         self._watching = Watching(began_s=clock.now_s(), hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
+        self._doors_heard_s: dict[str, float] = {}
         self._endpoints: dict[ReplicaId, Upstream] = {}
         self._tempos: dict[Kind, Reckoned] = {}
         self._table = RoutingTable(version=int(clock.now_s() * 1000), routes={}, keys={})
@@ -227,16 +230,23 @@ class ControlLoop:
     def _drained(self, view: FleetView, now_s: float) -> set[ReplicaId]:
         """Leaving replicas that no gateway uses any more, or whose time is over.
 
-        Without any gateway on the line nothing is known of what they answer: then only time ends a drain.
+        Of a gateway that is not on the line it is not known what it answers, and by which table it sends: while one is
+        away, or may not have come back to a new control yet, only time ends a drain.
         """
         draining = {replica.id for replica in view.replicas if replica.phase is ReplicaPhase.DRAINING}
         self._draining_since_s = {key: self._draining_since_s.get(key, now_s) for key in draining}
         doors = self._doors.observe()
+        self._doors_heard_s.update((door.door, now_s) for door in doors)
+        self._doors_heard_s = {
+            door: heard_s for door, heard_s in self._doors_heard_s.items() if now_s - heard_s < DOOR_GONE_S
+        }
+        are_all_there = len(doors) == len(self._doors_heard_s) and now_s - self._began_s >= self._settings.settle_s
         done: set[ReplicaId] = set()
         for replica, since_s in self._draining_since_s.items():
             without = self._excluded_at.get(replica)
             quiet = (
                 bool(doors)
+                and are_all_there
                 and without is not None
                 and all(door.table_version >= without and not door.in_flight.get(replica) for door in doors)
             )

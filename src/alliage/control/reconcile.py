@@ -8,7 +8,7 @@ from alliage.catalog.records import Catalog
 from alliage.control.actions import Action, StartReplica, StopReplica
 from alliage.control.draining import as_leaving, with_movers
 from alliage.control.failing import give_up
-from alliage.control.gone import is_misplaced, why_gone
+from alliage.control.gone import is_banned, is_misplaced, why_gone
 from alliage.control.leaving import let_go, stuck, unwanted
 from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
@@ -170,9 +170,17 @@ def place_of(replica: Replica) -> str:
 
 
 def _without_misplaced(view: FleetView) -> FleetView:
-    """A replica whose device, or a core of it, is no longer there begins to leave; the plan finds it another place."""
+    """What stands where it may not begins to leave; the plan finds it another place.
+
+    Its device, or a core of it, is no longer there; or its service may not live there any more. That is not put off until
+    there is another one: make before break would answer from a place that was just forbidden.
+    """
     devices = {device.id: device for node in view.nodes for device in node.devices}
-    gone = {each.id for each in view.replicas if each.phase not in LEAVING and is_misplaced(each, devices)}
+    gone = {
+        each.id
+        for each in view.replicas
+        if each.phase not in LEAVING and (is_misplaced(each, devices) or is_banned(each, view))
+    }
     if not gone:
         return view
     return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))

@@ -9,11 +9,6 @@ from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
 
-def may_live(service: Service, node: Node) -> bool:
-    """Whether the node is at a site, in a region or under a tag that the service's residency names."""
-    return not service.residency or bool(_names(node) & set(service.residency))
-
-
 def homeless(view: FleetView) -> tuple[Service, ...]:
     """The services without a replica whose residency no node has, be it reached or not."""
     there = {name for node in view.nodes for name in _names(node)}

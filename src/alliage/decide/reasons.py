@@ -107,6 +107,8 @@ class Unwanted(StrEnum):
     """Its engine ended again and again, and another way was taken."""
     DEVICE_GONE = "device_gone"
     """Its device, or a core of it, is no longer there."""
+    BANNED = "banned"
+    """The service may not live there any more."""
     FEWER = "fewer"
     """The service is to have fewer where it stood."""
     REPLACED = "replaced"

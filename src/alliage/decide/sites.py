@@ -6,7 +6,6 @@ from functools import cached_property
 
 from alliage.decide.aiming.aims import Aim
 from alliage.decide.carrying import Promise
-from alliage.decide.homes import may_live
 from alliage.decide.option import Option, an_option, label
 from alliage.decide.places import Place, place_of_node
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
@@ -137,7 +136,7 @@ class Sites:
             unknown = Reason(code=ReasonCode.CHIP_UNKNOWN, facts={"chip": spot.chip, "node": node.id})
             yield Rejected(option=spot.rooms[0].id, reason=unknown)
             return
-        if not may_live(service, node):
+        if not node.keeps(service.residency):
             facts: Facts = {"node": node.id, "site": node.site, "residency": ", ".join(service.residency)}
             yield Rejected(option=f"{spot.chip} at {node.id}", reason=Reason(code=ReasonCode.RESIDENCY, facts=facts))
             return
@@ -150,7 +149,7 @@ class Sites:
                 yield Rejected(option=label(each.way.recipe, where), reason=each.carried)
 
     def _reckoned(self, service: Service, site: Site) -> tuple[Reckoned, ...]:
-        if site.place is None or not may_live(service, site.node):
+        if site.place is None or not site.node.keeps(service.residency):
             return ()
         node = site.node
         return self.reckoner.at(service, site.place, node.id, self.view, is_rehearsed=node.is_rehearsed)

@@ -203,6 +203,8 @@ def _unwanted(facts: Facts) -> str:
             text = f"its engine ended again and again ({_word(facts, 'last_words')}), and another way is taken"
         case Unwanted.DEVICE_GONE:
             text = "its device is not there any more"
+        case Unwanted.BANNED:
+            text = f"{service} may not live there any more"
         case Unwanted.FEWER:
             text = f"{service} is to have fewer replicas there"
         case Unwanted.REPLACED:

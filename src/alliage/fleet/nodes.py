@@ -65,6 +65,10 @@ class Node:
         """Whether its admins let anything new be placed on one of its devices."""
         return not self.is_cordoned and device not in self.cordoned
 
+    def keeps(self, residency: tuple[str, ...]) -> bool:
+        """Whether what may live only where one of `residency` holds may live here; empty means anywhere."""
+        return not residency or not {self.site, self.region, *self.tags}.isdisjoint(residency)
+
     def empties(self, device: DeviceId) -> bool:
         """Whether what runs on one of its devices is to be replaced elsewhere and leave."""
         return self.is_draining or device in self.draining

@@ -90,7 +90,7 @@ def test_every_request_ends_once_though_a_node_dies(tmp_path: Path) -> None:
     assert not any(isnan(fate.ended_s) for fate in fates)
     assert any(fate.continued for fate in fates)
     assert all(fate.first_s <= fate.ended_s for fate in fates if fate.is_answered)
-    (door,) = cloud.door.observe()
+    (door,) = cloud.doors.observe()
     counts = Counter(fate.service for fate in fates)
     for name, traffic in door.traffic.items():
         assert traffic.asked == counts[name] == traffic.answered + traffic.failed

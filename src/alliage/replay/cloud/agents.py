@@ -1,21 +1,29 @@
-"""Agents of a replayed cloud: they obey the loop's orders and report, as the agents of rehearsed nodes do."""
+"""Agents of a replayed cloud: they obey the loop's orders and report, as the agents of rehearsed nodes do; and what may befall them."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Final
 
+from alliage.catalog.records import Chip
 from alliage.control.actions import Action, StartReplica
 from alliage.control.observed import OVER, EngineState, NodeReport, ReplicaReport
 from alliage.errors import Unavailable
-from alliage.fleet.ids import NodeId, ReplicaId
-from alliage.fleet.replicas import Recipe
+from alliage.fleet.ids import DeviceId, NodeId, ReplicaId
+from alliage.fleet.replicas import Binding, Evidence, Recipe
 from alliage.rehearsal.fleet_file import RehearsedNode
 from alliage.rehearsal.pacing import Unpaced, pace_of_replica
 from alliage.replay.cloud.clock import VirtualClock
 from alliage.replay.cloud.engines import Engines
 from alliage.speed.pace import Pace
 
-TOLD_S = 10.0
+TOLD_S: Final = 10.0
 """One that was stopped is reported for so long."""
+ILL_S: Final = 60.0
+"""One that answers no probe is ended after so long."""
+START_S: Final = 300.0
+"""One that hangs as it starts is ended after so long."""
+Paced = Callable[[StartReplica, Chip], Pace | Unpaced]
 
 
 @dataclass(slots=True, eq=False)
@@ -23,12 +31,15 @@ class _Run:
     """One start of a replica's engine."""
 
     recipe: Recipe
+    bindings: tuple[Binding, ...]
     attempt: int
     began_s: float
     ready_s: float
     ended_s: float | None = None
     state: EngineState = EngineState.STARTING
     why: str = ""
+    ends_s: float | None = None
+    """When its agent ends it, because it hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +65,146 @@ class Agents:
         broke: Callable[[ReplicaId], None],
         *,
         wakes: bool = False,
+        paced: Paced = pace_of_replica,
     ) -> None:
-        """With `wakes` an engine is ready as soon as one that slept would be, its weights in the node's memory: a what-if."""
+        """`paced` says how fast a start is. With `wakes` an engine is ready as soon as one that slept would be, its weights in the node's memory: a what-if."""
         self._clock = clock
         self._nodes = {each.node.id: each for each in nodes}
         self._engines = engines
         self._broke = broke
         self._wakes = wakes
+        self._paced = paced
         self._runs: dict[NodeId, dict[ReplicaId, _Run]] = {each.node.id: {} for each in nodes}
         self._all: list[tuple[ReplicaId, _Run]] = []
         self._paces: dict[object, Pace | Unpaced] = {}
+        self._away: set[NodeId] = set()
+        self._dead: set[NodeId] = set()
+        self._parted: set[NodeId] = set()
+        """Out of reach for all, whether anything runs there or not."""
+        self._unheard: set[NodeId] = set()
+        """Of those, the ones that are dead."""
+        self._frozen: dict[NodeId, NodeReport] = {}
+        self._late: Mapping[NodeId, NodeReport] | None = None
+        self._spoilt: dict[NodeId, EngineState] = {}
+        self._lost: set[DeviceId] = set()
+        self.cut: list[ReplicaId] = []
+        """Those that could answer when they were told to stop, in their order."""
+
+    # what may befall them
 
     def kill(self, node: NodeId) -> None:
-        """The machine is gone with all on it; its agent's line is closed."""
-        for replica, run in self._runs.pop(node).items():
+        """The machine is gone with all on it, its connections and its agent's line closed."""
+        for replica, run in self._runs[node].items():
             self._end(replica, run, EngineState.ENDED)
+        self._runs[node] = {}
+        self._dead.add(node)
+
+    def freeze(self, node: NodeId) -> None:
+        """The machine is gone with all on it, but nobody closed a connection or its agent's line: it just says no more."""
+        self._frozen[node] = self._report(node, self._runs[node])
+        self._silence(node)
+        self._unheard.add(node)
+
+    def part(self, node: NodeId) -> None:
+        """The machine is out of reach for control and for gateways; what runs there goes on."""
+        self._silence(node)
+
+    def leave(self, node: NodeId) -> None:
+        """Its agent's line is closed; what runs there goes on and is reached."""
+        self._away.add(node)
+
+    def come_back(self, node: NodeId) -> None:
+        """It is there and heard again: what was dead is empty, what was out of reach had its connections closed."""
+        is_dead = node in self._unheard
+        if node in self._parted:
+            for replica, run in self._runs[node].items():
+                self._broke(replica)
+                if is_dead:
+                    self._end(replica, run, EngineState.ENDED)
+                elif run.state is EngineState.READY:
+                    self._engines.renew(replica, self._clock.t_s)
+        if is_dead:
+            self._runs[node] = {}
+        for there in (self._away, self._dead, self._parted, self._unheard):
+            there.discard(node)
+        self._frozen.pop(node, None)
+
+    def delay(self) -> None:
+        """What agents tell is on its way from now on: orders come, reports do not."""
+        self._late = self.observe()
+
+    def tell(self) -> None:
+        """What is told now is heard now."""
+        self._late = None
+
+    def end(self, replica: ReplicaId, why: str = "killed by signal 9") -> None:
+        """An engine ends by itself."""
+        found = self._run_of(replica)
+        if found is not None and found[0] not in self._parted:
+            found[1].why = why
+            self._end(replica, found[1], EngineState.ENDED)
+
+    def hang(self, replica: ReplicaId) -> None:
+        """A ready engine says no more, to probes or to whoever asked it; it still accepts connections."""
+        found = self._run_of(replica)
+        if found is not None and found[1].state is EngineState.READY and found[0] not in self._parted:
+            found[1].state, found[1].ends_s = EngineState.ILL, self._clock.t_s + ILL_S
+            self._engines.halt(replica, self._clock.t_s)
+
+    def spoil(self, node: NodeId, start: EngineState | None) -> None:
+        """Engines that are started there from now on end at once (`ended`), or are never ready (`starting`); None: all is well."""
+        self._spoilt.pop(node, None)
+        if start is not None:
+            self._spoilt[node] = start
+
+    def lose_device(self, device: DeviceId) -> None:
+        """A card falls off the bus, and what ran on it ends; it is there again with `restore`."""
+        self._lost.add(device)
+        for node, runs in self._runs.items():
+            for replica, run in runs.items():
+                if node not in self._parted and any(binding.device == device for binding in run.bindings):
+                    run.why = run.why or f"{device} is gone"
+                    self._end(replica, run, EngineState.ENDED)
+
+    def restore(self) -> None:
+        """All cards are there again."""
+        self._lost.clear()
+
+    def answers(self, replica: ReplicaId) -> bool:
+        """Whether it accepts a connection; that does not depend on its agent."""
+        found = self._run_of(replica)
+        if found is None or found[0] in self._parted:
+            return False
+        run = found[1]
+        is_ready = run.state is EngineState.STARTING and self._clock.t_s >= run.ready_s
+        return is_ready or run.state in {EngineState.READY, EngineState.ILL}
+
+    @property
+    def holding(self) -> Mapping[NodeId, Mapping[ReplicaId, tuple[Binding, ...]]]:
+        """What engines hold that run, on machines that are there, whoever knows of it."""
+        return {
+            node: {replica: run.bindings for replica, run in runs.items() if run.state not in OVER}
+            for node, runs in self._runs.items()
+            if node not in self._unheard
+        }
+
+    @property
+    def nodes(self) -> Mapping[NodeId, RehearsedNode]:
+        """All that there ever are."""
+        return self._nodes
+
+    @property
+    def gone(self) -> frozenset[NodeId]:
+        """Machines that are dead or out of reach now."""
+        return frozenset(self._dead | self._parted)
+
+    def _silence(self, node: NodeId) -> None:
+        self._parted.add(node)
+        for replica in self._runs[node]:
+            self._engines.halt(replica, self._clock.t_s)
+
+    def _run_of(self, replica: ReplicaId) -> tuple[NodeId, _Run] | None:
+        return next(((node, runs[replica]) for node, runs in self._runs.items() if replica in runs), None)
 
     @property
     def uses(self) -> tuple[Use, ...]:
@@ -86,19 +222,28 @@ class Agents:
         )
 
     def observe(self) -> Mapping[NodeId, NodeReport]:
-        """What each agent sees now."""
-        return {name: self._report(name, runs) for name, runs in self._runs.items()}
+        """What each agent on the line told last; that is what it sees now, unless it is silent or late."""
+        told = {name: self._report(name, runs) for name, runs in self._runs.items()}
+        now = {name: report for name, report in told.items() if name not in self._away | self._dead | self._parted}
+        late = now if self._late is None else {name: self._late[name] for name in now if name in self._late}
+        return {name: each for name in self._runs if (each := late.get(name, self._frozen.get(name))) is not None}
 
     def act(self, actions: Sequence[Action]) -> None:
         """Start and stop at once; orders to nodes that are gone are lost."""
         for action in actions:
-            runs = self._runs.get(action.node)
-            if runs is None:
+            if action.node in self._away | self._dead | self._parted:
                 continue
+            runs = self._runs[action.node]
             if isinstance(action, StartReplica):
                 self._start(runs, action)
-            elif (run := runs.get(action.replica)) is not None:
+            elif (run := runs.get(action.replica)) is not None and run.state not in OVER:
+                if run.state is EngineState.READY:
+                    self.cut.append(action.replica)
                 self._end(action.replica, run, EngineState.STOPPED)
+            elif run is None:
+                runs[action.replica] = _never_ran(self._clock.t_s)
+            else:
+                run.state = EngineState.STOPPED
 
     def logs(self, node: NodeId, replica: ReplicaId, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """There are none."""
@@ -109,16 +254,21 @@ class Agents:
     def _start(self, runs: dict[ReplicaId, _Run], order: StartReplica) -> None:
         replica, now_s = order.replica, self._clock.t_s
         old = runs.get(replica.id)
-        if old is not None and old.state not in OVER:
+        if old is not None and (old.state not in OVER or old.attempt >= order.attempt):
             return
         node = self._nodes[order.node]
         pace = self._pace(order, node)
-        run = runs[replica.id] = _Run(replica.recipe, order.attempt, now_s, now_s)
-        if isinstance(pace, Unpaced):
-            run.state, run.why, run.ended_s = EngineState.ENDED, pace.why, now_s
+        run = runs[replica.id] = _Run(replica.recipe, replica.bindings, order.attempt, now_s, now_s)
+        spoilt = self._spoilt.get(order.node)
+        is_lost = any(binding.device in self._lost for binding in replica.bindings)
+        if isinstance(pace, Unpaced) or spoilt is EngineState.ENDED or is_lost:
+            run.why = pace.why if isinstance(pace, Unpaced) else "it refused to start"
+            run.state, run.ended_s = EngineState.ENDED, now_s
             return
         self._all.append((replica.id, run))
         run.ready_s = now_s + (pace.wake_s if self._wakes else pace.load_s)
+        if spoilt is EngineState.STARTING:
+            run.ready_s, run.ends_s = inf, now_s + START_S
         speed = node.speeds[replica.recipe.chip]
         self._engines.start(replica.id, pace, ready_s=run.ready_s, speed=speed)
 
@@ -127,7 +277,7 @@ class Agents:
         key = (order.replica.recipe, like.id)
         found = self._paces.get(key)
         if found is None:
-            found = self._paces[key] = pace_of_replica(order, like)
+            found = self._paces[key] = self._paced(order, like)
         return found
 
     def _end(self, replica: ReplicaId, run: _Run, state: EngineState) -> None:
@@ -142,14 +292,26 @@ class Agents:
         for replica, run in list(runs.items()):
             if run.state is EngineState.STARTING and now_s >= run.ready_s:
                 run.state = EngineState.READY
+            if run.ends_s is not None and now_s >= run.ends_s and run.state not in OVER:
+                run.why = "it answered no probe"
+                self._end(replica, run, EngineState.ENDED)
             if run.ended_s is not None and now_s - run.ended_s >= TOLD_S:
                 del runs[replica]
         return NodeReport(
-            node=node,
+            node=replace(node, devices=tuple(each for each in node.devices if each.id not in self._lost)),
             free_bytes={},
             replicas={replica: _told(replica, run, now_s) for replica, run in runs.items()},
             heard_s=now_s,
         )
+
+
+def _never_ran(now_s: float) -> _Run:
+    """What is told of one that was to stop and is not known: a start that never came."""
+    recipe = Recipe(
+        model="", chip="", engine="", precision="", tensor_parallel=1, pipeline_parallel=1, context_tokens=1,
+        concurrency=1, cores=0, memory_bytes=0, evidence=Evidence.ESTIMATED,
+    )  # fmt: skip
+    return _Run(recipe, (), 0, now_s, now_s, ended_s=now_s, state=EngineState.STOPPED)
 
 
 def _told(replica: ReplicaId, run: _Run, now_s: float) -> ReplicaReport:
@@ -158,7 +320,7 @@ def _told(replica: ReplicaId, run: _Run, now_s: float) -> ReplicaReport:
         attempt=run.attempt,
         state=run.state,
         host="replay",
-        port=1,
+        port=run.attempt,
         key="",
         fetched_bytes=0,
         total_bytes=0,

@@ -12,10 +12,12 @@ class VirtualClock:
     """Implements Clock: time is `t_s`, seconds since the beginning, and stands still until it is set."""
 
     t_s: float = 0.0
+    shift_s: float = 0.0
+    """How far somebody set the wall clock off."""
 
     def now_s(self) -> float:
         """Wall clock."""
-        return WALL_S + self.t_s
+        return WALL_S + self.t_s + self.shift_s
 
     def monotonic_s(self) -> float:
         """For durations."""

@@ -16,6 +16,9 @@ class _Engine:
 
     number: int
     machine: Batching
+    speed: float
+    halted_s: float | None = None
+    """Since when nothing of it comes any more, though nobody closed a connection."""
 
 
 class Engines:
@@ -32,7 +35,7 @@ class Engines:
         self._numbers += 1
         machine = Batching(pace, ready_s=ready_s)
         machine.slow = 1.0 / speed
-        engine = _Engine(self._numbers, machine)
+        engine = _Engine(self._numbers, machine, speed)
         self._running[replica] = self._by_number[self._numbers] = engine
 
     def stop(self, replica: ReplicaId) -> None:
@@ -40,6 +43,46 @@ class Engines:
         engine = self._running.pop(replica, None)
         if engine is not None:
             del self._by_number[engine.number]
+
+    def halt(self, replica: ReplicaId, now_s: float) -> None:
+        """It says nothing from now on, and nobody who waits for it is told: it hangs, or its machine is out of reach."""
+        engine = self._running.get(replica)
+        if engine is not None and engine.halted_s is None:
+            engine.halted_s = now_s
+
+    def halted_s(self, replica: ReplicaId) -> float | None:
+        """Since when nothing comes of it; None where it works, or is gone for all to see."""
+        engine = self._running.get(replica)
+        return None if engine is None else engine.halted_s
+
+    def renew(self, replica: ReplicaId, now_s: float) -> None:
+        """One that was out of reach is there again; what it was asked before was cancelled meanwhile."""
+        engine = self._running.get(replica)
+        if engine is not None:
+            pace, speed = engine.machine.pace, engine.speed
+            self.stop(replica)
+            self.start(replica, pace, ready_s=now_s, speed=speed)
+
+    def slow(self, replica: ReplicaId, times: float) -> None:
+        """Its steps take so many times as long as they should, from the next one on."""
+        engine = self._running.get(replica)
+        if engine is not None:
+            engine.machine.slow = times / engine.speed
+
+    def cancel(self, replica: ReplicaId, key: str) -> None:
+        """Whoever asked is gone."""
+        engine = self._running.get(replica)
+        if engine is not None:
+            engine.machine.abort(key)
+
+    def asked(self, replica: ReplicaId) -> frozenset[str]:
+        """The requests that it knows."""
+        engine = self._running.get(replica)
+        return frozenset() if engine is None else frozenset(member[0] for member in engine.machine.members())
+
+    def is_running(self, replica: ReplicaId) -> bool:
+        """Whether there is an engine of it."""
+        return replica in self._running
 
     def takes(self, replica: ReplicaId, ask: Ask) -> bool:
         """Whether it runs and could ever answer that."""
@@ -65,7 +108,7 @@ class Engines:
         due = self._due
         while due and due[0][0] <= until_s:
             engine = self._by_number.get(heappop(due)[1])
-            if engine is None:
+            if engine is None or engine.halted_s is not None:
                 continue
             events.extend((at_s, engine.number, step) for at_s, step in _steps(engine.machine, until_s))
             if engine.machine.due_s is not None:

@@ -1,12 +1,20 @@
 """What became of requests, and counts of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
+from typing import NamedTuple
 
-from alliage.fleet.ids import ServiceName
+from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.services import Objective
 from alliage.replay.requests.trace import Request
+
+
+class Piece(NamedTuple):
+    """What one replica said of an answer."""
+
+    replica: ReplicaId
+    tokens: int
 
 
 @dataclass(slots=True)
@@ -23,6 +31,17 @@ class Fate:
     """What it waited for a replica to be there."""
     continued: int = 0
     """How often another replica went on with it."""
+    door: str = ""
+    """The gateway that it came to."""
+    is_named: bool = False
+    """Whether its gateway knew the service that it named."""
+    why: str = ""
+    """What its client was told where it was not answered."""
+    status: int = 0
+    """The status of that; 0 where the connection just closed."""
+    ends: int = 0
+    """How often it ended."""
+    pieces: list[Piece] = field(default_factory=list)
 
     @property
     def ttft_s(self) -> float:

@@ -73,7 +73,7 @@ def play(
         return Played(
             began_s=warm_s,
             ended_s=until_s,
-            fates=tuple(cloud.door.fates),
+            fates=tuple(cloud.doors.fates),
             uses=cloud.agents.uses,
             solves=cloud.solves,
         )

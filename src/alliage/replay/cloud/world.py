@@ -15,15 +15,18 @@ from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop, LoopSettings
 from alliage.control.orders import DeployOrder
 from alliage.control.planning import Planning
+from alliage.control.ports import Models
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.solve.answer import Budget
 from alliage.errors import NotFound
-from alliage.fleet.ids import NodeId, ServiceName
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.gateway.limits import GatewayLimits
 from alliage.rehearsal.fleet_file import RehearsedNode
-from alliage.replay.cloud.agents import Agents
+from alliage.rehearsal.pacing import pace_of_replica
+from alliage.replay.cloud.agents import Agents, Paced
 from alliage.replay.cloud.clock import VirtualClock
 from alliage.replay.cloud.door import Door
+from alliage.replay.cloud.doors import Doors
 from alliage.replay.cloud.engines import Engines
 from alliage.replay.requests.trace import Request
 from alliage.store.sql import open_store
@@ -52,7 +55,7 @@ class Cards:
 
 
 class Cloud:
-    """Control, its store, one gateway and the agents of a fleet. `close` when done."""
+    """Control, its store, gateways and the agents of a fleet. `close` when done."""
 
     def __init__(
         self,
@@ -62,43 +65,49 @@ class Cloud:
         prices: Mapping[str, float],
         wakes: bool = False,
         settings: LoopSettings | None = None,
+        doors: int = 1,
+        models: Models | None = None,
+        paced: Paced = pace_of_replica,
     ) -> None:
-        """`prices` of a device-hour, by chip; `wakes` as Agents have it; `settings` are the loop's own where none are given."""
-        settings = settings or LoopSettings()
+        """`prices` of a device-hour, by chip; `wakes` and `paced` as Agents have it; `settings` are the loop's own where none are given."""
+        self._catalog = catalog
+        self._prices = prices
+        self._settings = settings or LoopSettings()
+        self._models = models or Cards(catalog=catalog)
         self.clock = VirtualClock()
-        self._tick_s = settings.tick_s
         self._folder = tempfile.TemporaryDirectory(prefix="alliage-replay-")
-        self._store = open_store(Path(self._folder.name) / "state.db")
+        self.store = open_store(Path(self._folder.name) / "state.db")
         self._ids = 0
-        engines = self._engines = Engines()
-        self.door = Door(self.clock, engines, GatewayLimits())
-        self.agents = Agents(self.clock, nodes, engines, self.door.broke, wakes=wakes)
-        planning = self._planning = Planning(
-            catalog,
-            listed_prices(catalog, prices),
-            budget=Budget(),
-            beside=False,
-            woken=lambda: None,
-            monotonic_s=self.clock.monotonic_s,
-        )
+        self._solved = 0
+        self.engines = Engines()
+        self.doors = Doors(self.clock, self.engines, GatewayLimits(), self._answers, count=doors)
+        self.agents = Agents(self.clock, nodes, self.engines, self.doors.broke, wakes=wakes, paced=paced)
+        self._planning = self._planned()
+        self.restart_control()
+        self.loop.pass_once()
+
+    def restart_control(self) -> None:
+        """Control begins anew: of what it knew only the store is left."""
+        self._solved += self._planning.solves
+        planning = self._planning = self._planned()
         self.loop = ControlLoop(
-            store=self._store,
+            store=self.store,
             runtime=self.agents,
-            doors=self.door,
-            catalog=catalog,
+            doors=self.doors,
+            catalog=self._catalog,
             clock=self.clock,
             new_id=self._new_id,
-            settings=settings,
+            settings=self._settings,
             woken=asyncio.Event(),
             planning=planning,
-            rehearsed=frozenset(each.node.id for each in nodes),
+            rehearsed=frozenset(self.agents.nodes),
         )
         self.desk = Desk(
-            store=self._store,
+            store=self.store,
             runtime=self.agents,
-            doors=self.door,
-            models=Cards(catalog=catalog),
-            catalog=catalog,
+            doors=self.doors,
+            models=self._models,
+            catalog=self._catalog,
             clock=self.clock,
             new_secret=self._new_id,
             wake=self.loop.wake,
@@ -106,7 +115,11 @@ class Cloud:
             recent=self.loop.recent,
             demand=lambda: self.loop.demand,
         )
-        self.loop.pass_once()
+
+    @property
+    def door(self) -> Door:
+        """The first of the gateways: the only one, unless more are asked for."""
+        return self.doors.all[0]
 
     def deploy(self, order: DeployOrder) -> bool:
         """Ask for a service; whether it was granted."""
@@ -126,33 +139,54 @@ class Cloud:
         `look` is called after each pass.
         """
         coming, kills = list(reversed(requests)), list(reversed(kill))
-        while self.clock.t_s < until_s or coming or not self.door.is_idle:
-            next_s = self.clock.t_s + self._tick_s
+        while self.clock.t_s < until_s or coming or not self.doors.is_idle:
+            next_s = self.clock.t_s + self._settings.tick_s
             while coming and coming[-1].request.at_s <= next_s:
                 one = coming.pop()
-                self._advance(one.request.at_s)
-                self.door.arrive(one.service, one.request)
-            self._advance(next_s)
+                self.arrive(one, self.door)
+            self.advance(next_s)
             while kills and kills[-1][0] <= next_s:
                 self.agents.kill(kills.pop()[1])
-            self.door.expire()
             self.loop.pass_once()
             look(next_s)
+
+    def arrive(self, one: Coming, door: Door) -> None:
+        """Time passes until a request comes to that gateway."""
+        self._work(one.request.at_s)
+        door.arrive(one.service, one.request)
+
+    def advance(self, until_s: float) -> None:
+        """Time passes: engines work, gateways give up what took too long. Control does nothing."""
+        self._work(until_s)
+        self.doors.expire()
 
     @property
     def solves(self) -> int:
         """How often the plan's programme was solved."""
-        return self._planning.solves
+        return self._solved + self._planning.solves
 
     def close(self) -> None:
         """Give the database back."""
-        self._store.close()
+        self.store.close()
         self._folder.cleanup()
 
-    def _advance(self, until_s: float) -> None:
-        for at_s, step in self._engines.advance(until_s):
-            self.door.stepped(step, at_s)
+    def _work(self, until_s: float) -> None:
+        for at_s, step in self.engines.advance(until_s):
+            self.doors.stepped(step, at_s)
         self.clock.t_s = until_s
+
+    def _answers(self, replica: ReplicaId) -> bool:
+        return self.agents.answers(replica)
+
+    def _planned(self) -> Planning:
+        return Planning(
+            self._catalog,
+            listed_prices(self._catalog, self._prices),
+            budget=Budget(),
+            beside=False,
+            woken=lambda: None,
+            monotonic_s=self.clock.monotonic_s,
+        )
 
     def _new_id(self) -> str:
         self._ids += 1
