@@ -222,7 +222,7 @@ def test_a_user_works_in_the_own_tenant(cloud: Served) -> None:
         ({"rate_rps": "12"}, "rate_rps is '12'"),
         ({"min_replicas": -1}, "from -1 to"),
         ({"min_replicas": 0, "max_replicas": 0}, "from 0 to 0"),
-        ({"residency": ["mars"]}, "'mars'"),
+        ({"residency": ["the moon"]}, "'the moon'"),
         ({"residency": "local"}, "residency is 'local'"),
         ({"residency": [""]}, "residency.0 is ''"),
         ({"name": "No Good"}, "'No Good'"),

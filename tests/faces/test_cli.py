@@ -256,7 +256,7 @@ def test_tenants_from_set_to_drop(home: Path) -> None:
         (("tenant", "set", "a", "--weight", "nan"), "--weight is nan"),
         (("deploy", MODEL, "--rate", "inf"), "--rate is inf"),
         (("deploy", MODEL, "--rate", "-1"), "--rate is -1"),
-        (("deploy", MODEL, "--residency", "mars"), "sites, regions and tags there are: local"),
+        (("deploy", MODEL, "--residency", "the moon"), "can be no name of a site"),
         (("deploy", MODEL, "--min-replicas", "3", "--max-replicas", "2"), "from 3 to 2"),
     ],
 )

@@ -77,12 +77,15 @@ class Reaching:
             self.accepts(pool)
         return any(not pool.has_failed for pool in failed)
 
+    def accepted(self, pool: Pool) -> None:
+        """Nothing: in replay what accepts answers too."""
+
     def reached(self, pool: Pool) -> None:
-        """It accepted a connection."""
+        """It answered."""
         pool.missed, pool.is_suspect = 0, False
 
     def missed(self, pool: Pool) -> None:
-        """It did not."""
+        """It did not answer."""
         pool.missed += 1
 
     def suspect(self, pool: Pool) -> None:
