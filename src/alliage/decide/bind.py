@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from alliage.decide.plan import PlannedReplicas
 from alliage.decide.room import Room, Spot, rooms, spots
 from alliage.fleet.ids import NodeId
-from alliage.fleet.lifecycles import LEAVING
+from alliage.fleet.lifecycles import OUT
 from alliage.fleet.replicas import Binding, Recipe
 from alliage.fleet.view import FleetView
 
@@ -30,7 +30,7 @@ def bind(planned: PlannedReplicas, view: FleetView, left: Iterable[Spot] | None 
     """
     crowd: dict[NodeId, int] = {}
     for replica in view.replicas_of(planned.service):
-        if replica.phase not in LEAVING:
+        if replica.phase not in OUT:
             crowd[replica.node] = crowd.get(replica.node, 0) + 1
     left = spots(rooms(view)) if left is None else left
     fitting = [spot for spot in left if spot.site == planned.site and _fits(planned, spot, view)]

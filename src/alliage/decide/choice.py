@@ -17,7 +17,7 @@ from alliage.fleet.failed import Failed
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.measured import RecipeKey, recipe_key
 from alliage.fleet.nodes import Node
-from alliage.fleet.replicas import Recipe
+from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
@@ -99,6 +99,15 @@ class Sites:
                 after = self._site(site.spot.without((room.id for room in taken), recipe, service))
                 self._sites[number] = site if after is None else after
 
+    def take_bed(self, replica: Replica) -> bool:
+        """Whether one that sleeps can have its devices again; they are taken then."""
+        for number, site in enumerate(self._sites):
+            if site.spot.node == replica.node and (taken := site.spot.bed_of(replica)):
+                after = self._site(site.spot.without((room.id for room in taken), replica.recipe, replica.service))
+                self._sites[number] = site if after is None else after
+                return True
+        return False
+
     def ordered(self, service: ServiceName, aim: Aim | None) -> Iterator[_Site]:
         """In the order in which they are tried, nodes without the service first; of those that are alike in all that matters the first."""
 
@@ -150,7 +159,7 @@ def choose(service: Service, view: FleetView, sites: Sites, reckoner: Reckoner, 
     options = [option for site in tried for option in _options(service, site, view, reckoner)]
     if service.objective.is_asked:
         options.sort(key=lambda option: -option.promise.users / option.way.devices if option.promise else 0.0)
-    taken = next((option for option in options if _is_allowed(option, aim) and option.lacks is None), None)
+    taken = _least_disturbing(option for option in options if _is_allowed(option, aim) and option.lacks is None)
     if taken is None and aim is not None:
         return Choice(recipe=None, taken=(), promise=None, rejected=(), would_change=())
     others = [option for option in options if option is not taken]
@@ -172,6 +181,18 @@ def choose(service: Service, view: FleetView, sites: Sites, reckoner: Reckoner, 
     return Choice(
         recipe=None, taken=(), promise=None, rejected=every[:REJECTED_MAX], would_change=tuple(_unique(changes))
     )
+
+
+def _least_disturbing(fitting: Iterator[_Option]) -> _Option | None:
+    """The first of them, at the spot where the fewest sleep that could not wake then."""
+    first = next(fitting, None)
+    if first is None or not _disturbed(first):
+        return first
+    return min((first, *(each for each in fitting if each.way.recipe == first.way.recipe)), key=_disturbed)
+
+
+def _disturbed(option: _Option) -> int:
+    return sum(room.sleepers for room in option.spot.free_for(option.way.recipe))
 
 
 def _worse_ones(others: list[_Option], taken: _Option, aim: Aim | None) -> Iterator[Rejected]:
@@ -199,7 +220,7 @@ def _state(spot: Spot, node: Node) -> object:
     devices = tuple(
         (room.device.memory_bytes, len(room.device.cores), tuple(room.device.figures.items())) for room in spot.rooms
     )
-    free = tuple((room.memory_bytes, len(room.cores), room.holders) for room in spot.rooms)
+    free = tuple((room.memory_bytes, len(room.cores), room.holders, room.sleepers) for room in spot.rooms)
     return spot.site, spot.chip, engines, devices, free
 
 

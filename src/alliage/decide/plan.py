@@ -5,7 +5,7 @@ least number of replicas by the first recipe that fits, oldest service first.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from alliage.catalog.records import Catalog
@@ -20,7 +20,8 @@ from alliage.decide.room import Room
 from alliage.decide.shortages import refused_by_plan, shortage
 from alliage.decide.solve.answer import Plan as Solved
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
-from alliage.fleet.lifecycles import LEAVING, ReplicaPhase, ServicePhase
+from alliage.fleet.lifecycles import LEAVING, OUT, ReplicaPhase, ServicePhase
+from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
@@ -81,6 +82,8 @@ class Plan:
     blocked: tuple[Blocked, ...] = ()
     idle: tuple[ServiceName, ...] = ()
     """Services that want no replica now."""
+    wake: tuple[ReplicaId, ...] = ()
+    """Those that are abed and wanted again; their devices are free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +129,8 @@ def plan(
     blocked: list[Blocked] = []
     decisions: list[Decision] = []
     work = budget.work
+    wake: list[ReplicaId] = []
+    wants = [_after_waking(want, view, left, wake) for want in wants]
     for want in wants:
         for number in range(want.count):
             work -= left.devices
@@ -151,7 +156,34 @@ def plan(
         decisions=tuple(decisions),
         blocked=tuple(blocked),
         idle=tuple(_idle(view, aimed)),
+        wake=tuple(wake),
     )
+
+
+def _after_waking(want: _Want, view: FleetView, left: Sites, wake: list[ReplicaId]) -> _Want:
+    """What is still missing once those of its replicas that are abed are woken; they are added to `wake`.
+
+    One that was told to sleep is waited for: it is back sooner than another one would be loaded.
+    """
+    nodes = {node.id: node for node in view.nodes}
+    missing = want.count
+    for phase in (ReplicaPhase.RESTING, ReplicaPhase.DOZING, ReplicaPhase.ASLEEP):
+        for replica in view.replicas_of(want.service.name):
+            if missing <= 0:
+                break
+            if replica.phase is not phase or replica.id in wake or not _may_wake(replica, want, nodes.get(replica.node)):
+                continue
+            if phase is ReplicaPhase.ASLEEP and not left.take_bed(replica):
+                continue
+            missing -= 1
+            if phase is not ReplicaPhase.DOZING:
+                wake.append(replica.id)
+    return replace(want, count=missing)
+
+
+def _may_wake(replica: Replica, want: _Want, node: Node | None) -> bool:
+    there = replace(replica, bindings=replica.bed or replica.bindings)
+    return is_open(node, there) and (want.aim is None or want.aim.allows(replica.node, replica.recipe))
 
 
 def _unique(services: Sequence[Service]) -> Iterator[Service]:
@@ -160,7 +192,7 @@ def _unique(services: Sequence[Service]) -> Iterator[Service]:
 
 
 def _alive(service: Service, view: FleetView) -> list[Replica]:
-    return [replica for replica in view.replicas_of(service.name) if replica.phase not in LEAVING]
+    return [replica for replica in view.replicas_of(service.name) if replica.phase not in OUT]
 
 
 def _without_replicas(view: FleetView) -> Iterator[Service]:
@@ -194,7 +226,8 @@ def _surplus(view: FleetView, aims: Aims | None) -> Iterator[ReplicaId]:
     for service in view.services:
         alive = _alive(service, view)
         if service.phase is ServicePhase.DELETING:
-            yield from (replica.id for replica in alive)
+            every = view.replicas_of(service.name)
+            yield from (replica.id for replica in every if replica.phase not in LEAVING)
             continue
         if aims is None:
             yield from _least_useful(alive, len(alive) - service.min_replicas)

@@ -11,8 +11,8 @@ from alliage.decide.price.listed import Price
 from alliage.decide.reckoning import Reckoned, Reckoner
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
-from alliage.fleet.ids import NodeId, ServiceName
-from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.ids import DeviceId, NodeId, ServiceName
+from alliage.fleet.lifecycles import ABED, OUT, NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Evidence, Recipe, Replica
 from alliage.fleet.services import Service
@@ -53,6 +53,8 @@ class Outlook:
     kinds: tuple[Kind, ...]
     ways: Mapping[tuple[str, str], LiveWay] = field(compare=False, repr=False)
     """By service and the way's name in the problem."""
+    abed: tuple[Running, ...] = field(default=(), compare=False)
+    """What sleeps where it may wake: it is begun at no cost."""
 
     @property
     def shape(self) -> object:
@@ -86,6 +88,8 @@ def outlook(
     ways: dict[tuple[str, str], LiveWay] = {}
     asks: list[ServiceAsk] = []
     running: dict[tuple[str, str, str], int] = {}
+    abed: dict[tuple[str, str, str], int] = {}
+    taken = {binding.device for each in view.replicas for binding in each.bindings if each.phase not in ABED}
     for service in services:
         demand = view.demand.get(service.name)
         mine: dict[str, Offer] = {}
@@ -93,7 +97,9 @@ def outlook(
             reckoned = reckoner.at(service, kind.place, kind.nodes[0], view, is_rehearsed=kind.is_rehearsed)
             mine.update((offer.way.name, offer) for offer in _offers(kind, demand, reckoned, offers))
         inside, outside = _replicas(here.get(service.name, ()), nodes, by_node, mine)
-        used = {way for _, (way, _) in inside}
+        sleepers = _sleepers(here.get(service.name, ()), taken)
+        sleeping, _ = _replicas(sleepers, nodes, by_node, mine)
+        used = {way for _, (way, _) in (*inside, *sleeping)}
         mine = dict(_roomiest(mine, used))
         mine = {name: offer for name, offer in mine.items() if (service.name, name) not in barred or name in used}
         ways.update(((service.name, name), offer.live) for name, offer in mine.items())
@@ -106,6 +112,9 @@ def outlook(
         for number, (_, place) in enumerate(inside):
             key = (works[min(number, len(works) - 1)].name, *place)
             running[key] = running.get(key, 0) + 1
+        for number, (_, place) in enumerate(sleeping, start=len(inside)):
+            key = (works[min(number, len(works) - 1)].name, *place)
+            abed[key] = abed.get(key, 0) + 1
     return Outlook(
         problem=Problem(
             sites=_sites(view),
@@ -114,12 +123,26 @@ def outlook(
             services=tuple(asks),
             horizon_s=HORIZON_S,
         ),
-        running=tuple(
-            Running(work=work, way=way, pool=pool, count=count) for (work, way, pool), count in sorted(running.items())
-        ),
+        running=_as_running(running),
         kinds=there,
         ways=ways,
+        abed=_as_running(abed),
     )
+
+
+def _as_running(counts: Mapping[tuple[str, str, str], int]) -> tuple[Running, ...]:
+    return tuple(
+        Running(work=work, way=way, pool=pool, count=count) for (work, way, pool), count in sorted(counts.items())
+    )
+
+
+def _sleepers(replicas: Sequence[Replica], taken: AbstractSet[DeviceId]) -> list[Replica]:
+    """Those that could serve again at once, as if they were awake."""
+    return [
+        replace(each, phase=ReplicaPhase.WAKING, bindings=each.bed or each.bindings)
+        for each in replicas
+        if each.phase in ABED and all(binding.device not in taken for binding in each.bed)
+    ]
 
 
 def way_key(recipe: Recipe) -> tuple[str, str, int]:
@@ -180,7 +203,7 @@ def _replicas(
     inside: list[tuple[Replica, tuple[str, str]]] = []
     outside: list[Replica] = []
     for replica in replicas:
-        if replica.phase in LEAVING:
+        if replica.phase in OUT:
             continue
         node, kind = nodes.get(replica.node), by_node.get((replica.node, replica.recipe.chip))
         if kind is None or not is_open(node, replica):

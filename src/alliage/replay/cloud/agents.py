@@ -1,9 +1,9 @@
 """Agents of a replayed cloud: they obey the loop's orders and report, as the agents of rehearsed nodes do."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from alliage.control.actions import Action, StartReplica
+from alliage.control.actions import Action, SleepReplica, StartReplica, StopReplica, WakeReplica
 from alliage.control.observed import OVER, EngineState, NodeReport, ReplicaReport
 from alliage.errors import Unavailable
 from alliage.fleet.ids import NodeId, ReplicaId
@@ -22,10 +22,16 @@ TOLD_S = 10.0
 class _Run:
     """One start of a replica's engine."""
 
-    recipe: Recipe
+    recipe: Recipe | None
     attempt: int
     began_s: float
     ready_s: float
+    pace: Pace | None = None
+    speed: float = 1.0
+    asleep_s: float | None = None
+    """From when on it sleeps, or slept last."""
+    awake_s: float | None = None
+    """When it began to wake last."""
     ended_s: float | None = None
     state: EngineState = EngineState.STARTING
     why: str = ""
@@ -33,7 +39,7 @@ class _Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """Devices of a chip that one start of a replica of a service held, from then to then."""
+    """Devices of a chip that a replica of a service held, from one start or waking to its end or its sleep."""
 
     replica: ReplicaId
     chip: str
@@ -41,6 +47,8 @@ class Use:
     began_s: float
     ready_s: float
     ended_s: float | None
+    is_wake: bool = False
+    """Whether it was woken, not started."""
 
 
 class Agents:
@@ -52,17 +60,13 @@ class Agents:
         nodes: Sequence[RehearsedNode],
         engines: Engines,
         broke: Callable[[ReplicaId], None],
-        *,
-        wakes: bool = False,
     ) -> None:
-        """With `wakes` an engine is ready as soon as one that slept would be, its weights in the node's memory: a what-if."""
         self._clock = clock
         self._nodes = {each.node.id: each for each in nodes}
         self._engines = engines
         self._broke = broke
-        self._wakes = wakes
         self._runs: dict[NodeId, dict[ReplicaId, _Run]] = {each.node.id: {} for each in nodes}
-        self._all: list[tuple[ReplicaId, _Run]] = []
+        self._uses: dict[ReplicaId, list[Use]] = {}
         self._paces: dict[object, Pace | Unpaced] = {}
 
     def kill(self, node: NodeId) -> None:
@@ -72,18 +76,9 @@ class Agents:
 
     @property
     def uses(self) -> tuple[Use, ...]:
-        """All starts until now, in their order."""
-        return tuple(
-            Use(
-                replica=replica,
-                chip=run.recipe.chip,
-                devices=run.recipe.devices,
-                began_s=run.began_s,
-                ready_s=run.ready_s,
-                ended_s=run.ended_s,
-            )
-            for replica, run in self._all
-        )
+        """All starts and wakes until now, in their order."""
+        every = [use for uses in self._uses.values() for use in uses]
+        return tuple(sorted(every, key=lambda use: (use.began_s, use.replica)))
 
     def observe(self) -> Mapping[NodeId, NodeReport]:
         """What each agent sees now."""
@@ -97,8 +92,19 @@ class Agents:
                 continue
             if isinstance(action, StartReplica):
                 self._start(runs, action)
-            elif (run := runs.get(action.replica)) is not None:
-                self._end(action.replica, run, EngineState.STOPPED)
+                continue
+            run = runs.get(action.replica)
+            if run is None:
+                if isinstance(action, SleepReplica):
+                    runs[action.replica] = _nothing(self._clock.t_s)
+                continue
+            match action:
+                case StopReplica():
+                    self._end(action.replica, run, EngineState.STOPPED)
+                case SleepReplica():
+                    self._sleep(run)
+                case WakeReplica():
+                    self._wake(action.replica, run)
 
     def logs(self, node: NodeId, replica: ReplicaId, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """There are none."""
@@ -117,10 +123,41 @@ class Agents:
         if isinstance(pace, Unpaced):
             run.state, run.why, run.ended_s = EngineState.ENDED, pace.why, now_s
             return
-        self._all.append((replica.id, run))
-        run.ready_s = now_s + (pace.wake_s if self._wakes else pace.load_s)
-        speed = node.speeds[replica.recipe.chip]
-        self._engines.start(replica.id, pace, ready_s=run.ready_s, speed=speed)
+        run.ready_s = now_s + pace.load_s
+        run.pace, run.speed = pace, node.speeds[replica.recipe.chip]
+        self._begin(replica.id, run, pace, now_s)
+
+    def _begin(self, replica: ReplicaId, run: _Run, pace: Pace, now_s: float) -> None:
+        if run.recipe is not None:
+            use = Use(
+                replica=replica,
+                chip=run.recipe.chip,
+                devices=run.recipe.devices,
+                began_s=now_s,
+                ready_s=run.ready_s,
+                ended_s=None,
+                is_wake=run.awake_s is not None,
+            )
+            self._uses.setdefault(replica, []).append(use)
+        self._engines.start(replica, pace, ready_s=run.ready_s, speed=run.speed)
+
+    def _sleep(self, run: _Run) -> None:
+        """It falls asleep as slowly as it wakes; nothing was asked of it since it left the table."""
+        if run.state is EngineState.READY and run.asleep_s is None and run.pace is not None:
+            run.asleep_s = self._clock.t_s + run.pace.wake_s
+
+    def _wake(self, replica: ReplicaId, run: _Run) -> None:
+        if run.state is not EngineState.ASLEEP or run.awake_s is not None or run.pace is None:
+            return
+        run.awake_s = self._clock.t_s
+        run.ready_s = run.awake_s + run.pace.wake_s
+        self._begin(replica, run, run.pace, run.awake_s)
+
+    def _leave_devices(self, replica: ReplicaId, at_s: float) -> None:
+        """What it holds it holds no more."""
+        uses = self._uses.get(replica)
+        if uses and uses[-1].ended_s is None:
+            uses[-1] = replace(uses[-1], ended_s=at_s)
 
     def _pace(self, order: StartReplica, node: RehearsedNode) -> Pace | Unpaced:
         like = node.likes[order.replica.recipe.chip]
@@ -136,12 +173,19 @@ class Agents:
         self._broke(replica)
         self._engines.stop(replica)
         run.state, run.ended_s = state, self._clock.t_s
+        self._leave_devices(replica, self._clock.t_s)
 
     def _report(self, name: NodeId, runs: dict[ReplicaId, _Run]) -> NodeReport:
         now_s, node = self._clock.t_s, self._nodes[name].node
         for replica, run in list(runs.items()):
             if run.state is EngineState.STARTING and now_s >= run.ready_s:
                 run.state = EngineState.READY
+            if run.state is EngineState.READY and run.asleep_s is not None and now_s >= run.asleep_s:
+                self._engines.stop(replica)
+                self._leave_devices(replica, run.asleep_s)
+                run.state, run.awake_s = EngineState.ASLEEP, None
+            if run.state is EngineState.ASLEEP and run.awake_s is not None and now_s >= run.ready_s:
+                run.state, run.asleep_s = EngineState.READY, None
             if run.ended_s is not None and now_s - run.ended_s >= TOLD_S:
                 del runs[replica]
         return NodeReport(
@@ -150,6 +194,11 @@ class Agents:
             replicas={replica: _told(replica, run, now_s) for replica, run in runs.items()},
             heard_s=now_s,
         )
+
+
+def _nothing(now_s: float) -> _Run:
+    """What is told of a replica that nobody here knows."""
+    return _Run(None, 0, now_s, now_s, ended_s=now_s, state=EngineState.STOPPED)
 
 
 def _told(replica: ReplicaId, run: _Run, now_s: float) -> ReplicaReport:

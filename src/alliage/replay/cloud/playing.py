@@ -65,7 +65,7 @@ def play(
     ]
     nodes = read_fleet(experiment.fleet, catalog)
     settings = LoopSettings(hold_s=variant.hold_s, idle_s=variant.hold_s)
-    cloud = Cloud(catalog, nodes, prices=experiment.prices, wakes=variant.wakes, settings=settings)
+    cloud = Cloud(catalog, nodes, prices=experiment.prices, settings=settings)
     try:
         for model in experiment.models:
             cloud.deploy(an_order(model, experiment, variant))

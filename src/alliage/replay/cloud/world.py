@@ -60,10 +60,9 @@ class Cloud:
         nodes: Sequence[RehearsedNode],
         *,
         prices: Mapping[str, float],
-        wakes: bool = False,
         settings: LoopSettings | None = None,
     ) -> None:
-        """`prices` of a device-hour, by chip; `wakes` as Agents have it; `settings` are the loop's own where none are given."""
+        """`prices` of a device-hour, by chip; `settings` are the loop's own where none are given."""
         settings = settings or LoopSettings()
         self.clock = VirtualClock()
         self._tick_s = settings.tick_s
@@ -72,7 +71,7 @@ class Cloud:
         self._ids = 0
         engines = self._engines = Engines()
         self.door = Door(self.clock, engines, GatewayLimits())
-        self.agents = Agents(self.clock, nodes, engines, self.door.broke, wakes=wakes)
+        self.agents = Agents(self.clock, nodes, engines, self.door.broke)
         planning = self._planning = Planning(
             catalog,
             listed_prices(catalog, prices),
