@@ -11,7 +11,7 @@ from alliage.control.failing import give_up
 from alliage.control.leaving import let_go, stuck, unwanted
 from alliage.control.observed import OVER, EngineState, Observation, ReplicaReport
 from alliage.control.ports import Changes
-from alliage.control.resting import at_rest, make_room, without_lost_beds, woken
+from alliage.control.resting import at_rest, bedtimes, make_room, without_lost_beds, woken
 from alliage.control.settle import Heard, settle
 from alliage.decide.aiming.aims import Aims
 from alliage.decide.aiming.outlook import Barred
@@ -92,10 +92,16 @@ def reconcile(
     roused = woken(shown, planned) if isinstance(planned, Plan) else shown
     after, bound = _bound(roused, planned, now_s, new_id)
     if isinstance(planned, Plan):
-        after = make_room(at_rest(after, let_go(after, planned), catalog), planned)
+        after = make_room(at_rest(after, let_go(after, planned, catalog), catalog), planned)
     after = with_movers(after, placed, aims)
     after, services_told = _services_after(after, planned, now_s)
-    decisions = (*settled.decisions, *given_up.decisions, *bound, *_news(planned, refused))
+    decisions = (
+        *settled.decisions,
+        *given_up.decisions,
+        *bedtimes(shown, after, now_s),
+        *bound,
+        *_news(planned, refused),
+    )
     changes = _difference(view, after, decisions, now_s, heard.lost)
     return Pass(
         view=after,

@@ -9,7 +9,8 @@ from dataclasses import replace
 from alliage.catalog.records import Catalog
 from alliage.control.leaving import unwanted
 from alliage.decide.plan import Plan
-from alliage.decide.sleeping import can_sleep, host_room, sleep_bytes
+from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode
+from alliage.decide.sleeping import can_sleep_at, host_room, sleep_bytes
 from alliage.fleet.ids import DeviceId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import (
     ABED,
@@ -31,10 +32,7 @@ _FALLING = frozenset({ReplicaPhase.RESTING, ReplicaPhase.DOZING})
 def can_rest(view: FleetView, service: ServiceName, catalog: Catalog) -> bool:
     """Whether a service has replicas, and all of them can sleep."""
     mine = [each for each in view.replicas_of(service) if each.phase not in LEAVING]
-    return bool(mine) and all(
-        can_sleep(each.recipe, catalog) and (node := view.node(each.node)) is not None and _has_memory(node)
-        for each in mine
-    )
+    return bool(mine) and all(can_sleep_at(each.recipe, view.node(each.node), catalog) for each in mine)
 
 
 def without_lost_beds(view: FleetView) -> FleetView:
@@ -77,6 +75,35 @@ def at_rest(before: FleetView, after: FleetView, catalog: Catalog) -> FleetView:
     return after
 
 
+def bedtimes(before: FleetView, after: FleetView, now_s: float) -> tuple[Decision, ...]:
+    """A decision for each that begins to rest, and for each that is woken or stays awake after all."""
+    was = {replica.id: replica for replica in before.replicas}
+    found: list[Decision] = []
+    for replica in after.replicas:
+        old = was.get(replica.id)
+        if old is None or old.phase is replica.phase:
+            continue
+        if replica.phase is ReplicaPhase.RESTING:
+            found.append(_bedtime(replica, replica, Outcome.RESTED, now_s))
+        elif old.phase in ABED and replica.phase not in LEAVING:
+            found.append(_bedtime(replica, old, Outcome.WOKEN, now_s))
+    return tuple(found)
+
+
+def _bedtime(replica: Replica, asleep: Replica, outcome: Outcome, now_s: float) -> Decision:
+    facts: Facts = {"replica": replica.id, "node": replica.node, "host_bytes": asleep.host_bytes}
+    return Decision(
+        at_s=now_s,
+        service=replica.service,
+        outcome=outcome,
+        recipe=replica.recipe,
+        where=" + ".join(binding.device for binding in replica.bindings),
+        because=(Reason(code=ReasonCode.SLEPT, facts=facts),),
+        rejected=(),
+        would_change=(),
+    )
+
+
 def make_room(view: FleetView, planned: Plan) -> FleetView:
     """Sleepers end at nodes where what is planned finds no room although nothing is about to leave.
 
@@ -107,10 +134,6 @@ def _rested(view: FleetView, replica: Replica, node: Node, needed: int) -> Fleet
     if room + coming < needed:
         return view
     return _with(_ended(view, ending), replica)
-
-
-def _has_memory(node: Node) -> bool:
-    return bool(node.memory_bytes) or any(device.cores for device in node.devices)
 
 
 def _may_stay(replica: Replica, node: Node | None) -> bool:
@@ -146,5 +169,3 @@ def _ended(view: FleetView, ending: set[ReplicaId]) -> FleetView:
 
 def _with(view: FleetView, replica: Replica) -> FleetView:
     return replace(view, replicas=tuple(replica if each.id == replica.id else each for each in view.replicas))
-
-

@@ -127,13 +127,19 @@ def _replica_after(replica: Replica, heard: Heard, now_s: float) -> Replica:
     if replica.phase is ReplicaPhase.DRAINING:
         over = node is not None and (report is None or report.state in OVER)
         return _moved(replica, ReplicaEvent.DRAINED) if over or replica.id in heard.drained else replica
-    if replica.phase is ReplicaPhase.RESTING and replica.id in heard.drained:
-        return _moved(replica, ReplicaEvent.DRAINED)
     if replica.phase is ReplicaPhase.STOPPING:
         return _moved(replica, ReplicaEvent.GONE) if _is_gone(replica, report, heard) else replica
+    if replica.phase is ReplicaPhase.RESTING and replica.id in heard.drained:
+        replica = _moved(replica, ReplicaEvent.DRAINED)
     if report is None or report.attempt <= replica.starts:
-        return replica
+        return _forgotten(replica, report)
     return _told(replica, report, now_s)
+
+
+def _forgotten(replica: Replica, report: ReplicaReport | None) -> Replica:
+    """One whose agent has nothing of this attempt to tell: what slept is gone if it says so."""
+    is_gone = report is not None and report.state in OVER and replica.phase in ABED
+    return _moved(replica, ReplicaEvent.ENGINE_ENDED) if is_gone else replica
 
 
 def _is_gone(replica: Replica, report: ReplicaReport | None, heard: Heard) -> bool:

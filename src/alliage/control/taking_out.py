@@ -147,11 +147,7 @@ def _successors(view: FleetView, done: Pass) -> Callable[[Replica], Replica | No
     """Hands out, one at a time, the replicas of a service that are elsewhere and not ready yet: those that start first."""
     waiting: dict[ServiceName, list[Replica]] = {}
     for replica in done.view.replicas:
-        if (
-            replica.phase not in OUT
-            and replica.phase is not ReplicaPhase.READY
-            and emptied_for(replica, view) is None
-        ):
+        if replica.phase not in OUT and replica.phase is not ReplicaPhase.READY and emptied_for(replica, view) is None:
             waiting.setdefault(replica.service, []).append(replica)
 
     def take(replica: Replica) -> Replica | None:

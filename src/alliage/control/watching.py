@@ -67,11 +67,13 @@ class Watching:
                 watched = _Watched(since_s=now_s, tide=Tide(self.hold_s), asked_s=now_s)
                 self._services[service.name] = watched
             rests = self.can_rest(view, service.name)
-            watched.tide.hold_s = self.rest_s if rests else self.hold_s
             idle_s = self.rest_s if rests else self.idle_s
+            if rests and now_s - watched.asked_s >= self.rest_s:
+                watched.tide = Tide(self.rest_s)  # it sleeps: what was asked before is not held
+            watched.tide.hold_s = self.rest_s if rests else self.hold_s
             self._add(service.name, watched, doors, now_s)
             asked_ago_s = wall_s - max(service.asked_s, service.created_s)
-            wanted = now_s - watched.asked_s < idle_s or 0 <= asked_ago_s < idle_s
+            wanted = now_s - watched.asked_s < idle_s or 0 <= asked_ago_s < self.idle_s
             found[service.name] = self._demand(watched, now_s, is_wanted=wanted)
         self._add_replicas(view, doors)
         for name in self._services.keys() - found.keys():

@@ -171,7 +171,11 @@ def _after_waking(want: _Want, view: FleetView, left: Sites, wake: list[ReplicaI
         for replica in view.replicas_of(want.service.name):
             if missing <= 0:
                 break
-            if replica.phase is not phase or replica.id in wake or not _may_wake(replica, want, nodes.get(replica.node)):
+            if (
+                replica.phase is not phase
+                or replica.id in wake
+                or not _may_wake(replica, want, nodes.get(replica.node))
+            ):
                 continue
             if phase is ReplicaPhase.ASLEEP and not left.take_bed(replica):
                 continue

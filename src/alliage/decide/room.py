@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.decide.sleeping import held_by_sleep
+from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Binding, Recipe, Replica

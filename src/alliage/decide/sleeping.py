@@ -28,6 +28,12 @@ def can_sleep(recipe: Recipe, catalog: Catalog) -> bool:
     return facts is not None and facts.sleeps.value is True
 
 
+def can_sleep_at(recipe: Recipe, node: Node | None, catalog: Catalog) -> bool:
+    """Whether it can sleep, and its node's memory is known."""
+    has_memory = node is not None and (bool(node.memory_bytes) or any(device.cores for device in node.devices))
+    return has_memory and can_sleep(recipe, catalog)
+
+
 def sleep_bytes(recipe: Recipe, model: ModelCard, catalog: Catalog) -> int | None:
     """What it takes of its node's memory while it sleeps: its weights. None where it cannot sleep."""
     if not can_sleep(recipe, catalog):

@@ -79,6 +79,8 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = (
                 f"{_word(facts, 'replica')} is not wanted any more: its service was deleted or asks for fewer replicas"
             )
+        case ReasonCode.SLEPT:
+            text = f"the weights of {_word(facts, 'replica')} are in {_size(facts, 'host_bytes')} of the memory of {_word(facts, 'node')}"
         case ReasonCode.STOP_SERVICE:
             text = f"deleting service {_word(facts, 'service')} would free {_freed(facts)} on {_word(facts, 'device')}"
         case ReasonCode.FREE_DEVICES:
@@ -137,6 +139,10 @@ def headline(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str
             text = f"{decision.service} cannot be served now."
         case Outcome.STOPPED:
             text = f"A replica of {decision.service}{_at(decision)} is stopped."
+        case Outcome.WOKEN:
+            text = f"A replica of {decision.service}{_at(decision)} wakes."
+        case Outcome.RESTED:
+            text = f"A replica of {decision.service}{_at(decision)} falls asleep."
         case Outcome.GIVEN_UP:
             text = f"The recipe of a replica of {decision.service}{_at(decision)} is given up there."
         case Outcome.SHORT:

@@ -14,7 +14,18 @@ from alliage.control.observed import NodeReport, ReplicaReport
 from alliage.errors import LinkError, NotFound, Unavailable
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.link.line import AnsweredLine
-from alliage.link.messages import AgentHello, AgentReport, LeaveLog, LogPiece, ReadLog, Sleep, Start, Stop, ToControl, Wake
+from alliage.link.messages import (
+    AgentHello,
+    AgentReport,
+    LeaveLog,
+    LogPiece,
+    ReadLog,
+    Sleep,
+    Start,
+    Stop,
+    ToControl,
+    Wake,
+)
 
 LOG_PIECES_MAX: Final = 1024
 """Of one reader that does not read: then its log ends."""
