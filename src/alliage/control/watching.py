@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from alliage.control.observed import DoorReport
-from alliage.decide.demand import LENGTHS_FIRST, LENGTHS_LEAST, WINDOW_S, Tide, settled_length
+from alliage.decide.demand import GRID, LENGTHS_FIRST, LENGTHS_LEAST, WINDOW_S, Tide, rounded_up, settled_length
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
@@ -33,8 +33,10 @@ class _Watched:
     stay_s: float | None = None
     woke_s: float = 0.0
     """When it was asked for again after nothing was held of what it was asked."""
+    asked_since: int = 0
+    """How much since then."""
     usual_rps: float = 0.0
-    """What it was asked when it was asked last, once that was known."""
+    """What it was asked in the mean when it was asked last, once that was known."""
 
 
 @dataclass(slots=True)
@@ -98,10 +100,11 @@ class Watching:
             watched.output_tokens += new.output_tokens
         watched.in_flight = in_flight
         if asked and not watched.tide.rate_rps:
-            watched.woke_s = now_s
+            watched.woke_s, watched.asked_since = now_s, 0
         watched.tide.add(now_s, asked)
-        if asked and now_s - watched.woke_s >= WINDOW_S:
-            watched.usual_rps = watched.tide.rate_rps
+        watched.asked_since += asked
+        if asked and (for_s := now_s - watched.woke_s) >= WINDOW_S:
+            watched.usual_rps = rounded_up(watched.asked_since / for_s, GRID)
         if busy:
             watched.asked_s = now_s
 

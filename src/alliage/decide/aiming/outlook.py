@@ -5,12 +5,11 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from alliage.catalog.records import Catalog
 from alliage.decide.aiming.kinds import Kind, is_open, kinds
 from alliage.decide.aiming.live_ways import LiveWay, live_ways
+from alliage.decide.aiming.offers import Offer, at_first, free_devices, restful
 from alliage.decide.price.listed import Price
 from alliage.decide.reckoning import Reckoned, Reckoner
-from alliage.decide.sleeping import can_sleep_at
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import DeviceId, NodeId, ServiceName
@@ -24,9 +23,8 @@ from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
 OFFERS_MAX: Final = 50_000
 MOVE_TIMES: Final = 5
 """A start costs more than its own devices: those of what it replaces meanwhile, cold caches, answers that are slower. An assumption."""
-SLEEP_WORTH: Final = 0.5
-"""A way whose engine can sleep is taken for a service that may rest where it carries so much of what the best one does. A choice: what
-is asked a quarter of the time is not worth a load each time."""
+SLEEP_TIMES: Final = 4
+"""By how much a start costs more where something sleeps that would do: waking is sooner, and other sizes seldom pay. A choice."""
 MORE: Final = "#more"
 """Behind a service's name: its replicas beyond the first."""
 FIRST_TIMES: Final = 20
@@ -35,14 +33,6 @@ HORIZON_S: Final = 600.0
 """A start is to pay within this time: demand changes so soon that the next plan is another one. Twice what seen demand is held for."""
 Barred = tuple[ServiceName, str]
 """A service and the name of one of its ways: what was aimed at and found no room in truth."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """A way of a service at a kind of nodes, as the fleet and as the programme know it."""
-
-    live: LiveWay
-    way: Way
 
 
 Offers = dict[object, tuple[tuple[Reckoned, ...], tuple[Offer, ...]]]
@@ -95,7 +85,7 @@ def outlook(
     running: dict[tuple[str, str, str], int] = {}
     abed: dict[tuple[str, str, str], int] = {}
     taken = {binding.device for each in view.replicas for binding in each.bindings if each.phase not in ABED}
-    free = {kind.name: _free_devices(kind, nodes, taken) for kind in there}
+    free = {kind.name: free_devices(kind, nodes, taken) for kind in there}
     places = {kind.name: nodes[kind.nodes[0]] for kind in there}  # any of its nodes stands for all
     for service in services:
         demand = view.demand.get(service.name)
@@ -108,13 +98,17 @@ def outlook(
         sleeping, _ = _replicas(sleepers, nodes, by_node, mine)
         used = {way for _, (way, _) in (*inside, *sleeping)}
         if not service.min_replicas and not service.rate_rps:
-            mine = _restful(mine, used, free, places, reckoner.catalog)
+            mine = restful(mine, used, free, places, reckoner.catalog)
+            is_new = not used and (demand is None or not demand.rate_rps)
+            mine = at_first(mine) if is_new else mine
         mine = dict(_roomiest(mine, used))
         mine = {name: offer for name, offer in mine.items() if (service.name, name) not in barred or name in used}
         ways.update(((service.name, name), offer.live) for name, offer in mine.items())
         needed_s = 0.0 if demand is None else demand.needed_before_s
         old = [mine[way].live for replica, (way, _) in inside if replica.created_s < needed_s]
         ask = _ask(service, demand, mine, old, len(inside), outside, prices)
+        if sleeping:
+            ask = replace(ask, start_micros=ask.start_micros * SLEEP_TIMES)
         works = _parts(ask, mine, prices)
         asks.extend(works)
         inside.sort(key=lambda each: each[0].phase is not ReplicaPhase.READY)
@@ -143,39 +137,6 @@ def _as_running(counts: Mapping[tuple[str, str, str], int]) -> tuple[Running, ..
     return tuple(
         Running(work=work, way=way, pool=pool, count=count) for (work, way, pool), count in sorted(counts.items())
     )
-
-
-def _free_devices(kind: Kind, nodes: Mapping[NodeId, Node], taken: AbstractSet[DeviceId]) -> int:
-    devices = (each for node in kind.nodes for each in nodes[node].devices)
-    return sum(1 for each in devices if each.chip == kind.chip and each.id not in taken)
-
-
-def _restful(
-    offers: Mapping[str, Offer],
-    used: AbstractSet[str],
-    free: Mapping[str, int],
-    places: Mapping[str, Node],
-    catalog: Catalog,
-) -> dict[str, Offer]:
-    """Of a service that may rest: what can sleep and is in use already, or has room; and what is in use.
-
-    All of them where nothing of that kind carries at least SLEEP_WORTH times as much a device as the best.
-    """
-
-    def worth(offer: Offer) -> float:
-        return (offer.live.rate_rps or 0.0) / offer.way.devices
-
-    kept = {
-        name: offer
-        for name, offer in offers.items()
-        if not offer.live.is_failed
-        and (name in used or free.get(offer.way.chip, 0) >= offer.way.devices)
-        and can_sleep_at(offer.live.recipe, places[offer.way.chip], catalog)
-    }
-    best = max(map(worth, offers.values()), default=0.0)
-    if not best or max(map(worth, kept.values()), default=0.0) < SLEEP_WORTH * best:
-        return dict(offers)
-    return {name: offer for name, offer in offers.items() if name in kept or name in used or offer.live.is_failed}
 
 
 def _sleepers(replicas: Sequence[Replica], taken: AbstractSet[DeviceId]) -> list[Replica]:
