@@ -146,5 +146,5 @@ class Watching:
             output_tokens=output_tokens,
             service_s=watched.stay_s,
             is_wanted=is_wanted,
-            needed_before_s=self.began_s if now_s - watched.since_s < self.hold_s else 0.0,
+            needed_before_s=self.began_s if now_s - watched.since_s < watched.tide.hold_s else 0.0,
         )
