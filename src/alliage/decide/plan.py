@@ -165,6 +165,8 @@ def _after_waking(want: _Want, view: FleetView, left: Sites, wake: list[ReplicaI
 
     One that was told to sleep is waited for: it is back sooner than another one would be loaded.
     """
+    if want.count <= 0:
+        return want
     nodes = {node.id: node for node in view.nodes}
     missing = want.count
     for phase in (ReplicaPhase.RESTING, ReplicaPhase.DOZING, ReplicaPhase.ASLEEP):
