@@ -12,7 +12,7 @@ from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Moves when messages change in a way that an older side cannot read; a hello with another one is refused."""
 
 
