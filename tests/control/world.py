@@ -131,7 +131,7 @@ class SimAgents:
             running = self.engines.setdefault(action.node, {})
             if isinstance(action, StartReplica):
                 self._start(running, action)
-            else:
+            elif isinstance(action, StopReplica):
                 self._stop(running, action)
 
     def _start(self, running: dict[ReplicaId, SimEngine], order: StartReplica) -> None:

@@ -66,6 +66,7 @@ def test_on_an_accelerator_all_layers_go_there_and_the_catalogue_may_add_variabl
         mounts=(),
         notes="",
         sources=("a test",),
+        sleeps=Fact(value=None, confidence=Confidence.UNKNOWN, source=""),
     )
     spec = LAUNCHERS["llama.cpp"](
         replace(a_replica(recipe=recipe), bindings=(binding,)),

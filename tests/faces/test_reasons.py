@@ -23,6 +23,7 @@ from tests.builders import CATALOG, a_node, a_recipe, a_replica, a_service
 from tests.control.world import World
 
 FACTS: dict[str, str | int | float] = {
+    "host_bytes": 2 << 30,
     "node": "laptop",
     "device": "laptop/cpu0",
     "cores": 1,

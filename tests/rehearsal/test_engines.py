@@ -10,7 +10,7 @@ import pytest
 
 from alliage.control.observed import EngineState
 from alliage.fleet.ids import ReplicaId
-from alliage.rehearsal.messages import Fault, FaultKind, Shut
+from alliage.rehearsal.messages import Bed, Fault, FaultKind, Shut
 from tests.rehearsal.scene import Scene, a_scene, dialled, order, played, post, said
 from tests.speed.test_batching import pace
 
@@ -182,3 +182,19 @@ async def test_a_client_that_leaves_frees_its_place() -> None:
         await reader.readuntil(b"0:")
         writer.close()
         assert said(await post(told, chat(stream=True, max_tokens=2))).count(":") == 2
+
+
+@played
+async def test_one_sleeps_and_wakes_in_the_time_of_its_pace() -> None:
+    """Asleep it answers nobody and is at the same address; awake it answers as before. Orders may be said twice."""
+    async with a_scene() as scene:
+        told = await scene.open("a", wanted=replace(pace(), load_s=0.01, wake_s=0.05))
+        for _ in range(2):
+            scene.line.send(Bed(replica=ReplicaId("a"), wake=False))
+        await scene.until(lambda: scene.told["a"].state is EngineState.ASLEEP)
+        assert b" 503 " in await post(told, chat(max_tokens=3))
+        for _ in range(2):
+            scene.line.send(Bed(replica=ReplicaId("a"), wake=True))
+        await scene.until(lambda: scene.told["a"].state is EngineState.READY)
+        assert scene.told["a"].port == told.port
+        assert b" 200 " in await post(told, chat(max_tokens=3))

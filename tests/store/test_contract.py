@@ -38,10 +38,11 @@ def test_what_is_committed_is_read_back_whole(opener: Opener) -> None:
     """Every noun survives the way into the store and out of it, field for field, for a store opened later too."""
     node, service, key = a_node(), a_service(), a_key()
     replica = a_replica("chat-000001", a_binding(0, 1), a_binding(device=CARD), note="waits; ünïcode ✓")
+    asleep = replace(a_replica("chat-000002"), phase=ReplicaPhase.ASLEEP, bindings=(), bed=(a_binding(),), host_bytes=7)
     state = Changes(
         nodes=(node,),
         services=(service,),
-        replicas=(replica,),
+        replicas=(replica, asleep),
         keys=(key,),
         tenants=(a_tenant(),),
         failed=(a_failed(),),
@@ -53,7 +54,7 @@ def test_what_is_committed_is_read_back_whole(opener: Opener) -> None:
         version=1,
         nodes=(node,),
         services=(service,),
-        replicas=(replica,),
+        replicas=(replica, asleep),
         keys=(key,),
         tenants=(a_tenant(),),
         failed=(a_failed(),),

@@ -69,6 +69,7 @@ class OnStackTable(Entry):
     image: FactTable[Text] | None = None
     chip_images: dict[Id, Text] = Field(default_factory=dict)
     mounts: tuple[MountTable, ...] = ()
+    sleeps: FactTable[bool] | None = None
     notes: Note = ""
     sources: Annotated[tuple[Text, ...], Field(min_length=1)]
 
@@ -91,6 +92,7 @@ class OnStackTable(Entry):
             mounts=tuple(mount.to_record() for mount in self.mounts),
             notes=self.notes,
             sources=self.sources,
+            sleeps=self.sleeps.to_fact() if self.sleeps else Fact(value=None, confidence=unknown, source=""),
         )
 
 

@@ -213,6 +213,8 @@ class OnStack:
     """Of the host's driver, where the policy is `mounted`."""
     notes: str
     sources: tuple[str, ...]
+    sleeps: Fact[bool]
+    """Whether it can give its devices' memory back, keep its weights in the node's, and wake without loading."""
 
     def serving(self, precision: Precision, chip: str) -> Serving | None:
         """What is known of a precision on a chip, what is said of the chip itself first; None when nothing is."""

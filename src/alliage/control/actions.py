@@ -26,4 +26,20 @@ class StopReplica:
     grace_s: float
 
 
-Action = StartReplica | StopReplica
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SleepReplica:
+    """Its engine gives its devices' memory back and keeps its weights in the node's; one that cannot is ended."""
+
+    node: NodeId
+    replica: ReplicaId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WakeReplica:
+    """It takes its devices' memory again; nothing is done where it is awake."""
+
+    node: NodeId
+    replica: ReplicaId
+
+
+Action = StartReplica | StopReplica | SleepReplica | WakeReplica

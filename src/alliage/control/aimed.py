@@ -6,7 +6,7 @@ from alliage.decide.aiming.aims import Aims
 from alliage.decide.aiming.kinds import is_open
 from alliage.decide.solve.answer import Plan
 from alliage.fleet.ids import ServiceName
-from alliage.fleet.lifecycles import LEAVING, ServicePhase
+from alliage.fleet.lifecycles import OUT, ServicePhase
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
@@ -21,7 +21,7 @@ def wanted_replicas(view: FleetView, aims: Aims | None) -> Mapping[ServiceName, 
     for replica in view.replicas:
         node = nodes.get(replica.node)
         emptied = node is not None and any(node.empties(binding.device) for binding in replica.bindings)
-        if replica.phase not in LEAVING and not emptied and not is_open(node, replica):
+        if replica.phase not in OUT and not emptied and not is_open(node, replica):
             staying[replica.service] = staying.get(replica.service, 0) + 1
     return {service.name: _wanted(service, aims, staying.get(service.name, 0)) for service in view.services}
 

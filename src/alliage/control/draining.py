@@ -12,7 +12,7 @@ from alliage.control.leaving import unwanted
 from alliage.decide.aiming.aims import Aims
 from alliage.decide.reasons import Facts
 from alliage.fleet.ids import ReplicaId, ServiceName
-from alliage.fleet.lifecycles import LEAVING, ReplicaPhase, ServicePhase
+from alliage.fleet.lifecycles import OUT, ReplicaPhase, ServicePhase
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
@@ -24,7 +24,7 @@ def movers(view: FleetView) -> tuple[Replica, ...]:
     return tuple(
         replica
         for replica in view.replicas
-        if replica.node in emptying and replica.phase not in LEAVING and emptied_for(replica, view) is not None
+        if replica.node in emptying and replica.phase not in OUT and emptied_for(replica, view) is not None
     )
 
 

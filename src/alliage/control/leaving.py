@@ -2,19 +2,35 @@
 
 from dataclasses import replace
 
+from alliage.catalog.records import Catalog
 from alliage.decide.aiming.outlook import Barred
 from alliage.decide.plan import Plan
+from alliage.decide.sleeping import can_sleep_at
 from alliage.fleet.ids import ReplicaId, ServiceName
-from alliage.fleet.lifecycles import LEAVING, REPLICA_TRANSITIONS, ReplicaEvent, ReplicaPhase, ServicePhase, advance
+from alliage.fleet.lifecycles import (
+    LEAVING,
+    OUT,
+    REPLICA_TRANSITIONS,
+    ReplicaEvent,
+    ReplicaPhase,
+    ServicePhase,
+    advance,
+)
 from alliage.fleet.replicas import Replica
 from alliage.fleet.view import FleetView
 
+_COMING = frozenset({ReplicaPhase.READY, ReplicaPhase.STARTING, ReplicaPhase.WAKING})
+_LOADING = frozenset({ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING})
+_GOING = LEAVING | {ReplicaPhase.RESTING, ReplicaPhase.DOZING}
 
-def let_go(view: FleetView, planned: Plan) -> FleetView:
+
+def let_go(view: FleetView, planned: Plan, catalog: Catalog) -> FleetView:
     """The view in which those begin to leave that may.
 
-    A replica that is ready stays until all that its service is to have are ready. Where that cannot come to be, because what
-    is aimed at finds no room, as many leave at its kind of nodes as make room for one, and so one after the other.
+    A replica that is ready, or will be, stays until all that its service is to have are ready: while demand climbs each plan is
+    another one, and what is starting would be exchanged before it ever served. Where that cannot come to be, because what is
+    aimed at finds no room, as many leave at its kind of nodes as make room for one, and so one after the other.
+    The only one of a service that can sleep is not cut off while it loads: it will be there when it is asked for.
     """
     surplus = [replica for key in planned.surplus for replica in view.replicas if replica.id == key]
     extra = {replica.id for replica in surplus}
@@ -24,7 +40,12 @@ def let_go(view: FleetView, planned: Plan) -> FleetView:
     gone = {
         replica.id
         for replica in surplus
-        if replica.phase is not ReplicaPhase.READY or replica.service in deleting or replica.service not in waiting
+        if (replica.service in deleting or not _finishes(replica, view, catalog))
+        and (
+            replica.service in deleting
+            or replica.phase not in _COMING
+            or (replica.phase is not ReplicaPhase.WAKING and replica.service not in waiting)
+        )
     }
     staying = [each for each in surplus if each.id not in gone and each.service not in starting]
     gone |= _in_the_way(view, staying, planned, gone)
@@ -33,10 +54,19 @@ def let_go(view: FleetView, planned: Plan) -> FleetView:
     return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
 
 
+def _finishes(replica: Replica, view: FleetView, catalog: Catalog) -> bool:
+    """Whether it is still loading, will be able to sleep, and is all that its service has."""
+    return (
+        replica.phase in _LOADING
+        and can_sleep_at(replica.recipe, view.node(replica.node), catalog)
+        and not any(each.id != replica.id and each.phase not in LEAVING for each in view.replicas_of(replica.service))
+    )
+
+
 def stuck(view: FleetView, planned: Plan) -> frozenset[Barred]:
     """What is aimed at, finds no room, and where nothing leaves, or is to leave, that would make any."""
     surplus = set(planned.surplus)
-    going = {replica.node for replica in view.replicas if replica.phase in LEAVING or replica.id in surplus}
+    going = {replica.node for replica in view.replicas if replica.phase in _GOING or replica.id in surplus}
     return frozenset(
         (blocked.aim.service, blocked.aim.way)
         for blocked in planned.blocked
@@ -55,7 +85,7 @@ def _starting(view: FleetView, extra: set[ReplicaId]) -> set[ServiceName]:
     return {
         replica.service
         for replica in view.replicas
-        if replica.id not in extra and replica.phase not in LEAVING and replica.phase is not ReplicaPhase.READY
+        if replica.id not in extra and replica.phase not in OUT and replica.phase is not ReplicaPhase.READY
     }
 
 
@@ -70,7 +100,7 @@ def _in_the_way(view: FleetView, staying: list[Replica], planned: Plan, gone: se
             for replica in view.replicas
             if replica.node in kind.nodes
             and replica.recipe.chip == kind.chip
-            and (replica.phase in LEAVING or replica.id in gone | found)
+            and (replica.phase in _GOING or replica.id in gone | found)
         )
         for replica in staying:
             if needed <= 0:

@@ -17,6 +17,7 @@ from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.recent import Recent
 from alliage.control.reconcile import Pass, Refusals, reconcile
+from alliage.control.resting import can_rest
 from alliage.control.settle import Heard
 from alliage.control.table import awaited, build_table, endpoints_after
 from alliage.control.tempos import Kind, Reckoned, tempos_after
@@ -31,6 +32,8 @@ from alliage.fleet.view import FleetView
 
 PLACED_MAX: Final = 50
 """Replicas that one pass places: agents, gateways and the admin API are heard between two passes."""
+_ENDING: Final = frozenset({ReplicaPhase.DRAINING, ReplicaPhase.RESTING})
+"""They get no new requests and end those that they have."""
 _log = structlog.get_logger()
 DOOR_GONE_S: Final = 3600.0
 """A gateway that is not heard for so long is gone for good, and is waited for no more."""
@@ -54,6 +57,8 @@ class LoopSettings:
     """Demand that was seen is planned for so long after; and for so long after its start control takes away nothing for want of it."""
     idle_s: float = 300.0
     """A service with no least number of replicas has none after nobody asked for it for so long."""
+    rest_s: float = 60.0
+    """The same, and instead of `hold_s`, of a service all of whose replicas can sleep: they are back in seconds."""
     settle_s: float = 10.0
     """How long after a start of control the gateways keep their old table while agents report again."""
 
@@ -91,7 +96,13 @@ class ControlLoop:
         self.demand: Mapping[ServiceName, Demand] = {}
         """What is asked of services, as the last pass reckoned it."""
         self._learning = Learning(catalog)
-        self._watching = Watching(began_s=clock.now_s(), hold_s=settings.hold_s, idle_s=settings.idle_s)
+        self._watching = Watching(
+            began_s=clock.now_s(),
+            hold_s=settings.hold_s,
+            idle_s=settings.idle_s,
+            rest_s=settings.rest_s,
+            can_rest=lambda view, service: can_rest(view, service, catalog),
+        )
         self._last_heard_s: dict[NodeId, float] = {}
         self._draining_since_s: dict[ReplicaId, float] = {}
         self._doors_heard_s: dict[str, float] = {}
@@ -228,13 +239,14 @@ class ControlLoop:
         return {node_id: report for node_id, report in self._runtime.observe().items() if report.heard_s >= since_s}
 
     def _drained(self, view: FleetView, now_s: float) -> set[ReplicaId]:
-        """Leaving replicas that no gateway uses any more, or whose time is over.
+        """Leaving and resting replicas that no gateway uses any more, or, of those that leave, whose time is over.
 
         Of a gateway that is not on the line it is not known what it answers, and by which table it sends: while one is
         away, or may not have come back to a new control yet, only time ends a drain.
         """
-        draining = {replica.id for replica in view.replicas if replica.phase is ReplicaPhase.DRAINING}
+        draining = {replica.id for replica in view.replicas if replica.phase in _ENDING}
         self._draining_since_s = {key: self._draining_since_s.get(key, now_s) for key in draining}
+        resting = {replica.id for replica in view.replicas if replica.phase is ReplicaPhase.RESTING}
         doors = self._doors.observe()
         self._doors_heard_s.update((door.door, now_s) for door in doors)
         self._doors_heard_s = {
@@ -250,7 +262,7 @@ class ControlLoop:
                 and without is not None
                 and all(door.table_version >= without and not door.in_flight.get(replica) for door in doors)
             )
-            if quiet or now_s - since_s > self._settings.drain_s:
+            if quiet or (replica not in resting and now_s - since_s > self._settings.drain_s):
                 done.add(replica)
         return done
 
@@ -271,5 +283,5 @@ class ControlLoop:
 
     def _remember_excluded(self, view: FleetView) -> None:
         """From which table on each leaving replica gets nothing new: the first one pushed since it was leaving."""
-        draining = [replica.id for replica in view.replicas if replica.phase is ReplicaPhase.DRAINING]
+        draining = [replica.id for replica in view.replicas if replica.phase in _ENDING]
         self._excluded_at = {key: self._excluded_at.get(key, self._table.version) for key in draining}

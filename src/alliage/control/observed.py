@@ -11,12 +11,16 @@ from alliage.fleet.traffic import ReplicaTraffic, Traffic
 
 
 class EngineState(StrEnum):
-    """`ended`: the process ended by itself or could not start; `stopped`: it ended because we asked."""
+    """`ended`: the process ended by itself or could not start; `stopped`: it ended because we asked.
+
+    `asleep`: it holds no memory of its devices; told until it is ready again.
+    """
 
     FETCHING = "fetching"
     STARTING = "starting"
     READY = "ready"
     ILL = "ill"
+    ASLEEP = "asleep"
     ENDED = "ended"
     STOPPED = "stopped"
 

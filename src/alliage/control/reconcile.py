@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from alliage.catalog.records import Catalog
-from alliage.control.actions import Action, StartReplica, StopReplica
+from alliage.control.actions import Action, SleepReplica, StartReplica, StopReplica, WakeReplica
 from alliage.control.draining import as_leaving, with_movers
 from alliage.control.failing import give_up
 from alliage.control.gone import is_banned, is_misplaced, why_gone
 from alliage.control.leaving import let_go, stuck, unwanted
-from alliage.control.observed import OVER, EngineState, Observation
+from alliage.control.observed import OVER, EngineState, Observation, ReplicaReport
 from alliage.control.ports import Changes
+from alliage.control.resting import at_rest, bedtimes, make_room, without_lost_beds, woken
 from alliage.control.settle import Heard, settle
 from alliage.decide.aiming.aims import Aims
 from alliage.decide.aiming.outlook import Barred
@@ -23,6 +24,7 @@ from alliage.decide.room import Spot, rooms, spots
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import (
     LEAVING,
+    OUT,
     SERVICE_TRANSITIONS,
     ReplicaPhase,
     ServiceEvent,
@@ -36,7 +38,14 @@ from alliage.fleet.view import FleetView
 
 STOP_GRACE_S: Final = 10.0
 _SHOULD_RUN: Final = frozenset(
-    {ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.READY},
+    {
+        ReplicaPhase.BOUND,
+        ReplicaPhase.FETCHING,
+        ReplicaPhase.STARTING,
+        ReplicaPhase.READY,
+        ReplicaPhase.RESTING,
+        ReplicaPhase.WAKING,
+    },
 )
 _NOTHING: Final = Plan(status=Status.OPTIMAL, add=(), surplus=(), unserved=(), decisions=())
 _TOLD_ONCE: Final = frozenset({Outcome.REFUSED, Outcome.SHORT, Outcome.WAITING})
@@ -76,19 +85,28 @@ def reconcile(
     `aiming` says what is to run, for the view after what was heard; None: nothing is known yet, so nothing is begun or ended.
     """
     settled = settle(view, heard, now_s=now_s)
-    given_up = give_up(_without_misplaced(_without_gone(settled.view)), catalog, now_s=now_s)
+    standing = without_lost_beds(_without_misplaced(_without_gone(settled.view)))
+    given_up = give_up(standing, catalog, now_s=now_s)
     placed = given_up.view
     shown = as_leaving(placed)
     aims = aiming(shown)
     planned: Plan | Infeasible = _NOTHING
     if aims is not None:
         planned = plan(shown, catalog, now_s=now_s, budget=budget, aims=aims, reckoner=reckoner)
-    after, bound = _bound(shown, planned, now_s, new_id)
-    after = let_go(after, planned) if isinstance(planned, Plan) else after
+    roused = woken(shown, planned) if isinstance(planned, Plan) else shown
+    after, bound = _bound(roused, planned, now_s, new_id)
+    if isinstance(planned, Plan):
+        after = make_room(at_rest(after, let_go(after, planned, catalog), catalog), planned)
     after = with_movers(after, placed, aims)
     after, services_told = _services_after(after, planned, now_s)
     after = _without_forgotten(after)
-    decisions = (*settled.decisions, *given_up.decisions, *bound, *_news(planned, refused))
+    decisions = (
+        *settled.decisions,
+        *given_up.decisions,
+        *bedtimes(shown, after, now_s),
+        *bound,
+        *_news(planned, refused),
+    )
     changes = _difference(view, after, decisions, now_s, lambda replica: why_gone(replica, view, heard.lost, aims))
     return Pass(
         view=after,
@@ -219,7 +237,7 @@ def _services_after(
 def _phase_after(service: Service, replicas: tuple[Replica, ...], *, refused: bool, idle: bool) -> ServicePhase:
     if any(replica.phase is ReplicaPhase.READY for replica in replicas):
         event = ServiceEvent.SERVED
-    elif any(replica.phase not in LEAVING for replica in replicas):
+    elif any(replica.phase not in OUT for replica in replicas):
         asked = service.phase in {ServicePhase.UNSERVED, ServicePhase.IDLE}
         event = ServiceEvent.ASKED if asked else ServiceEvent.LOST
     elif refused:
@@ -307,6 +325,16 @@ def _stopped(replica: Replica, now_s: float, reason: Reason) -> Decision:
     )
 
 
+def _bedtime(replica: Replica, told: ReplicaReport | None) -> Action | None:
+    """An order to sleep while it is not told to be asleep, and one to wake while it is."""
+    is_asleep = told is not None and told.state is EngineState.ASLEEP
+    if replica.phase in {ReplicaPhase.DOZING, ReplicaPhase.ASLEEP} and not is_asleep:
+        return SleepReplica(node=replica.node, replica=replica.id)
+    if replica.phase is ReplicaPhase.WAKING and is_asleep:
+        return WakeReplica(node=replica.node, replica=replica.id)
+    return None
+
+
 def _actions(view: FleetView, heard: Heard) -> tuple[Action, ...]:
     """What each agent that is there must start or stop; asked again at every pass until its report shows it done."""
     models = {service.name: service.model for service in view.services}
@@ -319,6 +347,8 @@ def _actions(view: FleetView, heard: Heard) -> tuple[Action, ...]:
         mine = at.get(node_id, ())
         for replica in mine:
             told = report.replicas.get(replica.id)
+            if (order := _bedtime(replica, told)) is not None:
+                actions.append(order)
             if replica.phase not in _SHOULD_RUN or replica.service not in models:
                 continue
             if told is None or (told.state in OVER and told.attempt <= replica.starts):

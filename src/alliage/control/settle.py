@@ -9,6 +9,8 @@ from alliage.control.observed import OVER, EngineState, NodeReport, Observation,
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.lifecycles import (
+    ABED,
+    LEAVING,
     NODE_TRANSITIONS,
     REPLICA_TRANSITIONS,
     NodeEvent,
@@ -31,6 +33,7 @@ _EVENT_OF: Final[Mapping[EngineState, ReplicaEvent]] = {
     EngineState.STARTING: ReplicaEvent.ENGINE_STARTED,
     EngineState.READY: ReplicaEvent.ENGINE_READY,
     EngineState.ILL: ReplicaEvent.ENGINE_ILL,
+    EngineState.ASLEEP: ReplicaEvent.ENGINE_ASLEEP,
     EngineState.ENDED: ReplicaEvent.ENGINE_ENDED,
     EngineState.STOPPED: ReplicaEvent.ENGINE_ENDED,
 }
@@ -126,9 +129,17 @@ def _replica_after(replica: Replica, heard: Heard, now_s: float) -> Replica:
         return _moved(replica, ReplicaEvent.DRAINED) if over or replica.id in heard.drained else replica
     if replica.phase is ReplicaPhase.STOPPING:
         return _moved(replica, ReplicaEvent.GONE) if _is_gone(replica, report, heard) else replica
+    if replica.phase is ReplicaPhase.RESTING and replica.id in heard.drained:
+        replica = _moved(replica, ReplicaEvent.DRAINED)
     if report is None or report.attempt <= replica.starts:
-        return replica
+        return _forgotten(replica, report)
     return _told(replica, report, now_s)
+
+
+def _forgotten(replica: Replica, report: ReplicaReport | None) -> Replica:
+    """One whose agent has nothing of this attempt to tell: what slept is gone if it says so."""
+    is_gone = report is not None and report.state in OVER and replica.phase in ABED
+    return _moved(replica, ReplicaEvent.ENGINE_ENDED) if is_gone else replica
 
 
 def _is_gone(replica: Replica, report: ReplicaReport | None, heard: Heard) -> bool:
@@ -142,6 +153,8 @@ def _is_gone(replica: Replica, report: ReplicaReport | None, heard: Heard) -> bo
 def _told(replica: Replica, report: ReplicaReport, now_s: float) -> Replica:
     """A replica that should run, after a report of its present attempt."""
     after = _moved(replica, _EVENT_OF[report.state])
+    if report.state in OVER and after.phase is ReplicaPhase.STOPPING:
+        return after  # it was abed: nobody wants it now, so it is not started again
     if report.state in OVER:
         failures = replica.failures + 1
         note = report.ended_why or "the engine was stopped by somebody else"
@@ -164,7 +177,12 @@ def _told(replica: Replica, report: ReplicaReport, now_s: float) -> Replica:
 def _moved(replica: Replica, event: ReplicaEvent) -> Replica:
     """The replica in its next phase; as it is where the table has no such step."""
     phase = advance(REPLICA_TRANSITIONS, replica.phase, event)
-    return replica if phase is None or phase is replica.phase else replace(replica, phase=phase, retry_s=0.0)
+    if phase is None or phase is replica.phase:
+        return replica
+    after = replace(replica, phase=phase, retry_s=0.0)
+    if phase is ReplicaPhase.ASLEEP:
+        return replace(after, bindings=(), bed=replica.bindings)
+    return after if phase in ABED or phase in LEAVING else replace(after, host_bytes=0)
 
 
 def _told_of_nodes(before: FleetView, after: FleetView, now_s: float) -> tuple[Observation, ...]:

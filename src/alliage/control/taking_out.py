@@ -15,7 +15,7 @@ from alliage.decide.plan import Budget
 from alliage.decide.reasons import Decision, Outcome
 from alliage.errors import Conflict, NotFound
 from alliage.fleet.ids import DeviceId, NodeId, ReplicaId, ServiceName
-from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase
+from alliage.fleet.lifecycles import LEAVING, OUT, NodePhase, ReplicaPhase
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.view import FleetView
@@ -147,11 +147,7 @@ def _successors(view: FleetView, done: Pass) -> Callable[[Replica], Replica | No
     """Hands out, one at a time, the replicas of a service that are elsewhere and not ready yet: those that start first."""
     waiting: dict[ServiceName, list[Replica]] = {}
     for replica in done.view.replicas:
-        if (
-            replica.phase not in LEAVING
-            and replica.phase is not ReplicaPhase.READY
-            and emptied_for(replica, view) is None
-        ):
+        if replica.phase not in OUT and replica.phase is not ReplicaPhase.READY and emptied_for(replica, view) is None:
             waiting.setdefault(replica.service, []).append(replica)
 
     def take(replica: Replica) -> Replica | None:

@@ -1,11 +1,11 @@
 """watching: reports of the gateways -> what is asked of each service. What it keeps in memory can be lost without harm."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from alliage.control.observed import DoorReport
-from alliage.decide.demand import LENGTHS_FIRST, LENGTHS_LEAST, Tide, settled_length
+from alliage.decide.demand import GRID, LENGTHS_FIRST, LENGTHS_LEAST, WINDOW_S, Tide, rounded_up, settled_length
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
@@ -31,16 +31,28 @@ class _Watched:
     served: int = 0
     lengths: tuple[int, int] | None = None
     stay_s: float | None = None
+    woke_s: float = 0.0
+    """When it was asked for again after nothing was held of what it was asked."""
+    asked_since: int = 0
+    """How much since then."""
+    usual_rps: float = 0.0
+    """What it was asked in the mean when it was asked last, once that was known."""
 
 
 @dataclass(slots=True)
 class Watching:
-    """Takes the reports of all gateways at each pass. Times are monotonic; `hold_s` and `idle_s` as in LoopSettings."""
+    """Takes the reports of all gateways at each pass. Times are monotonic; `hold_s`, `idle_s` and `rest_s` as in LoopSettings.
+
+    After a rest a service is taken to be asked what it was asked before, until a minute of it was seen.
+    """
 
     began_s: float
     """Seconds since 1970: what gateways counted before is not known by when."""
     hold_s: float
     idle_s: float
+    rest_s: float
+    can_rest: Callable[[FleetView, ServiceName], bool]
+    """Whether what serves it now could sleep."""
     _services: dict[ServiceName, _Watched] = field(default_factory=dict)
     _traffic: dict[tuple[str, ServiceName], Traffic] = field(default_factory=dict)
     _replicas: dict[tuple[str, ReplicaId], ReplicaTraffic] = field(default_factory=dict)
@@ -56,9 +68,14 @@ class Watching:
             if watched is None:
                 watched = _Watched(since_s=now_s, tide=Tide(self.hold_s), asked_s=now_s)
                 self._services[service.name] = watched
+            rests = self.can_rest(view, service.name)
+            idle_s = self.rest_s if rests else self.idle_s
+            if rests and now_s - watched.asked_s >= self.rest_s:
+                watched.tide = Tide(self.rest_s)  # it sleeps: what was asked before is not held
+            watched.tide.hold_s = self.rest_s if rests else self.hold_s
             self._add(service.name, watched, doors, now_s)
             asked_ago_s = wall_s - max(service.asked_s, service.created_s)
-            wanted = now_s - watched.asked_s < self.idle_s or 0 <= asked_ago_s < self.idle_s
+            wanted = now_s - watched.asked_s < idle_s or 0 <= asked_ago_s < self.idle_s
             found[service.name] = self._demand(watched, now_s, is_wanted=wanted)
         self._add_replicas(view, doors)
         for name in self._services.keys() - found.keys():
@@ -82,7 +99,12 @@ class Watching:
             watched.input_tokens += new.input_tokens
             watched.output_tokens += new.output_tokens
         watched.in_flight = in_flight
+        if asked and not watched.tide.rate_rps:
+            watched.woke_s, watched.asked_since = now_s, 0
         watched.tide.add(now_s, asked)
+        watched.asked_since += asked
+        if asked and (for_s := now_s - watched.woke_s) >= WINDOW_S:
+            watched.usual_rps = rounded_up(watched.asked_since / for_s, GRID)
         if busy:
             watched.asked_s = now_s
 
@@ -117,11 +139,12 @@ class Watching:
                 watched.stay_s = mean_s or None
             watched.served, watched.busy_s = 0, 0.0
         input_tokens, output_tokens = watched.lengths or (None, None)
+        again_rps = watched.usual_rps if now_s - watched.woke_s < WINDOW_S and watched.tide.rate_rps else 0.0
         return Demand(
-            rate_rps=watched.tide.rate_rps,
+            rate_rps=max(watched.tide.rate_rps, again_rps),
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             service_s=watched.stay_s,
             is_wanted=is_wanted,
-            needed_before_s=self.began_s if now_s - watched.since_s < self.hold_s else 0.0,
+            needed_before_s=self.began_s if now_s - watched.since_s < watched.tide.hold_s else 0.0,
         )

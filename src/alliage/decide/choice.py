@@ -50,7 +50,7 @@ def choose(service: Service, sites: Sites, *, aim: Aim | None = None) -> Choice:
     options = [option for site in tried for option in sites.options(service, site)]
     if service.objective.is_asked:
         options.sort(key=lambda option: -option.users_per_device)
-    taken = next(_fitting(options, aim), None)
+    taken = _least_disturbing(_fitting(options, aim))
     if taken is None and aim is not None:
         return Choice(recipe=None, taken=(), promise=None, rejected=(), would_change=())
     others = [option for option in options if option is not taken]
@@ -82,6 +82,18 @@ def _fitting(options: Sequence[Option], aim: Aim | None) -> Iterator[Option]:
         for option in options
         if option.taken and option.spot.node in nodes and aim.allows(option.spot.node, option.way.recipe)
     )
+
+
+def _least_disturbing(fitting: Iterator[Option]) -> Option | None:
+    """The first of them, at the spot where the fewest sleep that could not wake then."""
+    first = next(fitting, None)
+    if first is None or not _disturbed(first):
+        return first
+    return min((first, *(each for each in fitting if each.way.recipe == first.way.recipe)), key=_disturbed)
+
+
+def _disturbed(option: Option) -> int:
+    return sum(room.sleepers for room in option.taken)
 
 
 def _worse_ones(others: Sequence[Option], taken: Option, aim: Aim | None) -> Iterator[Rejected]:

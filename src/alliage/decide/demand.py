@@ -27,6 +27,8 @@ class Tide:
     """What came in of one service, by seconds, over the last `hold_s`; and the highest forecast of that time."""
 
     hold_s: float
+    now_rps: float = 0.0
+    """The forecast of the last `add`, before it is held."""
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
     _peaks: deque[tuple[float, float]] = field(default_factory=deque)
 
@@ -34,9 +36,9 @@ class Tide:
         """So many more requests by now; times never fall."""
         if asked:
             self._counts.append((at_s, asked))
-        while self._counts and self._counts[0][0] < at_s - self.hold_s:
+        while self._counts and self._counts[0][0] < at_s - max(self.hold_s, WINDOW_S):
             self._counts.popleft()
-        rate = self._forecast(at_s)
+        rate = self.now_rps = self._forecast(at_s)
         while self._peaks and self._peaks[-1][1] <= rate:
             self._peaks.pop()
         self._peaks.append((at_s, rate))

@@ -23,7 +23,8 @@ from alliage.decide.shortages import refused_by_plan, shortage
 from alliage.decide.sites import Sites
 from alliage.decide.solve.answer import Plan as Solved
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
-from alliage.fleet.lifecycles import LEAVING, ReplicaPhase, ServicePhase
+from alliage.fleet.lifecycles import LEAVING, OUT, ReplicaPhase, ServicePhase
+from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
@@ -82,6 +83,8 @@ class Plan:
     """Services that want no replica now."""
     postponed: frozenset[ServiceName] = frozenset()
     """Services with replicas that were not looked for any more, because the budget was used up."""
+    wake: tuple[ReplicaId, ...] = ()
+    """Those that are abed and wanted again; their devices are free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +148,8 @@ def _plan(
     if not left.devices and (any(want.count > 0 for want in wants) or (aims is not None and aimed is None)):
         asked = [want.service for want in wants if want.count > 0] or list(_without_replicas(view))
         return _nowhere(tuple(_unique(asked)), view, catalog, now_s)
+    wake: list[ReplicaId] = []
+    wants = [_after_waking(want, view, left, wake) for want in wants]
     made = _placed(wants, left, budget, now_s)
     decisions = [*made.decisions]
     if aimed is not None:
@@ -158,6 +163,7 @@ def _plan(
         blocked=tuple(made.blocked),
         idle=tuple(_idle(view, aimed)),
         postponed=frozenset(made.postponed),
+        wake=tuple(wake),
     )
 
 
@@ -192,13 +198,45 @@ def _placed(wants: Sequence[_Want], left: Sites, budget: Budget, now_s: float) -
     return made
 
 
+def _after_waking(want: _Want, view: FleetView, left: Sites, wake: list[ReplicaId]) -> _Want:
+    """What is still missing once those of its replicas that are abed are woken; they are added to `wake`.
+
+    One that was told to sleep is waited for: it is back sooner than another one would be loaded.
+    """
+    if want.count <= 0:
+        return want
+    nodes = {node.id: node for node in view.nodes}
+    missing = want.count
+    for phase in (ReplicaPhase.RESTING, ReplicaPhase.DOZING, ReplicaPhase.ASLEEP):
+        for replica in view.replicas_of(want.service.name):
+            if missing <= 0:
+                break
+            if (
+                replica.phase is not phase
+                or replica.id in wake
+                or not _may_wake(replica, want, nodes.get(replica.node))
+            ):
+                continue
+            if phase is ReplicaPhase.ASLEEP and not left.take_bed(replica):
+                continue
+            missing -= 1
+            if phase is not ReplicaPhase.DOZING:
+                wake.append(replica.id)
+    return replace(want, count=missing)
+
+
+def _may_wake(replica: Replica, want: _Want, node: Node | None) -> bool:
+    there = replace(replica, bindings=replica.bed or replica.bindings)
+    return is_open(node, there) and (want.aim is None or want.aim.allows(replica.node, replica.recipe))
+
+
 def _unique(services: Sequence[Service]) -> Iterator[Service]:
     names = dict.fromkeys(service.name for service in services)
     return (next(service for service in services if service.name == name) for name in names)
 
 
 def _alive(service: Service, view: FleetView) -> list[Replica]:
-    return [replica for replica in view.replicas_of(service.name) if replica.phase not in LEAVING]
+    return [replica for replica in view.replicas_of(service.name) if replica.phase not in OUT]
 
 
 def _without_replicas(view: FleetView) -> Iterator[Service]:
@@ -232,7 +270,8 @@ def _surplus(view: FleetView, aims: Aims | None) -> Iterator[ReplicaId]:
     for service in view.services:
         alive = _alive(service, view)
         if service.phase is ServicePhase.DELETING:
-            yield from (replica.id for replica in alive)
+            every = view.replicas_of(service.name)
+            yield from (replica.id for replica in every if replica.phase not in LEAVING)
             continue
         if aims is None:
             yield from _least_useful(alive, len(alive) - service.min_replicas)

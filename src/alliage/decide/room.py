@@ -3,13 +3,22 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from alliage.decide.sleeping import held_by_sleep
 from alliage.fleet.ids import DeviceId, NodeId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Binding, Recipe, Replica
 from alliage.fleet.view import FleetView
 
-_NOT_YET_RESIDENT = frozenset({ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.BACKOFF})
+_NOT_YET_RESIDENT = frozenset(
+    {
+        ReplicaPhase.BOUND,
+        ReplicaPhase.FETCHING,
+        ReplicaPhase.STARTING,
+        ReplicaPhase.BACKOFF,
+        ReplicaPhase.WAKING,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +31,8 @@ class Room:
     cores: tuple[int, ...]
     memory_bytes: int
     holders: tuple[ServiceName, ...]
+    sleepers: int = 0
+    """Those that would wake there; what takes the device keeps them from it."""
 
     @property
     def id(self) -> DeviceId:
@@ -60,7 +71,8 @@ class Spot:
     def free_for(self, recipe: Recipe) -> tuple[Room, ...]:
         """The rooms that one replica of the recipe would take; empty where there are too few.
 
-        Devices given whole go to one binding each, first come first; each holds its part of the recipe's memory.
+        Devices given whole go to one binding each, first come first, those on which the fewest would wake before others;
+        each holds its part of the recipe's memory.
         """
         wanted, needed_bytes, cores, is_whole = recipe.devices, recipe.device_bytes, recipe.cores, self.is_whole
         free = [
@@ -68,7 +80,15 @@ class Spot:
             for room in self.rooms
             if room.memory_bytes >= needed_bytes and (not room.holders if is_whole else len(room.cores) >= cores)
         ]
+        free.sort(key=lambda room: room.sleepers)
         return tuple(free[:wanted]) if len(free) >= wanted else ()
+
+    def bed_of(self, replica: Replica) -> tuple[Room, ...]:
+        """The rooms of one that sleeps there, if all of them can be given to it again; else none."""
+        beds = {binding.device for binding in replica.bed}
+        mine = tuple(room for room in self.rooms if room.id in beds)
+        fits = all(not room.holders and room.memory_bytes >= replica.recipe.device_bytes for room in mine)
+        return mine if self.is_whole and len(mine) == len(beds) and fits else ()
 
     def without(self, taken: Iterable[DeviceId], recipe: Recipe, service: ServiceName) -> "Spot":
         """What is left of it once a replica of the recipe has these devices."""
@@ -99,11 +119,18 @@ def spots(rooms: Iterable[Room]) -> tuple[Spot, ...]:
 def rooms(view: FleetView) -> tuple[Room, ...]:
     """The room on every device of every ready node, but those that are cordoned."""
     held: dict[DeviceId, list[tuple[Replica, Binding]]] = {}
+    beds: dict[DeviceId, int] = {}
     for replica in view.replicas:
         for binding in replica.bindings:
             held.setdefault(binding.device, []).append((replica, binding))
+        for binding in replica.bed:
+            beds[binding.device] = beds.get(binding.device, 0) + 1
+    asleep = held_by_sleep(view.replicas)
     return tuple(
-        _room(node, device, held.get(device.id, ()), view.free_bytes.get(device.id))
+        replace(
+            _room(node, device, held.get(device.id, ()), view.free_bytes.get(device.id), asleep.get(node.id, 0)),
+            sleepers=beds.get(device.id, 0),
+        )
         for node in view.nodes
         if node.phase is NodePhase.READY
         for device in node.devices
@@ -111,14 +138,17 @@ def rooms(view: FleetView) -> tuple[Room, ...]:
     )
 
 
-def _room(node: Node, device: Device, held: Sequence[tuple[Replica, Binding]], free_bytes: int | None) -> Room:
+def _room(
+    node: Node, device: Device, held: Sequence[tuple[Replica, Binding]], free_bytes: int | None, asleep_bytes: int
+) -> Room:
+    """`asleep_bytes` of the node's memory are with those that sleep there: its CPU has so much less."""
     taken = {core for _, binding in held for core in binding.cores}
     return Room(
         node=node.id,
         site=node.site,
         device=device,
         cores=tuple(core for core in device.cores if core not in taken),
-        memory_bytes=_memory_left(device, held, free_bytes),
+        memory_bytes=max(0, _memory_left(device, held, free_bytes) - (asleep_bytes if device.cores else 0)),
         holders=tuple(dict.fromkeys(replica.service for replica, _ in held)),
     )
 

@@ -17,7 +17,7 @@ from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.lifecycles import NodePhase
 from alliage.fleet.measured import RecipeKey, recipe_key
 from alliage.fleet.nodes import Node
-from alliage.fleet.replicas import Recipe
+from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
@@ -63,6 +63,14 @@ class Sites:
         where = taken[0].node, recipe.chip
         spot = self._sites[where].spot.without((room.id for room in taken), recipe, service)
         self._sites[where] = self._site(spot, self._sites[where].node, self._sites[where].failed)
+
+    def take_bed(self, replica: Replica) -> bool:
+        """Whether one that sleeps can have its devices again; they are taken then."""
+        site = self._sites.get((replica.node, replica.recipe.chip))
+        taken = () if site is None else site.spot.bed_of(replica)
+        if taken:
+            self.take(taken, replica.recipe, replica.service)
+        return bool(taken)
 
     def ordered(self, service: ServiceName, aim: Aim | None) -> Iterator[Site]:
         """In the order in which they are tried, nodes without the service first; of those that are alike in all that matters the first."""
@@ -170,7 +178,7 @@ def _state(spot: Spot, node: Node) -> object:
     devices = tuple(
         (room.device.memory_bytes, len(room.device.cores), tuple(room.device.figures.items())) for room in spot.rooms
     )
-    free = tuple((room.memory_bytes, len(room.cores), room.holders) for room in spot.rooms)
+    free = tuple((room.memory_bytes, len(room.cores), room.holders, room.sleepers) for room in spot.rooms)
     return spot.site, spot.chip, engines, devices, free
 
 

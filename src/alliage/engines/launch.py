@@ -64,3 +64,6 @@ class LaunchSpec:
     ready_within_s: float
     config: str = ""
     container: Container | None = None
+    sleep_path: str = ""
+    """A POST there lets it sleep, one to `wake_path` wakes it; each answers 200 when it is done. "": it cannot sleep."""
+    wake_path: str = ""

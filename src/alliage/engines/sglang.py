@@ -15,6 +15,10 @@ from alliage.fleet.replicas import Replica
 
 READY_BASE_S: Final = 900.0
 LOAD_BYTES_PER_S: Final = 50_000_000
+SLEEP_PATH: Final = "/release_memory_occupation"
+WAKE_PATH: Final = "/resume_memory_occupation"
+_SLEEPS: Final = {"enable-memory-saver": True, "enable-weights-cpu-backup": True}
+"""Its documentation, "SGLang for RL Systems": without the backup what it wakes with is no weights."""
 _QUIET: Final = {"HF_HUB_OFFLINE": "1"}
 
 
@@ -38,6 +42,7 @@ def launch_spec(
     if surroundings is None:
         raise BadInput("nothing is known of SGLang on this chip", remedy="add an [[on]] table to engines/sglang.toml")
     facts = surroundings.facts
+    sleeps = facts.sleeps.value is True
     container = container_of(replica, surroundings, engine="sglang", model_path=model_path, config=True)
     settings = {
         "model-path": model_path,
@@ -48,6 +53,7 @@ def launch_spec(
         **_sizes(replica),
         "dtype": torch_type(replica.recipe.precision, facts, replica.recipe.chip),
         **({"is-embedding": True} if embed else {}),
+        **(_SLEEPS if sleeps else {}),
     }
     config_path = f"{surroundings.folder}/{CONFIG_NAME}"
     return LaunchSpec(
@@ -63,6 +69,8 @@ def launch_spec(
         ready_within_s=READY_BASE_S + replica.recipe.memory_bytes // LOAD_BYTES_PER_S,
         config=json.dumps(settings, indent=1),
         container=container,
+        sleep_path=SLEEP_PATH if sleeps else "",
+        wake_path=WAKE_PATH if sleeps else "",
     )
 
 

@@ -19,6 +19,10 @@ LOAD_BYTES_PER_S: Final = 50_000_000
 CPU: Final = "cpu"
 CPU_BLOCK_TOKENS: Final = 128
 """Tokens of a cache block on CPUs (vLLM 0.32, `platforms/cpu.py`)."""
+SLEEP_PATH: Final = "/sleep?level=1"
+"""Level 1 keeps the weights in the node's memory (vLLM's documentation, "Sleep Mode")."""
+WAKE_PATH: Final = "/wake_up"
+_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 _QUIET: Final = {"VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "HF_HUB_OFFLINE": "1"}
 """No reports to anybody, and no look at the hub: all that is needed lies in the model's folder."""
 
@@ -46,6 +50,7 @@ def launch_spec(
     container = container_of(replica, surroundings, engine="vllm", model_path=model_path, config=False)
     on_cpu = surroundings.stack.torch_device == CPU
     arguments, environment = _cpu(replica, surroundings) if on_cpu else ((), {})
+    sleeps = facts.sleeps.value is True and host in _LOOPBACK  # its development server asks for no key
     return LaunchSpec(
         argv=(
             *("python3" if container else program, "-m", "vllm.entrypoints.openai.api_server"),
@@ -53,6 +58,7 @@ def launch_spec(
             *_sizes(replica),
             *("--dtype", torch_type(recipe.precision, facts, recipe.chip), "--disable-uvicorn-access-log"),
             *(("--runner", "pooling") if embed else ()),
+            *(("--enable-sleep-mode",) if sleeps else ()),
             *arguments,
             *facts.arguments,
         ),
@@ -60,6 +66,7 @@ def launch_spec(
             **_QUIET,
             "VLLM_HOST_IP": host,
             **environment,
+            **({"VLLM_SERVER_DEV_MODE": "1"} if sleeps else {}),
             **facts.environment,
             **visible_devices(replica, surroundings),
             "VLLM_API_KEY": key,
@@ -70,6 +77,8 @@ def launch_spec(
         ready_path="/health",
         ready_within_s=READY_BASE_S + recipe.memory_bytes // LOAD_BYTES_PER_S,
         container=container,
+        sleep_path=SLEEP_PATH if sleeps else "",
+        wake_path=WAKE_PATH if sleeps else "",
     )
 
 

@@ -92,6 +92,10 @@ def headline(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str
             text = f"{decision.service} waits for a node where it may live."
         case Outcome.STOPPED:
             text = f"A replica of {decision.service}{_at(decision)} is stopped."
+        case Outcome.WOKEN:
+            text = f"A replica of {decision.service}{_at(decision)} wakes."
+        case Outcome.RESTED:
+            text = f"A replica of {decision.service}{_at(decision)} falls asleep."
         case Outcome.GIVEN_UP:
             text = f"The recipe of a replica of {decision.service}{_at(decision)} is given up there."
         case Outcome.SHORT:

@@ -12,14 +12,21 @@ from alliage.faces.decisions import describe_all, headline, why
 from alliage.faces.where import devices_words
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import ServiceName
-from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
+from alliage.fleet.lifecycles import ABED, ReplicaPhase, ServicePhase
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
+from alliage.units import format_bytes
 
 _LATER_MAX: Final = 5
 _MAIN: Final = frozenset({Outcome.PLACED, Outcome.REFUSED, Outcome.SHORT, Outcome.WAITING})
 """The decisions that say how a service stands; the others are events."""
+_PHASES: Final = {
+    ReplicaPhase.BACKOFF: "waiting before its next start",
+    ReplicaPhase.BOUND: "about to start",
+    ReplicaPhase.RESTING: "ending its requests before it sleeps",
+    ReplicaPhase.DOZING: "falling asleep",
+}
 
 
 def explain(
@@ -66,7 +73,8 @@ def standing(name: str, service: Service | None, replicas: Sequence[Replica], wa
     ready = sum(1 for replica in replicas if replica.phase is ReplicaPhase.READY)
     counted = f"{ready} of {wanted} {'replica' if wanted == 1 else 'replicas'} ready"
     if service.phase is ServicePhase.IDLE:
-        counted = "nobody asks for it, and the first request starts a replica"
+        does = "wakes" if any(replica.phase in ABED for replica in replicas) else "starts"
+        counted = f"nobody asks for it, and the first request {does} a replica"
     state = "not served" if service.phase is ServicePhase.UNSERVED else str(service.phase)
     lines = [f"{name} is {state}: {counted}."]
     lines += [f"  {each.id} is {phase_words(each)}" for each in replicas if each.phase is not ReplicaPhase.READY]
@@ -107,8 +115,9 @@ def _leaving(name: str, view: FleetView, *, is_refused: bool) -> list[str]:
 
 def phase_words(replica: Replica) -> str:
     """The phase of a replica, with its note where there is one."""
-    words = {ReplicaPhase.BACKOFF: "waiting before its next start", ReplicaPhase.BOUND: "about to start"}
-    phase = words.get(replica.phase, str(replica.phase))
+    phase = _PHASES.get(replica.phase, str(replica.phase))
+    if replica.phase is ReplicaPhase.ASLEEP:
+        phase += f" on {replica.node}, its weights in {format_bytes(replica.host_bytes)} of that node's memory"
     return f"{phase}: {replica.note}" if replica.note else phase
 
 

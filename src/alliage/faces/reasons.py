@@ -77,6 +77,8 @@ def _sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case
             text = _engine_ended(facts)
         case ReasonCode.NOT_WANTED:
             text = _unwanted(facts)
+        case ReasonCode.SLEPT:
+            text = f"the weights of {_word(facts, 'replica')} are in {_size(facts, 'host_bytes')} of the memory of {_word(facts, 'node')}"
         case ReasonCode.STOP_SERVICE:
             text = f"deleting service {_word(facts, 'service')} would free {_freed(facts)} on {_word(facts, 'device')}"
         case ReasonCode.FREE_DEVICES:

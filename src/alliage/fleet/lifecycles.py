@@ -78,13 +78,21 @@ SERVICE_TRANSITIONS: Final[Mapping[tuple[ServicePhase, ServiceEvent], ServicePha
 
 
 class ReplicaPhase(StrEnum):
-    """`backoff` waits after an engine that ended by itself; `stopped` is the end, the row goes with it."""
+    """`backoff` waits after an engine that ended by itself; `stopped` is the end, the row goes with it.
+
+    `resting` is out of the routing table and ends its requests, `dozing` is told to sleep, `asleep` holds no device and keeps
+    its weights in the node's memory, `waking` holds its devices again and is not ready yet.
+    """
 
     BOUND = "bound"
     FETCHING = "fetching"
     STARTING = "starting"
     READY = "ready"
     BACKOFF = "backoff"
+    RESTING = "resting"
+    DOZING = "dozing"
+    ASLEEP = "asleep"
+    WAKING = "waking"
     DRAINING = "draining"
     STOPPING = "stopping"
     STOPPED = "stopped"
@@ -92,6 +100,10 @@ class ReplicaPhase(StrEnum):
 
 LEAVING: Final = frozenset({ReplicaPhase.DRAINING, ReplicaPhase.STOPPING, ReplicaPhase.STOPPED})
 """Nobody wants it any more."""
+ABED: Final = frozenset({ReplicaPhase.RESTING, ReplicaPhase.DOZING, ReplicaPhase.ASLEEP})
+"""It is not wanted now, and need not be loaded again when it is."""
+OUT: Final = LEAVING | ABED
+"""It is none of those that serve or are about to."""
 
 
 class ReplicaEvent(StrEnum):
@@ -99,9 +111,12 @@ class ReplicaEvent(StrEnum):
     ENGINE_STARTED = "engine_started"
     ENGINE_READY = "engine_ready"
     ENGINE_ILL = "engine_ill"
+    ENGINE_ASLEEP = "engine_asleep"
     ENGINE_ENDED = "engine_ended"
     RETRY_DUE = "retry_due"
     UNWANTED = "unwanted"
+    RESTED = "rested"
+    WANTED = "wanted"
     DRAINED = "drained"
     GONE = "gone"
     NODE_LOST = "node_lost"
@@ -130,6 +145,21 @@ REPLICA_TRANSITIONS: Final[Mapping[tuple[ReplicaPhase, ReplicaEvent], ReplicaPha
     (_P.READY, _E.FETCH_BEGUN): _P.FETCHING,
     (_P.READY, _E.ENGINE_ENDED): _P.BACKOFF,
     (_P.READY, _E.UNWANTED): _P.DRAINING,
+    (_P.READY, _E.ENGINE_ASLEEP): _P.WAKING,
+    (_P.READY, _E.RESTED): _P.RESTING,
+    (_P.RESTING, _E.WANTED): _P.READY,
+    (_P.RESTING, _E.DRAINED): _P.DOZING,
+    (_P.RESTING, _E.ENGINE_ENDED): _P.STOPPING,
+    (_P.RESTING, _E.UNWANTED): _P.DRAINING,
+    (_P.DOZING, _E.ENGINE_ASLEEP): _P.ASLEEP,
+    (_P.DOZING, _E.ENGINE_ENDED): _P.STOPPING,
+    (_P.DOZING, _E.UNWANTED): _P.STOPPING,
+    (_P.ASLEEP, _E.WANTED): _P.WAKING,
+    (_P.ASLEEP, _E.ENGINE_ENDED): _P.STOPPING,
+    (_P.ASLEEP, _E.UNWANTED): _P.STOPPING,
+    (_P.WAKING, _E.ENGINE_READY): _P.READY,
+    (_P.WAKING, _E.ENGINE_ENDED): _P.BACKOFF,
+    (_P.WAKING, _E.UNWANTED): _P.STOPPING,
     (_P.BACKOFF, _E.RETRY_DUE): _P.BOUND,
     (_P.BACKOFF, _E.UNWANTED): _P.STOPPING,
     (_P.DRAINING, _E.DRAINED): _P.STOPPING,

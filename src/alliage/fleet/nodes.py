@@ -60,6 +60,8 @@ class Node:
     """Single devices that get nothing new, sorted; one that is not there now stays named, it may come back."""
     draining: tuple[DeviceId, ...] = ()
     """Those of `cordoned` that are emptied, sorted."""
+    memory_bytes: int = 0
+    """Of the machine itself, for what sleeps there; 0: not told. Where its CPU is a device, that one's counts."""
 
     def takes(self, device: DeviceId) -> bool:
         """Whether its admins let anything new be placed on one of its devices."""

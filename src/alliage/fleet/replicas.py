@@ -75,3 +75,7 @@ class Replica:
     note: str
     """What a person should know now, such as the last error; may be empty."""
     created_s: float
+    bed: tuple[Binding, ...] = ()
+    """Of one that is asleep: what it is bound to again when it wakes. It has no bindings meanwhile."""
+    host_bytes: int = 0
+    """What its sleep takes of the node's own memory, from before it falls asleep until it is ready again."""

@@ -5,14 +5,14 @@ from typing import Final
 
 import msgspec
 
-from alliage.control.actions import StartReplica, StopReplica
+from alliage.control.actions import SleepReplica, StartReplica, StopReplica, WakeReplica
 from alliage.control.observed import ReplicaReport
 from alliage.fleet.ids import DeviceId, ReplicaId, ServiceName
 from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 
-PROTOCOL: Final = 1
+PROTOCOL: Final = 2
 """Moves when messages change in a way that an older side cannot read; a hello with another one is refused."""
 
 
@@ -46,6 +46,14 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag="start"):
 
 class Stop(msgspec.Struct, frozen=True, kw_only=True, tag="stop"):
     order: StopReplica
+
+
+class Sleep(msgspec.Struct, frozen=True, kw_only=True, tag="sleep"):
+    order: SleepReplica
+
+
+class Wake(msgspec.Struct, frozen=True, kw_only=True, tag="wake"):
+    order: WakeReplica
 
 
 class ReadLog(msgspec.Struct, frozen=True, kw_only=True, tag="read_log"):
@@ -101,4 +109,4 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
 
 
 ToControl = AgentHello | AgentReport | LogPiece | GatewayHello | GatewayReport
-FromControl = Start | Stop | ReadLog | LeaveLog | NewTable | Refused
+FromControl = Start | Stop | Sleep | Wake | ReadLog | LeaveLog | NewTable | Refused

@@ -29,13 +29,15 @@ from alliage.link.messages import (
     NewTable,
     ReadLog,
     Refused,
+    Sleep,
     Start,
     Stop,
+    Wake,
 )
 from alliage.rehearsal.engines import EnginesLine
 from alliage.rehearsal.faults import Ask, Calamity, listen_for_faults
 from alliage.rehearsal.fleet_file import RehearsedNode
-from alliage.rehearsal.messages import Fault, FaultKind, FromEngines, Lag, Open, Shut, ToEngines, Told
+from alliage.rehearsal.messages import Bed, Fault, FaultKind, FromEngines, Lag, Open, Shut, ToEngines, Told
 from alliage.rehearsal.node import RehearsedAgent
 from alliage.rehearsal.pacing import Unpaced, pace_of_replica
 from alliage.rehearsal.replica import LAG_S_MAX
@@ -259,6 +261,10 @@ class _Hall:
                 self._start(agent, order)
             case Stop(order=order):
                 self._stop(agent, order.replica)
+            case Sleep(order=order):
+                self._bed(agent, order.replica, wake=False)
+            case Wake(order=order):
+                self._bed(agent, order.replica, wake=True)
             case ReadLog(request=request):
                 line.send(
                     LogPiece(request=request, text="a rehearsed engine: it keeps time and logs nothing\n", end=True)
@@ -309,6 +315,16 @@ class _Hall:
         self._send(Shut(replica=key))
         attempt = agent.reports[key].attempt if key in agent.reports else 0
         agent.put(_report_of(key, attempt, EngineState.STOPPED))
+
+    def _bed(self, agent: RehearsedAgent, key: ReplicaId, *, wake: bool) -> None:
+        """Let one sleep or wake; what runs from before this agent belongs to the node that is told of it."""
+        self._node_of[key] = agent.rehearsed.node.id
+        if (runs := self._unclaimed.pop(key, None)) is not None:
+            self._hear(runs)
+        if key not in agent.reports:
+            agent.put(_report_of(key, 0, EngineState.STOPPED))
+        else:
+            self._send(Bed(replica=key, wake=wake))
 
     def _hear(self, message: FromEngines) -> None:
         match message:

@@ -17,7 +17,7 @@ from alliage.errors import LinkError
 from alliage.fleet.ids import ReplicaId
 from alliage.link.line import Line
 from alliage.rehearsal.door import Door
-from alliage.rehearsal.messages import Fault, FromEngines, Lag, Open, Shut, ToEngines
+from alliage.rehearsal.messages import Bed, Fault, FromEngines, Lag, Open, Shut, ToEngines
 from alliage.rehearsal.replica import Rehearsed
 
 CLAIM_S: Final = 60.0
@@ -88,6 +88,9 @@ class Engines:
             case Shut(replica=key):
                 if (replica := self._replicas.pop(key, None)) is not None:
                     replica.end("", EngineState.STOPPED)
+            case Bed(replica=key, wake=wake):
+                if (replica := self._replicas.get(key)) is not None:
+                    replica.wake() if wake else replica.sleep()
             case Fault(replica=key, kind=kind, factor=factor):
                 if (replica := self._replicas.get(key)) is not None:
                     replica.suffer(kind, factor)

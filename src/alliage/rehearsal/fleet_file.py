@@ -46,12 +46,16 @@ class DevicesTable(_Table):
 
 
 class NodesTable(_Table):
-    """`count` nodes alike, `NAME-1`, `NAME-2` and so on; one alone is called NAME."""
+    """`count` nodes alike, `NAME-1`, `NAME-2` and so on; one alone is called NAME.
+
+    `memory_gb` is what each has beside its devices', for replicas that sleep: without it none does.
+    """
 
     name: Name
     site: Name
     count: Annotated[int, Field(ge=1, le=NODES_MAX, strict=True)] = 1
     devices: Annotated[tuple[DevicesTable, ...], Field(min_length=1)]
+    memory_gb: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)] | None = None
 
 
 class FleetTable(_Table):
@@ -114,6 +118,7 @@ def _nodes(group: NodesTable, site: SiteTable, catalog: Catalog, path: Path) -> 
             engines=engines,
             region=site.region,
             tags=site.tags,
+            memory_bytes=int((group.memory_gb or 0.0) * 1e9),
         )
         yield RehearsedNode(
             node=node,

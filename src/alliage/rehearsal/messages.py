@@ -37,6 +37,13 @@ class Shut(msgspec.Struct, frozen=True, kw_only=True, tag="shut"):
     replica: ReplicaId
 
 
+class Bed(msgspec.Struct, frozen=True, kw_only=True, tag="bed"):
+    """Fall asleep, or wake; it takes what the pace says, and is told when it is done."""
+
+    replica: ReplicaId
+    wake: bool
+
+
 class Fault(msgspec.Struct, frozen=True, kw_only=True, tag="fault"):
     """Let something happen to it. `factor` is by how much it is slower from now on."""
 
@@ -63,5 +70,5 @@ class Lag(msgspec.Struct, frozen=True, kw_only=True, tag="lag"):
     late_s: float
 
 
-ToEngines = Open | Shut | Fault
+ToEngines = Open | Shut | Bed | Fault
 FromEngines = Told | Lag

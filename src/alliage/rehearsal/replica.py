@@ -54,6 +54,7 @@ class Rehearsed:
         self._timer: asyncio.TimerHandle | None = None
         self._loading = self._loop.call_at(self._ready_s, self._be_ready)
         self._server: asyncio.Server | None = None
+        self._moving: asyncio.TimerHandle | None = None
 
     def told(self) -> Told:
         """How it is now."""
@@ -74,9 +75,19 @@ class Rehearsed:
         self.port = self._server.sockets[0].getsockname()[1]
         self._tell(self.told())
 
+    def sleep(self) -> None:
+        """Give the devices back, and keep the weights; only one that is ready does."""
+        if self.state is EngineState.READY and self._moving is None:
+            self._moving = self._loop.call_later(self._bed_s, self._be_asleep)
+
+    def wake(self) -> None:
+        """Be ready again, after as long as the weights take."""
+        if self.state is EngineState.ASLEEP and self._moving is None:
+            self._moving = self._loop.call_later(self._bed_s, self._be_ready)
+
     @property
     def is_ready(self) -> bool:
-        """Whether its model is loaded."""
+        """Whether its model is loaded, and it is not asleep."""
         return self.state is EngineState.READY
 
     def take(self, stream: Stream) -> None:
@@ -106,6 +117,8 @@ class Rehearsed:
             return
         self.state, self.why, self.hangs = state, why, True
         self._loading.cancel()
+        if self._moving is not None:
+            self._moving.cancel()
         if self._timer is not None:
             self._timer.cancel()
         if self._server is not None:
@@ -114,7 +127,27 @@ class Rehearsed:
             cut()
         self._tell(self.told())
 
+    @property
+    def _bed_s(self) -> float:
+        return self.order.pace.wake_s * self.machine.slow
+
+    def _be_asleep(self) -> None:
+        """What somebody asked of it in spite of the table breaks off; nothing is kept but the weights."""
+        self._moving = None
+        for cut in tuple(self.cut):
+            cut()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._streams.clear()
+        self.state = EngineState.ASLEEP
+        self._tell(self.told())
+
     def _be_ready(self) -> None:
+        if self.state is EngineState.ASLEEP:
+            self._moving, slow = None, self.machine.slow
+            self.machine = Batching(self.order.pace, ready_s=self._loop.time())
+            self.machine.slow = slow
         self.state = EngineState.READY
         self._tell(self.told())
 

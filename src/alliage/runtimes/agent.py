@@ -27,8 +27,10 @@ from alliage.link.messages import (
     NewTable,
     ReadLog,
     Refused,
+    Sleep,
     Start,
     Stop,
+    Wake,
 )
 from alliage.runtimes.detect import detect_node, free_bytes
 from alliage.runtimes.detection.watch import AcceleratorWatch
@@ -213,6 +215,11 @@ class _Agent:
                     self._start(order)
                 case Stop(order=order):
                     self._stop(order)
+                case Sleep(order=order):
+                    self._keeper(order.replica).sleep()
+                    self._changed.set()
+                case Wake(order=order):
+                    self._keeper(order.replica).wake()
                 case ReadLog():
                     self._read_log(message, line)
                 case LeaveLog(request=request):
@@ -225,16 +232,16 @@ class _Agent:
             _log.warning("an order was not followed", error=str(error))
 
     def _start(self, order: StartReplica) -> None:
-        replica = order.replica.id
-        if replica not in self._keepers:
-            self._keepers[replica] = Keeper(self._place, replica)
-        self._keepers[replica].start(order)
+        self._keeper(order.replica.id).start(order)
 
     def _stop(self, order: StopReplica) -> None:
-        if order.replica not in self._keepers:
-            self._keepers[order.replica] = Keeper(self._place, order.replica)
-        self._keepers[order.replica].stop(order.grace_s)
+        self._keeper(order.replica).stop(order.grace_s)
         self._changed.set()
+
+    def _keeper(self, replica: ReplicaId) -> Keeper:
+        if replica not in self._keepers:
+            self._keepers[replica] = Keeper(self._place, replica)
+        return self._keepers[replica]
 
     def _read_log(self, asked: ReadLog, line: DialledLine) -> None:
         pieces = read_log(

@@ -46,6 +46,9 @@ class Spec:
     watch: WatchSpec
     config: str = ""
     """Of a file that the engine reads; it may hold the key: 0600."""
+    sleep_path: str = ""
+    wake_path: str = ""
+    """As a launch spec has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +78,7 @@ class ReplicaFolder:
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             (self.path / "exit.json").unlink(missing_ok=True)
+            self.mark_asleep(False)
             if spec.config:
                 self._write(CONFIG_NAME, spec.config.encode())
             self._write("spec.json", msgspec.json.encode(asdict(spec)))
@@ -90,6 +94,18 @@ class ReplicaFolder:
         new.write_bytes(content)
         new.replace(self.path / name)
 
+    @property
+    def is_asleep(self) -> bool:
+        """Whether its engine sleeps, as far as an agent before us got."""
+        return (self.path / "asleep").exists()
+
+    def mark_asleep(self, is_asleep: bool) -> None:  # noqa: FBT001 - what it is
+        """So that the next agent knows."""
+        if is_asleep:
+            (self.path / "asleep").touch(mode=0o600)
+        else:
+            (self.path / "asleep").unlink(missing_ok=True)
+
     def spec(self) -> Spec | None:
         """What was started here; None when it is gone or was written in another format."""
         spec = _read(self.path / "spec.json", Spec)
@@ -102,7 +118,7 @@ class ReplicaFolder:
     def forget(self) -> None:
         """Keep the logs only."""
         written = (name for stem in ("spec.json", CONFIG_NAME) for name in (stem, f"{stem}.new"))
-        for name in (*written, "exit.json", "watcher.sock", "lock"):
+        for name in (*written, "exit.json", "asleep", "watcher.sock", "lock"):
             (self.path / name).unlink(missing_ok=True)
 
 

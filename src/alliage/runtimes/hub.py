@@ -9,12 +9,23 @@ from typing import Final
 
 import structlog
 
-from alliage.control.actions import Action, StartReplica, StopReplica
+from alliage.control.actions import Action, SleepReplica, StartReplica, StopReplica, WakeReplica
 from alliage.control.observed import NodeReport, ReplicaReport
 from alliage.errors import LinkError, NotFound, Unavailable
 from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.link.line import AnsweredLine
-from alliage.link.messages import AgentHello, AgentReport, LeaveLog, LogPiece, ReadLog, Start, Stop, ToControl
+from alliage.link.messages import (
+    AgentHello,
+    AgentReport,
+    LeaveLog,
+    LogPiece,
+    ReadLog,
+    Sleep,
+    Start,
+    Stop,
+    ToControl,
+    Wake,
+)
 
 LOG_PIECES_MAX: Final = 1024
 """Of one reader that does not read: then its log ends."""
@@ -122,12 +133,16 @@ def _still(report: ReplicaReport) -> ReplicaReport:
     return replace(report, fetched_bytes=0, total_bytes=0, ready_for_s=0.0, resident_bytes=0)
 
 
-def _order(action: Action) -> Start | Stop:
+def _order(action: Action) -> Start | Stop | Sleep | Wake:
     match action:
         case StartReplica():
             return Start(order=action)
         case StopReplica():
             return Stop(order=action)
+        case SleepReplica():
+            return Sleep(order=action)
+        case WakeReplica():
+            return Wake(order=action)
 
 
 def _take_log(agent: _Connected, piece: LogPiece) -> None:

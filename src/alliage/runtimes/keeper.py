@@ -18,7 +18,7 @@ from alliage.runtimes.claim import Claim, claim, end_orphans, end_watcher, reap,
 from alliage.runtimes.folders import Exit, Spec, folder_of
 from alliage.runtimes.health import Physician
 from alliage.runtimes.lastwords import exit_sentence
-from alliage.runtimes.probe import Answer
+from alliage.runtimes.probe import Answer, order
 from alliage.runtimes.processes import boot_id, resident_bytes
 from alliage.runtimes.settings import AgentSettings
 from alliage.runtimes.starting import spec_of
@@ -63,6 +63,9 @@ class Keeper:
         self._ready_since_s: float | None = None
         self._stop_grace_s: float | None = None
         self._failure = ""
+        self._spec: Spec | None = None
+        self._is_asleep = False
+        self._moving: asyncio.Task[None] | None = None
 
     @property
     def state(self) -> EngineState:
@@ -94,6 +97,33 @@ class Keeper:
         elif self._task is None or self._task.done():
             self._settle(None)
 
+    def sleep(self) -> None:
+        """Let its engine fall asleep; ASLEEP comes when it has. One that cannot is ended."""
+        if self._claim is None or self._spec is None:
+            return
+        if not self._spec.sleep_path:
+            self.stop(self._place.settings.grace_s)
+        elif self.state is EngineState.READY and self._moving is None:
+            self._moving = asyncio.create_task(self._move(self._claim, self._spec, to_sleep=True))
+
+    def wake(self) -> None:
+        """Wake it; READY comes when it is awake."""
+        if self._claim is not None and self._spec is not None and self._is_asleep and self._moving is None:
+            self._moving = asyncio.create_task(self._move(self._claim, self._spec, to_sleep=False))
+
+    async def _move(self, claimed: Claim, spec: Spec, *, to_sleep: bool) -> None:
+        """One that does not do it in the time of a start is ended: nobody knows then what it holds."""
+        path = spec.sleep_path if to_sleep else spec.wake_path
+        done = await order(spec.host, spec.port, path, key=spec.key, timeout_s=spec.ready_within_s)
+        self._moving = None
+        if done is not Answer.WELL:
+            self._failure = f"the engine could not {'fall asleep' if to_sleep else 'wake'} ({done} at {path})"
+            claimed.stop(self._place.settings.grace_s)
+            return
+        self._folder.mark_asleep(to_sleep)
+        self._is_asleep = to_sleep
+        self._tell(EngineState.READY)
+
     async def adopt(self, spec: Spec) -> bool:
         """Take on what an agent before us started; False when it is simply gone, without a failure to report."""
         self._report = replace(self._report, attempt=spec.attempt)
@@ -101,7 +131,7 @@ class Keeper:
             claimed = await claim(self._folder)
         except Unavailable:
             return self._adopt_end(spec)
-        self._claim = claimed
+        self._claim, self._is_asleep = claimed, self._folder.is_asleep
         # The watcher is the engine's parent: while it answers, the pid cannot be another's.
         self._put(_starting(self._report, claimed, spec))
         physician = Physician(spec, claimed.watched.pid, self._place.settings, self._tell)
@@ -184,7 +214,7 @@ class Keeper:
 
     async def _tend(self, claimed: Claim, spec: Spec) -> None:
         """While the engine runs; its end is settled here."""
-        self._claim = claimed
+        self._claim, self._spec = claimed, spec
         if self._report.pid != claimed.watched.pid:
             self._put(_starting(self._report, claimed, spec))
         attending = asyncio.create_task(self._attend(claimed, spec))
@@ -192,8 +222,10 @@ class Keeper:
             end = await claimed.ended()
         finally:
             attending.cancel()
+            if self._moving is not None:
+                self._moving.cancel()
             claimed.close()
-            self._claim = None
+            self._claim, self._moving, self._is_asleep = None, None, False
         if end is None:
             end_orphans(claimed.watched)
             await self._settle_gone()
@@ -223,6 +255,8 @@ class Keeper:
         self._watcher_pid = None
 
     def _tell(self, state: EngineState) -> None:
+        if state is EngineState.READY and self._is_asleep:
+            state = EngineState.ASLEEP  # it is well
         if state is not self.state:
             self._ready_since_s = time.monotonic() if state is EngineState.READY else None
             self._put(replace(self._report, state=state))

@@ -65,6 +65,8 @@ def spec_of(
         ready_within_s=launch.ready_within_s,
         boot_id=boot_id(),
         config=launch.config,
+        sleep_path=launch.sleep_path,
+        wake_path=launch.wake_path,
         watch=WatchSpec(
             argv=_argv(launch, order.replica.id, settings),
             environment={**clean, **launch.environment},

@@ -1,5 +1,6 @@
 """The figures of a chip and of a model that speed depends on, and the named functions that take them from the catalogue."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
@@ -27,6 +28,8 @@ class ChipFigures:
     """Of a CPU; 0 for a device that is given whole."""
     core_bandwidth: float | None = None
     """What one core of a CPU draws of the bandwidth."""
+    host_link: float | None = None
+    """Between the device and its node's memory, one way, as its PCI Express is specified."""
 
     @property
     def is_large(self) -> bool:
@@ -110,6 +113,18 @@ class ModelFigures:
         )
 
 
+_LANE_BYTES_PER_S: Final = {"3.0": 0.985e9, "4.0": 1.969e9, "5.0": 3.938e9, "6.0": 7.563e9}
+"""One way, less what the encoding takes (PCI Express specifications; 8, 16, 32, 64 GT/s a lane)."""
+_LANES: Final = 16
+_LINK: Final = re.compile(r"([3-6]\.0)(?: x(\d+))?")
+
+
+def host_link(pcie: str | None) -> float | None:
+    """Bytes/s one way of a link such as `5.0 x16` or `4.0` (sixteen lanes are taken then); None where it says no such thing."""
+    found = _LINK.match(pcie or "")
+    return None if found is None else _LANE_BYTES_PER_S[found[1]] * int(found[2] or _LANES)
+
+
 def chip_figures(chip: Chip) -> ChipFigures:
     """Of one device (die) of the chip: a board's memory, bandwidth and FLOPS are shared by its dies."""
     dies = max(1, chip.dies)
@@ -121,6 +136,7 @@ def chip_figures(chip: Chip) -> ChipFigures:
         memory_bytes=None if not memory else memory * GIB * CARD_SHARE / dies,
         bandwidth=None if not bandwidth else bandwidth * 1e9 / dies,
         flops={precision: fact.value * 1e12 / dies for precision, fact in chip.tflops.items() if fact.value},
+        host_link=None if (link := host_link(chip.pcie.value)) is None else link / dies,
     )
 
 

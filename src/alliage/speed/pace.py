@@ -14,8 +14,15 @@ START_S: Final = 15.0
 """An engine's own start beside its weights: imports, allocation, capture of graphs. An assumption: no source, no measurement."""
 LOAD_BYTES_PER_S: Final = 1.5e9
 """Weights from a local disk, all devices together. An assumption: about a good NVMe disk."""
-WAKE_BYTES_PER_S: Final = 1.0e10
-"""Weights from the node's memory back to a device. An assumption: under half of PCIe 4.0 x16."""
+WAKE_START_S: Final = 0.5
+"""What waking takes beside the weights: allocation, a first step. An assumption; vLLM's makers tell 0.1 to 0.4 s in all for small
+models (blog.vllm.ai, 2025-10-26, recalled from an excerpt)."""
+LINK_SHARE: Final = 0.5
+"""Of what the link to the host is specified for, with all devices of a replica at once. An assumption."""
+LINK_BYTES_PER_S: Final = 3.15e10
+"""Where the catalogue does not know a chip's link: PCI Express 4.0 with sixteen lanes. An assumption."""
+HOST_BYTES_PER_S: Final = 1.0e11
+"""What a node's memory gives to all its devices together. An assumption: a sixth of two sockets with eight channels of DDR5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +30,8 @@ class Pace:
     """One replica. Sizes are those of all its devices together.
 
     `slots` is how many requests it works on at once, `kv_tokens` how many tokens they may hold together, `step_tokens`
-    how many tokens one step takes at most; it is ready `load_s` after its start, and `wake_s` after it was asleep.
+    how many tokens one step takes at most; it is ready `load_s` after its start, and `wake_s` after it was asleep
+    (falling asleep takes as long).
     """
 
     work: Work
@@ -84,5 +92,10 @@ def pace_of(
         kv_tokens=kv_tokens,
         step_tokens=max(serving.step_tokens_large if work.is_large else serving.step_tokens, slots),
         load_s=START_S + work.weight_bytes / LOAD_BYTES_PER_S,
-        wake_s=work.weight_bytes / WAKE_BYTES_PER_S,
+        wake_s=WAKE_START_S + work.weight_bytes / _wake_bytes_per_s(running, work.devices),
     )
+
+
+def _wake_bytes_per_s(running: Running, devices: int) -> float:
+    """From the node's memory to all devices of a replica; the same way back when it falls asleep."""
+    return min(HOST_BYTES_PER_S, devices * LINK_SHARE * (running.chip.host_link or LINK_BYTES_PER_S))

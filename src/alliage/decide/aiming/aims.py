@@ -10,7 +10,7 @@ from alliage.decide.solve.answer import Assigned, Budget, Infeasible, Plan, Stat
 from alliage.decide.solve.explain import explain
 from alliage.decide.solve.meter import Meter
 from alliage.decide.solve.planner import plan as solve
-from alliage.decide.solve.problem import Problem
+from alliage.decide.solve.problem import Problem, Running
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.replicas import Evidence, Recipe
@@ -68,7 +68,7 @@ class Aims:
 
 def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:
     """Solve the programme; from the last plan where only little has changed. Without any nodes nothing is aimed at."""
-    problem = replace(now.problem, running=now.running)
+    problem = replace(now.problem, running=_with_sleepers(now))
     before = last.plan if last is not None and isinstance(last.plan, Plan) else None
     made = solve(problem, budget, before) if problem.pools else Infeasible(culprit="fleet", reason="no node takes work")
     if isinstance(made, Infeasible):
@@ -101,6 +101,15 @@ def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:
         for name, mine in counts.items()
     }
     return Aims(outlook=now, plan=made, aims=aims, short=_short(problem, made, last, budget))
+
+
+def _with_sleepers(now: Outlook) -> tuple[Running, ...]:
+    """What costs no start: what runs, and what only has to wake."""
+    counts = {(each.work, each.way, each.pool): each for each in now.running}
+    for each in now.abed:
+        key = each.work, each.way, each.pool
+        counts[key] = replace(each, count=each.count + (counts[key].count if key in counts else 0))
+    return tuple(counts[key] for key in sorted(counts))
 
 
 def _standing(now: Outlook, made: Plan) -> Plan:

@@ -7,12 +7,13 @@ from typing import Final
 
 from alliage.decide.aiming.kinds import Kind, is_open, kinds
 from alliage.decide.aiming.live_ways import LiveWay, live_ways
+from alliage.decide.aiming.offers import Offer, at_first, free_devices, restful
 from alliage.decide.price.listed import Price
 from alliage.decide.reckoning import Reckoned, Reckoner
 from alliage.decide.solve.problem import Guarantee, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.fleet.demand import Demand
-from alliage.fleet.ids import NodeId, ServiceName
-from alliage.fleet.lifecycles import LEAVING, NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.ids import DeviceId, NodeId, ServiceName
+from alliage.fleet.lifecycles import ABED, OUT, NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Evidence, Recipe, Replica
 from alliage.fleet.services import Service
@@ -23,6 +24,8 @@ OFFERS_MAX: Final = 50_000
 ANSWERS_ALL: Final = 1 << 60
 MOVE_TIMES: Final = 5
 """A start costs more than its own devices: those of what it replaces meanwhile, cold caches, answers that are slower. An assumption."""
+SLEEP_TIMES: Final = 4
+"""By how much a start costs more where something sleeps that would do: waking is sooner, and other sizes seldom pay. A choice."""
 MORE: Final = "#more"
 """Behind a service's name: its replicas beyond the first."""
 FIRST_TIMES: Final = 20
@@ -31,14 +34,6 @@ HORIZON_S: Final = 600.0
 """A start is to pay within this time: demand changes so soon that the next plan is another one. Twice what seen demand is held for."""
 Barred = tuple[ServiceName, str]
 """A service and the name of one of its ways: what was aimed at and found no room in truth."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
-    """A way of a service at a kind of nodes, as the fleet and as the programme know it."""
-
-    live: LiveWay
-    way: Way
 
 
 Offers = dict[object, tuple[tuple[Reckoned, ...], tuple[Offer, ...]]]
@@ -54,6 +49,8 @@ class Outlook:
     kinds: tuple[Kind, ...]
     ways: Mapping[tuple[str, str], LiveWay] = field(compare=False, repr=False)
     """By service and the way's name in the problem."""
+    abed: tuple[Running, ...] = field(default=(), compare=False)
+    """What sleeps where it may wake: it is begun at no cost."""
 
     def is_like(self, other: "Outlook") -> bool:
         """The same in all but how much is asked: a plan for the one can be carried out for the other."""
@@ -112,25 +109,40 @@ def outlook_within(
     ways: dict[tuple[str, str], LiveWay] = {}
     asks: list[ServiceAsk] = []
     running: dict[tuple[str, str, str], int] = {}
+    abed: dict[tuple[str, str, str], int] = {}
+    taken = {binding.device for each in view.replicas for binding in each.bindings if each.phase not in ABED}
+    free = {kind.name: free_devices(kind, nodes, taken) for kind in there}
+    places = {kind.name: nodes[kind.nodes[0]] for kind in there}  # any of its nodes stands for all
     for service, answers in zip(services, reckoned, strict=True):
         demand = view.demand.get(service.name)
         mine: dict[str, Offer] = {}
         for kind, answer in zip(there, answers, strict=True):
             mine.update((offer.way.name, offer) for offer in _offers(kind, demand, answer, offers))
         inside, outside = _replicas(here.get(service.name, ()), nodes, by_node, mine)
-        used = {way for _, (way, _) in inside}
+        sleepers = _sleepers(here.get(service.name, ()), taken)
+        sleeping, _ = _replicas(sleepers, nodes, by_node, mine)
+        used = {way for _, (way, _) in (*inside, *sleeping)}
+        if not service.min_replicas and not service.rate_rps:
+            mine = restful(mine, used, free, places, reckoner.catalog)
+            is_new = not used and (demand is None or not demand.rate_rps)
+            mine = at_first(mine) if is_new else mine
         mine = dict(_roomiest(mine, used))
         mine = {name: offer for name, offer in mine.items() if (service.name, name) not in barred or name in used}
         ways.update(((service.name, name), offer.live) for name, offer in mine.items())
         needed_s = 0.0 if demand is None else demand.needed_before_s
         old = [mine[way].live for replica, (way, _) in inside if replica.created_s < needed_s]
         ask = _ask(service, demand, mine, old, len(inside), outside, prices)
+        if sleeping:
+            ask = replace(ask, start_micros=ask.start_micros * SLEEP_TIMES)
         works = _parts(ask, mine, prices)
         asks.extend(works)
         inside.sort(key=lambda each: each[0].phase is not ReplicaPhase.READY)
         for number, (_, place) in enumerate(inside):
             key = (works[min(number, len(works) - 1)].name, *place)
             running[key] = running.get(key, 0) + 1
+        for number, (_, place) in enumerate(sleeping, start=len(inside)):
+            key = (works[min(number, len(works) - 1)].name, *place)
+            abed[key] = abed.get(key, 0) + 1
     return Outlook(
         problem=Problem(
             sites=_sites(view),
@@ -139,11 +151,10 @@ def outlook_within(
             services=tuple(asks),
             horizon_s=HORIZON_S,
         ),
-        running=tuple(
-            Running(work=work, way=way, pool=pool, count=count) for (work, way, pool), count in sorted(running.items())
-        ),
+        running=_as_running(running),
         kinds=there,
         ways=ways,
+        abed=_as_running(abed),
     )
 
 
@@ -161,6 +172,21 @@ def _reckoned(
                 return None
         found.append(mine)
     return found
+
+
+def _as_running(counts: Mapping[tuple[str, str, str], int]) -> tuple[Running, ...]:
+    return tuple(
+        Running(work=work, way=way, pool=pool, count=count) for (work, way, pool), count in sorted(counts.items())
+    )
+
+
+def _sleepers(replicas: Sequence[Replica], taken: AbstractSet[DeviceId]) -> list[Replica]:
+    """Those that could serve again at once, as if they were awake."""
+    return [
+        replace(each, phase=ReplicaPhase.WAKING, bindings=each.bed or each.bindings)
+        for each in replicas
+        if each.phase in ABED and all(binding.device not in taken for binding in each.bed)
+    ]
 
 
 def way_key(recipe: Recipe) -> tuple[str, str, int]:
@@ -221,7 +247,7 @@ def _replicas(
     inside: list[tuple[Replica, tuple[str, str]]] = []
     outside: list[Replica] = []
     for replica in replicas:
-        if replica.phase in LEAVING:
+        if replica.phase in OUT:
             continue
         node, kind = nodes.get(replica.node), by_node.get((replica.node, replica.recipe.chip))
         if kind is None or not is_open(node, replica):

@@ -117,6 +117,8 @@ class ServiceAnswer(Answer):
     replicas: int
     replicas_ready: int
     created_s: float
+    replicas_asleep: int = 0
+    """They hold no device and are back in seconds."""
     replicas_wanted: int = 0
     """What is aimed at, which changes with what is asked."""
     expected_rps: float = 0.0
@@ -177,6 +179,8 @@ class ReplicaAnswer(Answer):
     live: LiveAnswer | None
     in_flight: int
     created_s: float
+    asleep_bytes: int = 0
+    """Of its node's memory: its weights, while it sleeps."""
 
 
 class DoorAnswer(Answer):

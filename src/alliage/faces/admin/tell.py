@@ -100,6 +100,7 @@ def _service(
         replicas=len(replicas),
         replicas_ready=sum(1 for replica in replicas if replica.phase is ReplicaPhase.READY),
         created_s=service.created_s,
+        replicas_asleep=sum(1 for replica in replicas if replica.phase is ReplicaPhase.ASLEEP),
         replicas_wanted=wanted.get(service.name, service.min_replicas),
         expected_rps=expected_rps(service, view),
         seen_rps=mine.asked_rps if mine is not None and mine.window_s else None,
@@ -190,7 +191,9 @@ def tell_why(desk: Desk, service: Service, replicas: Sequence[Replica]) -> str:
             newest = next(iter(desk.decisions(service.name, 1)), None)
             return (why(newest) if newest else "") or "no chip can serve it now"
         case ServicePhase.IDLE:
-            return "nobody asks for it: the first request starts a replica"
+            asleep = sum(1 for each in replicas if each.phase is ReplicaPhase.ASLEEP)
+            does = f"wakes one of {asleep} that sleep" if asleep else "starts a replica"
+            return f"nobody asks for it: the first request {does}"
         case ServicePhase.STARTING | ServicePhase.DELETING:
             return "; ".join(f"{each.id} is {phase_words(each)}" for each in replicas)
 
@@ -256,6 +259,7 @@ def _replica(
         live=_live(replica, report),
         in_flight=sum(door.in_flight.get(replica.id, 0) for door in doors),
         created_s=replica.created_s,
+        asleep_bytes=replica.host_bytes if replica.phase is ReplicaPhase.ASLEEP else 0,
     )
 
 

@@ -21,7 +21,13 @@ from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
-_DONE: Final = {Outcome.STOPPED: "stopped", Outcome.RESTARTED: "started again", Outcome.GIVEN_UP: "given up"}
+_DONE: Final = {
+    Outcome.STOPPED: "stopped",
+    Outcome.RESTARTED: "started again",
+    Outcome.GIVEN_UP: "given up",
+    Outcome.WOKEN: "woken",
+    Outcome.RESTED: "put to sleep",
+}
 Bound = Mapping[DeviceId, int]
 """Devices that replicas have, with how many of their cores."""
 
@@ -158,6 +164,7 @@ def _service(desk: Desk, service: Service, top: Top, replicas: list[Replica]) ->
         expected_rps=expected_rps(service, top.view),
         missing_rps=top.missing_rps.get(service.name, 0.0),
         seen=_seen(seen) if seen is not None else None,
+        replicas_asleep=sum(1 for each in replicas if each.phase is ReplicaPhase.ASLEEP),
     )
 
 

@@ -88,6 +88,7 @@ class TopService(Answer):
     missing_rps: float
     """Of that: what found no room by the plan."""
     seen: TopSeen | None
+    replicas_asleep: int = 0
 
 
 class TopPrice(Answer):

@@ -126,7 +126,7 @@ def _look(client: AdminClient, name: str, tell: Teller) -> int | None:
 
 def step_of(replicas: list[answers.ReplicaAnswer]) -> Step:
     """The slowest replica's step."""
-    order = ("backoff", "bound", "fetching", "starting")
+    order = ("backoff", "bound", "fetching", "starting", "waking")
     slow = [each for phase in order for each in replicas if each.phase == phase]
     if not slow:
         return Step(words="waiting for a replica")

@@ -19,6 +19,10 @@ _STYLES = {
     "draining": "yellow",
     "deleting": "yellow",
     "stopping": "yellow",
+    "resting": "dim",
+    "dozing": "dim",
+    "asleep": "dim",
+    "waking": "yellow",
     "backoff": "red",
     "idle": "dim",
     "unserved": "red",
@@ -33,10 +37,15 @@ def services_table(services: Iterable[answers.ServiceAnswer], *, now_s: float) -
     table = _table("SERVICE", "PHASE", "READY", "REQ/S", "MODEL", "GOAL", "TENANT", "AGE")
     for each in services:
         model = f"{each.model.id} {each.model.precision}"
-        ready = f"{each.replicas_ready}/{each.replicas_wanted}"
+        ready = f"{each.replicas_ready}/{each.replicas_wanted}{asleep_words(each.replicas_asleep)}"
         numbers = (ready, _rates(each))
         _row(table, each.name, _phase(each.phase), *numbers, model, _goal(each), each.tenant, _age(each, now_s))
     return table
+
+
+def asleep_words(count: int) -> str:
+    """What stands behind the number of those that are ready."""
+    return f", {count} asleep" if count else ""
 
 
 def _rates(service: answers.ServiceAnswer) -> str:
@@ -56,8 +65,8 @@ def replicas_table(replicas: Iterable[answers.ReplicaAnswer], *, now_s: float) -
     for each in replicas:
         where = shortened(" + ".join(_place(binding) for binding in each.bindings)) or each.node
         busy = f"{each.in_flight}/{each.recipe.concurrency}"
-        memory = format_bytes(each.recipe.memory_bytes)
-        note = fetching(each) or each.note
+        memory = format_bytes(each.asleep_bytes or each.recipe.memory_bytes)
+        note = fetching(each) or each.note or ("its weights are in the node's memory" if each.asleep_bytes else "")
         how = (each.recipe.engine, each.recipe.evidence)
         _row(table, each.id, _phase(each.phase), where, *how, memory, busy, _age(each, now_s), note)
     return table

@@ -8,6 +8,7 @@ from typing import Final
 from rich.text import Text
 
 from alliage.faces.admin import top_answers
+from alliage.faces.cli.tables import asleep_words
 from alliage.faces.cli.top_lines import Column, Section, cell, section, stacked
 
 _STYLES: Final = {
@@ -49,6 +50,10 @@ def _head(seen: top_answers.TopAnswer) -> str:
     return f"Alliage {seen.version}  {clock}  {gateways}  {nodes}  {_rate(asked)} requests/s"
 
 
+def _ready(service: top_answers.TopService) -> str:
+    return f"{service.replicas_ready}/{service.replicas_wanted}{asleep_words(service.replicas_asleep)}"
+
+
 def _services(services: Sequence[top_answers.TopService], width: int) -> Section:
     if not services:
         return Section(heading=cell("SERVICES", "bold"), rows=[cell("none; deploy one: alliage deploy MODEL", "dim")])
@@ -57,7 +62,7 @@ def _services(services: Sequence[top_answers.TopService], width: int) -> Section
         (
             Column(title="SERVICE", cells=[cell(each.name) for each in services], is_elastic=True),
             Column(title="PHASE", cells=[cell(each.phase, _STYLES.get(each.phase, "")) for each in services]),
-            _numbers("READY", [f"{each.replicas_ready}/{each.replicas_wanted}" for each in services]),
+            _numbers("READY", [_ready(each) for each in services]),
             _numbers("REQ/S", [_rate(each.asked_rps) if each and each.window_s else "-" for each in seen]),
             _numbers("PLAN", [_rate(each.expected_rps) for each in services]),
             _numbers("BUSY", [str(each.in_flight) if each else "-" for each in seen]),

@@ -6,11 +6,11 @@ from math import inf
 from typing import Final
 
 from alliage.catalog.records import Chip
-from alliage.control.actions import Action, StartReplica
+from alliage.control.actions import Action, SleepReplica, StartReplica, StopReplica, WakeReplica
 from alliage.control.observed import OVER, EngineState, NodeReport, ReplicaReport
 from alliage.errors import Unavailable
 from alliage.fleet.ids import DeviceId, NodeId, ReplicaId
-from alliage.fleet.replicas import Binding, Evidence, Recipe
+from alliage.fleet.replicas import Binding, Recipe
 from alliage.rehearsal.fleet_file import RehearsedNode
 from alliage.rehearsal.pacing import Unpaced, pace_of_replica
 from alliage.replay.cloud.clock import VirtualClock
@@ -30,21 +30,32 @@ Paced = Callable[[StartReplica, Chip], Pace | Unpaced]
 class _Run:
     """One start of a replica's engine."""
 
-    recipe: Recipe
+    recipe: Recipe | None
     bindings: tuple[Binding, ...]
     attempt: int
     began_s: float
     ready_s: float
+    pace: Pace | None = None
+    speed: float = 1.0
+    asleep_s: float | None = None
+    """From when on it sleeps, or slept last."""
+    awake_s: float | None = None
+    """When it began to wake last."""
     ended_s: float | None = None
     state: EngineState = EngineState.STARTING
     why: str = ""
     ends_s: float | None = None
     """When its agent ends it, because it hangs."""
 
+    @property
+    def sleeps(self) -> bool:
+        """Whether it holds nothing of its devices."""
+        return self.state is EngineState.ASLEEP and self.awake_s is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """Devices of a chip that one start of a replica of a service held, from then to then."""
+    """Devices of a chip that a replica of a service held, from one start or waking to its end or its sleep."""
 
     replica: ReplicaId
     chip: str
@@ -52,6 +63,8 @@ class Use:
     began_s: float
     ready_s: float
     ended_s: float | None
+    is_wake: bool = False
+    """Whether it was woken, not started."""
 
 
 class Agents:
@@ -64,18 +77,16 @@ class Agents:
         engines: Engines,
         broke: Callable[[ReplicaId], None],
         *,
-        wakes: bool = False,
         paced: Paced = pace_of_replica,
     ) -> None:
-        """`paced` says how fast a start is. With `wakes` an engine is ready as soon as one that slept would be, its weights in the node's memory: a what-if."""
+        """`paced` says how fast a start is."""
         self._clock = clock
         self._nodes = {each.node.id: each for each in nodes}
         self._engines = engines
         self._broke = broke
-        self._wakes = wakes
         self._paced = paced
         self._runs: dict[NodeId, dict[ReplicaId, _Run]] = {each.node.id: {} for each in nodes}
-        self._all: list[tuple[ReplicaId, _Run]] = []
+        self._uses: dict[ReplicaId, list[Use]] = {}
         self._paces: dict[object, Pace | Unpaced] = {}
         self._away: set[NodeId] = set()
         self._dead: set[NodeId] = set()
@@ -177,13 +188,13 @@ class Agents:
             return False
         run = found[1]
         is_ready = run.state is EngineState.STARTING and self._clock.t_s >= run.ready_s
-        return is_ready or run.state in {EngineState.READY, EngineState.ILL}
+        return is_ready or run.state in {EngineState.READY, EngineState.ILL, EngineState.ASLEEP}
 
     @property
     def holding(self) -> Mapping[NodeId, Mapping[ReplicaId, tuple[Binding, ...]]]:
         """What engines hold that run, on machines that are there, whoever knows of it."""
         return {
-            node: {replica: run.bindings for replica, run in runs.items() if run.state not in OVER}
+            node: {replica: run.bindings for replica, run in runs.items() if run.state not in OVER and not run.sleeps}
             for node, runs in self._runs.items()
             if node not in self._unheard
         }
@@ -208,18 +219,9 @@ class Agents:
 
     @property
     def uses(self) -> tuple[Use, ...]:
-        """All starts until now, in their order."""
-        return tuple(
-            Use(
-                replica=replica,
-                chip=run.recipe.chip,
-                devices=run.recipe.devices,
-                began_s=run.began_s,
-                ready_s=run.ready_s,
-                ended_s=run.ended_s,
-            )
-            for replica, run in self._all
-        )
+        """All starts and wakes until now, in their order."""
+        every = [use for uses in self._uses.values() for use in uses]
+        return tuple(sorted(every, key=lambda use: (use.began_s, use.replica)))
 
     def observe(self) -> Mapping[NodeId, NodeReport]:
         """What each agent on the line told last; that is what it sees now, unless it is silent or late."""
@@ -236,14 +238,18 @@ class Agents:
             runs = self._runs[action.node]
             if isinstance(action, StartReplica):
                 self._start(runs, action)
-            elif (run := runs.get(action.replica)) is not None and run.state not in OVER:
-                if run.state is EngineState.READY:
-                    self.cut.append(action.replica)
-                self._end(action.replica, run, EngineState.STOPPED)
-            elif run is None:
-                runs[action.replica] = _never_ran(self._clock.t_s)
-            else:
-                run.state = EngineState.STOPPED
+                continue
+            run = runs.get(action.replica)
+            if run is None:
+                runs[action.replica] = _nothing(self._clock.t_s)
+                continue
+            match action:
+                case StopReplica():
+                    self._stop(action.replica, run)
+                case SleepReplica():
+                    self._sleep(run)
+                case WakeReplica():
+                    self._wake(action.replica, run)
 
     def logs(self, node: NodeId, replica: ReplicaId, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """There are none."""
@@ -265,12 +271,50 @@ class Agents:
             run.why = pace.why if isinstance(pace, Unpaced) else "it refused to start"
             run.state, run.ended_s = EngineState.ENDED, now_s
             return
-        self._all.append((replica.id, run))
-        run.ready_s = now_s + (pace.wake_s if self._wakes else pace.load_s)
+        run.ready_s = now_s + pace.load_s
         if spoilt is EngineState.STARTING:
             run.ready_s, run.ends_s = inf, now_s + START_S
-        speed = node.speeds[replica.recipe.chip]
-        self._engines.start(replica.id, pace, ready_s=run.ready_s, speed=speed)
+        run.pace, run.speed = pace, node.speeds[replica.recipe.chip]
+        self._begin(replica.id, run, pace, now_s)
+
+    def _stop(self, replica: ReplicaId, run: _Run) -> None:
+        if run.state is EngineState.READY:
+            self.cut.append(replica)
+        if run.state in OVER:
+            run.state = EngineState.STOPPED
+        self._end(replica, run, EngineState.STOPPED)
+
+    def _begin(self, replica: ReplicaId, run: _Run, pace: Pace, now_s: float) -> None:
+        if run.recipe is not None:
+            use = Use(
+                replica=replica,
+                chip=run.recipe.chip,
+                devices=run.recipe.devices,
+                began_s=now_s,
+                ready_s=run.ready_s,
+                ended_s=None,
+                is_wake=run.awake_s is not None,
+            )
+            self._uses.setdefault(replica, []).append(use)
+        self._engines.start(replica, pace, ready_s=run.ready_s, speed=run.speed)
+
+    def _sleep(self, run: _Run) -> None:
+        """It falls asleep as slowly as it wakes; nothing was asked of it since it left the table."""
+        if run.state is EngineState.READY and run.asleep_s is None and run.pace is not None:
+            run.asleep_s = self._clock.t_s + run.pace.wake_s
+
+    def _wake(self, replica: ReplicaId, run: _Run) -> None:
+        if run.state is not EngineState.ASLEEP or run.awake_s is not None or run.pace is None:
+            return
+        run.awake_s = self._clock.t_s
+        run.ready_s = run.awake_s + run.pace.wake_s
+        self._begin(replica, run, run.pace, run.awake_s)
+
+    def _leave_devices(self, replica: ReplicaId, at_s: float) -> None:
+        """What it holds it holds no more."""
+        uses = self._uses.get(replica)
+        if uses and uses[-1].ended_s is None:
+            uses[-1] = replace(uses[-1], ended_s=at_s)
 
     def _pace(self, order: StartReplica, node: RehearsedNode) -> Pace | Unpaced:
         like = node.likes[order.replica.recipe.chip]
@@ -286,6 +330,7 @@ class Agents:
         self._broke(replica)
         self._engines.stop(replica)
         run.state, run.ended_s = state, self._clock.t_s
+        self._leave_devices(replica, self._clock.t_s)
 
     def _report(self, name: NodeId, runs: dict[ReplicaId, _Run]) -> NodeReport:
         now_s, node = self._clock.t_s, self._nodes[name].node
@@ -295,6 +340,12 @@ class Agents:
             if run.ends_s is not None and now_s >= run.ends_s and run.state not in OVER:
                 run.why = "it answered no probe"
                 self._end(replica, run, EngineState.ENDED)
+            if run.state is EngineState.READY and run.asleep_s is not None and now_s >= run.asleep_s:
+                self._engines.stop(replica)
+                self._leave_devices(replica, run.asleep_s)
+                run.state, run.awake_s = EngineState.ASLEEP, None
+            if run.state is EngineState.ASLEEP and run.awake_s is not None and now_s >= run.ready_s:
+                run.state, run.asleep_s = EngineState.READY, None
             if run.ended_s is not None and now_s - run.ended_s >= TOLD_S:
                 del runs[replica]
         return NodeReport(
@@ -305,13 +356,9 @@ class Agents:
         )
 
 
-def _never_ran(now_s: float) -> _Run:
-    """What is told of one that was to stop and is not known: a start that never came."""
-    recipe = Recipe(
-        model="", chip="", engine="", precision="", tensor_parallel=1, pipeline_parallel=1, context_tokens=1,
-        concurrency=1, cores=0, memory_bytes=0, evidence=Evidence.ESTIMATED,
-    )  # fmt: skip
-    return _Run(recipe, (), 0, now_s, now_s, ended_s=now_s, state=EngineState.STOPPED)
+def _nothing(now_s: float) -> _Run:
+    """What is told of a replica that nobody here knows."""
+    return _Run(None, (), 0, now_s, now_s, ended_s=now_s, state=EngineState.STOPPED)
 
 
 def _told(replica: ReplicaId, run: _Run, now_s: float) -> ReplicaReport:

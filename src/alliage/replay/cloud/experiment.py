@@ -35,6 +35,7 @@ class _File(_Table):
     share: Annotated[float, Field(gt=0, le=1)]
     seed: int
     warm_s: Positive
+    run_in_s: Annotated[float, Field(ge=0, le=1e6)] = 0.0
     length_s: Positive
     rate_rps: Positive
     zipf: Annotated[float, Field(ge=0, le=10)]
@@ -47,7 +48,10 @@ class _File(_Table):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """`models` in order of popularity; the traffic begins `warm_s` after they were asked for. `share` is what is to keep the objective."""
+    """`models` in order of popularity; the traffic begins `warm_s` after they were asked for. `share` is what is to keep the objective.
+
+    The traffic lasts `bursts.length_s`, of which the first `run_in_s` are not counted.
+    """
 
     fleet: Path
     models: tuple[ServiceName, ...]
@@ -55,6 +59,7 @@ class Experiment:
     share: float
     seed: int
     warm_s: float
+    run_in_s: float
     bursts: Bursts
     prices: Mapping[str, float]
 
@@ -69,12 +74,13 @@ def read_experiment(path: Path) -> Experiment:
         share=table.share,
         seed=table.seed,
         warm_s=table.warm_s,
+        run_in_s=table.run_in_s,
         bursts=Bursts(
             rate_rps=table.rate_rps,
             zipf=table.zipf,
             on_s=table.on_s,
             off_s=table.off_s,
-            length_s=table.length_s,
+            length_s=table.run_in_s + table.length_s,
             prompt=Lengths(**table.prompt.model_dump()),
             output=Lengths(**table.output.model_dump()),
         ),

@@ -13,21 +13,22 @@ from alliage.replay.cloud.bursts import draw_requests
 from alliage.replay.cloud.experiment import Experiment
 from alliage.replay.cloud.fates import Fate
 from alliage.replay.cloud.world import Cloud, Coming
+from alliage.replay.requests.trace import Request
 
 HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
-    """How it is played: the services' least number of replicas, whether engines wake (a what-if) or load.
+    """How it is played: the services' least number of replicas, and whether engines may sleep (else nodes have no memory for it).
 
-    After so many seconds without it, demand counts no more and a service that may rest does; 300 is the loop's own.
+    After `rest_s` seconds without it, demand counts no more and a service that can sleep does.
     """
 
     name: str
     min_replicas: int
-    wakes: bool
-    hold_s: float = LoopSettings().hold_s
+    sleeps: bool = True
+    rest_s: float = LoopSettings().rest_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +52,14 @@ class Played:
 
 
 def requests_of(experiment: Experiment) -> tuple[Coming, ...]:
-    """Its traffic, from 0 on."""
+    """Its traffic, from 0 on, with what is not counted."""
     return draw_requests(experiment.bursts, experiment.models, experiment.seed)
+
+
+def counted(experiment: Experiment, model: ServiceName) -> list[Request]:
+    """The requests of one model that count."""
+    every = (one.request for one in requests_of(experiment) if one.service == model)
+    return [request for request in every if request.at_s >= experiment.run_in_s]
 
 
 def play(
@@ -60,20 +67,23 @@ def play(
 ) -> Played:
     """Ask for all services, wait for `warm_s`, then let the traffic come."""
     warm_s, until_s = experiment.warm_s, experiment.warm_s + experiment.bursts.length_s
+    began_s = warm_s + experiment.run_in_s
     later = [
         replace(one, request=replace(one.request, at_s=one.request.at_s + warm_s)) for one in requests_of(experiment)
     ]
     nodes = read_fleet(experiment.fleet, catalog)
-    settings = LoopSettings(hold_s=variant.hold_s, idle_s=variant.hold_s)
-    cloud = Cloud(catalog, nodes, prices=experiment.prices, wakes=variant.wakes, settings=settings)
+    if not variant.sleeps:
+        nodes = tuple(replace(each, node=replace(each.node, memory_bytes=0)) for each in nodes)
+    settings = LoopSettings(rest_s=variant.rest_s)
+    cloud = Cloud(catalog, nodes, prices=experiment.prices, settings=settings)
     try:
         for model in experiment.models:
             cloud.deploy(an_order(model, experiment, variant))
         cloud.run(later, until_s=until_s, look=look)
         return Played(
-            began_s=warm_s,
+            began_s=began_s,
             ended_s=until_s,
-            fates=tuple(cloud.doors.fates),
+            fates=tuple(fate for fate in cloud.doors.fates if fate.request.at_s >= began_s),
             uses=cloud.agents.uses,
             solves=cloud.solves,
         )

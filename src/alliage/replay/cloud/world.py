@@ -63,13 +63,12 @@ class Cloud:
         nodes: Sequence[RehearsedNode],
         *,
         prices: Mapping[str, float],
-        wakes: bool = False,
         settings: LoopSettings | None = None,
         doors: int = 1,
         models: Models | None = None,
         paced: Paced = pace_of_replica,
     ) -> None:
-        """`prices` of a device-hour, by chip; `wakes` and `paced` as Agents have it; `settings` are the loop's own where none are given."""
+        """`prices` of a device-hour, by chip; `paced` as Agents have it; `settings` are the loop's own where none are given."""
         self._catalog = catalog
         self._prices = prices
         self._settings = settings or LoopSettings()
@@ -81,7 +80,7 @@ class Cloud:
         self._solved = 0
         self.engines = Engines()
         self.doors = Doors(self.clock, self.engines, GatewayLimits(), self._answers, count=doors)
-        self.agents = Agents(self.clock, nodes, self.engines, self.doors.broke, wakes=wakes, paced=paced)
+        self.agents = Agents(self.clock, nodes, self.engines, self.doors.broke, paced=paced)
         self._planning = self._planned()
         self.restart_control()
         self.loop.pass_once()
