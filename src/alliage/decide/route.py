@@ -54,6 +54,7 @@ def _cheapest(  # noqa: PLR0917 - names cost time
     excluded: frozenset[ReplicaId],
 ) -> Upstream | None:
     lanes, tokens, stamp = board.lanes, float(prompt.tokens), habits.stamp
+    output = habits.expected(prompt.tokens)
     first = prompt.blocks[0] if prompt.blocks else None
     best: Upstream | None = None
     best_s, best_turn = 0.0, 0
@@ -74,7 +75,7 @@ def _cheapest(  # noqa: PLR0917 - names cost time
                 if known is None:
                     continue
         unread = tokens - lane.prefixes.held(prompt) if first in lane.prefixes.blocks else tokens
-        cost_s = weigh(lane, known, tokens, unread, now_s, objective)
+        cost_s = weigh(lane, known, tokens, unread, output, now_s, objective)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
             best, best_s, best_turn = upstream, cost_s, lane.turn
     return best

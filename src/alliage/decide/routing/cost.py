@@ -51,14 +51,21 @@ def token_s(known: Reckoned, tokens: float) -> float:
 
 
 def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and names cost time
-    lane: Lane, known: Reckoned, tokens: float, unread: float, now_s: float, objective: Objective | None
+    lane: Lane,
+    known: Reckoned,
+    tokens: float,
+    unread: float,
+    output: float,
+    now_s: float,
+    objective: Objective | None,
 ) -> float:
     """The cost in seconds, the request's and the others'; `objective` is None where nothing is promised."""
     read_s = unread * (known.token_s + (tokens + tokens - unread) * known.pair_s)
     ttft_s = known.first_s + read_s
     if lane.read_due_s > now_s or lane.streams_awaited or known.is_full or tokens > known.free_tokens:
         ttft_s += waiting_s(lane, known, tokens, now_s)
-    cost_s = ttft_s + known.rest_s + tokens * known.rest_held_s + known.batch * read_s
+    rest_s = output * (known.near_s + tokens * known.held_s)
+    cost_s = ttft_s + rest_s + known.others_s + tokens * known.rest_held_s + known.batch * read_s
     if objective is None:
         return cost_s
     missed, limit_s = 0.0, objective.ttft_s
@@ -69,8 +76,8 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
     if limit_s is not None:
         if known.limit_s != limit_s:
             known.weigh_limit(limit_s)
-        missed += known.risk + read_s * (known.stall + read_s * known.stall_twice)
-    return cost_s + missed * allowed_s(objective, known.output_tokens)
+        missed += late_share(known.spare_s, known.spread / output) + known.risk + read_s * (known.stall + read_s * known.stall_twice)
+    return cost_s + missed * allowed_s(objective, output)
 
 
 def allowed_s(objective: Objective, output_tokens: float) -> float:

@@ -19,8 +19,8 @@ class Stay:
     """`read_s` is what its prompt was reckoned to take; with `streams` it will show when its first token comes."""
 
     __slots__ = (
-        "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_habits", "_held_s", "_is_open", "_lane", "_reading_s", "prompt_tokens",
-        "read_s", "streams",
+        "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_habits", "_held_s", "_is_open", "_lane", "_reading_s", "output_tokens",
+        "prompt_tokens", "read_s", "streams",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - names cost time
@@ -41,6 +41,7 @@ class Stay:
         self._first_s: float | None = None
         self._is_open = True
         self.prompt_tokens = prompt_tokens
+        self.output_tokens = habits.expected(prompt_tokens)
         self.read_s = read_s
         self.streams = streams
 
@@ -61,7 +62,7 @@ class Stay:
             return
         self._is_open = False
         if output_tokens > 0:
-            self._habits.answered(output_tokens)
+            self._habits.answered(output_tokens, self.prompt_tokens)
         lane = self._lane
         lane.read(self, now_s)
         if self._first_s is not None and output_tokens > 1 and now_s > self._first_s:
@@ -92,7 +93,7 @@ class Lane:
     """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
 
     __slots__ = (
-        "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "prefixes", "read_due_s", "reading",
+        "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "output_tokens", "prefixes", "read_due_s", "reading",
         "reading_s", "reads", "reckoned", "streams_awaited", "tempo", "turn", "upstream",
     )  # fmt: skip
 
@@ -102,6 +103,8 @@ class Lane:
         self.prefixes = Prefixes(blocks_max, upstream.tempo)
         self.batch = 0
         self.held_tokens = 0
+        self.output_tokens = 0.0
+        """What the answers of those who are there are expected to be, together."""
         self.reading: OrderedDict[Stay, None] = OrderedDict()
         self.streams_awaited = 0
         """How many of those in `reading` will show when their first token comes."""
@@ -156,7 +159,7 @@ class Lane:
             self.reckoned = known = Reckoned(self.tempo, habits, self.learned, self._slots)
         elif not self.is_stale:
             return known
-        known.update(self.batch, self.held_tokens, self.reads)
+        known.update(self.batch, self.held_tokens, self.output_tokens, self.reads)
         self.is_stale = False
         return known
 
@@ -165,6 +168,7 @@ class Lane:
         self._tick(now_s)
         self.batch += 1
         self.held_tokens += stay.prompt_tokens
+        self.output_tokens += stay.output_tokens
         self.reading[stay] = None
         self.streams_awaited += stay.streams
         self._unread_s += stay.read_s
@@ -194,6 +198,7 @@ class Lane:
         """Its request is over; called once, after `read` or `drop`."""
         self.batch -= 1
         self.held_tokens -= stay.prompt_tokens
+        self.output_tokens = self.output_tokens - stay.output_tokens if self.batch else 0.0  # no rounding is carried on
         self.is_stale = True
 
     def _was_read(self, stay: Stay) -> None:
