@@ -1,6 +1,7 @@
 """Number 1: Azure's conversation trace, sped up, on the four-makers fleet: who keeps how many objectives at which load."""
 
 from alliage.replay.requests.playing import find_load
+from alliage.replay.requests.policies import POLICIES
 from alliage.replay.requests.reading import read_azure
 from bench.route.bed import Bed, make_bed, trace_path
 
@@ -29,6 +30,11 @@ def main() -> None:
     for policy in AT_80:
         of = bed.outcome(policy, at_80)
         print(f"{policy:47}{100 * of.kept_share:>10.2f}{100 * of.refused_share:>11.2f}", flush=True)
+    for policy, seed in (
+        (policy, seed) for policy in AT_80 if POLICIES[policy].draws for seed in bed.experiment.seeds[1:]
+    ):
+        of = bed.outcome(policy, at_80, seed)
+        print(f"{f'{policy}, seed {seed}':47}{100 * of.kept_share:>10.2f}{100 * of.refused_share:>11.2f}", flush=True)
     found = {policy: _load(bed, policy, SHARE) for policy in TABLE}
     ours = found["alliage"]
     found["clairvoyant"] = _search(bed, "clairvoyant", ours, ours / 0.75)

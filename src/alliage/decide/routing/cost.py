@@ -2,8 +2,8 @@
 
 Own time: the prompts before it, its own less what the replica holds of it, its answer in the batch that will be there;
 in the mean each of the others is followed by one whose prompt is read meanwhile. Time of others: all wait while its
-prompt is read, and their steps grow. Answers are taken to be as long as the service's are in the mean, also from here on
-(as if they ended by chance). An objective counts as missed as far as that is likely (`routing.chance`).
+prompt is read, and their steps grow. An answer is taken to be as long as those to prompts of that size are in the mean, also
+from here on (as if it ended by chance). An objective counts as missed as far as that is likely (`routing.chance`).
 """
 
 from typing import Final
@@ -59,7 +59,10 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
     now_s: float,
     objective: Objective | None,
 ) -> float:
-    """The cost in seconds, the request's and the others'; `objective` is None where nothing is promised."""
+    """The cost in seconds, the request's and the others'; `output` is what its answer is expected to be, in tokens.
+
+    `objective` is None where nothing is promised.
+    """
     read_s = unread * (known.token_s + (tokens + tokens - unread) * known.pair_s)
     ttft_s = known.first_s + read_s
     if lane.read_due_s > now_s or lane.streams_awaited or known.is_full or tokens > known.free_tokens:
@@ -76,7 +79,11 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
     if limit_s is not None:
         if known.limit_s != limit_s:
             known.weigh_limit(limit_s)
-        missed += late_share(known.spare_s, known.spread / output) + known.risk + read_s * (known.stall + read_s * known.stall_twice)
+        missed += (
+            late_share(known.spare_s, known.spread / output)
+            + known.risk
+            + read_s * (known.stall + read_s * known.stall_twice)
+        )
     return cost_s + missed * allowed_s(objective, output)
 
 

@@ -14,11 +14,13 @@ _MOVED: Final = 0.1
 _DOUBTED: Final = 8.0
 """So many answers' worth of doubt in what was seen of prompts of one size: until then all of the service's count."""
 _SIZES: Final = 24
-_COUNTED_MAX: Final = 100
+"""Prompts of one size differ by less than a factor of two."""
+_COUNTED_MAX: Final = 100.0
+"""As much the newest counts there."""
 
 
 class Habits:
-    """Means of a service: tokens of an answer, tokens that are read of a prompt, bytes of a body a token.
+    """Means of a service: tokens of an answer, also by the prompt's size, tokens that are read of a prompt, bytes a token.
 
     `stamp` moves when a mean has moved by so much that what was reckoned from it is to be reckoned again.
     """

@@ -19,10 +19,11 @@ class Reckoned:
     """Seconds, where not said otherwise."""
 
     __slots__ = (
-        "_all_outputs", "_all_s", "_each_s", "_empty_s", "_experts_missed", "_experts_s", "_read_s", "_request_s", "_slots", "_square",
-        "_step_tokens", "_working", "batch", "decoding", "first_s", "free_tokens", "held_s", "is_full", "kv_tokens", "limit_s",
-        "near_s", "output_tokens", "pair_s", "per_output", "reading", "rest_held_s", "others_s", "risk", "room_wait_s", "slot_gap_s",
-        "slot_wait_s", "spare_s", "spread", "stall", "stall_twice", "stamp", "step_now_s", "token_s", "turnover_s", "waiting",
+        "_all_outputs", "_all_s", "_each_s", "_empty_s", "_experts_missed", "_experts_s", "_read_s", "_request_s", "_slots",
+        "_square", "_step_tokens", "_working", "batch", "decoding", "first_s", "free_tokens", "held_s", "is_full", "kv_tokens",
+        "limit_s", "near_s", "others_s", "output_tokens", "pair_s", "per_output", "reading", "rest_held_s", "risk", "room_wait_s",
+        "slot_gap_s", "slot_wait_s", "spare_s", "spread", "stall", "stall_twice", "stamp", "step_now_s", "token_s", "turnover_s",
+        "waiting",
     )  # fmt: skip
 
     def __init__(self, tempo: Tempo, habits: Habits, learned: Learned, slots: int) -> None:
@@ -88,7 +89,7 @@ class Reckoned:
         """Each token that is read; others get theirs in the same steps."""
         self.first_s = self._request_s + 1.5 * now_s
         """Of a first token: half of the step under way, and others' part of the one that ends with it."""
-        self.near_s = near_s = next_s + batch * turnover_s
+        self.near_s = next_s + batch * turnover_s
         """A token after the first, but for `held_s` of each of its own prompt."""
         self.others_s = batch * half * (next_s - now_s)
         """What others lose by longer steps."""
@@ -103,9 +104,11 @@ class Reckoned:
         """Until there is room for one token more."""
 
     def weigh_limit(self, limit_s: float) -> None:
-        """How many would miss `limit_s` a token because of it: `risk`, and what its prompt adds to that.
+        """How many others would miss `limit_s` a token because of it: `risk`, and what its prompt adds to that.
 
-        With b others, whose prompts' seconds have the mean square S, and answers of m tokens, h^2 = s^2 + 2 b S / m^2
+        What it has to spare itself is `spare_s` a token; `spread` over the tokens of its answer is what `late_share` is to know.
+
+        With b others, where prompts' seconds have the mean square S, and answers of m tokens, h^2 = s^2 + 2 b S / m^2
         (`late_share`; prompts come as answers end, by chance). A prompt of r seconds makes each of those who are there late
         with r b S / (m^3 h^3), the derivative for answers as they are met, the longer the likelier; and, where few others
         come, with (r / (m h))^2 / 2: that the answer is too short to make up for it.
