@@ -6,9 +6,10 @@ import pytest
 
 from alliage.errors import BadInput
 from alliage.rehearsal.openai import read_request
+from alliage.replay.requests.experiment import read_experiment
 from alliage.replay.requests.trace import Request, Trace
 from bench.live.prompts import orders_of
-from bench.live.run import HERE, PARTS, read_experiment, slice_of
+from bench.live.run import HERE, PARTS, slice_of
 
 
 def a_trace(*requests: Request, block_tokens: int = 16) -> Trace:
