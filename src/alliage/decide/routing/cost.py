@@ -79,11 +79,10 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
     if limit_s is not None:
         if known.limit_s != limit_s:
             known.weigh_limit(limit_s)
-        missed += (
-            late_share(known.spare_s, known.spread / output)
-            + known.risk
-            + read_s * (known.stall + read_s * known.stall_twice)
-        )
+        spare_s = known.spare_s
+        square = spare_s * spare_s + known.spread / output
+        own = 0.5 - 0.5 * spare_s / square**0.5 if square else 0.5  # `late_share`: a call costs more
+        missed += own + known.risk + read_s * (known.stall + read_s * known.stall_twice)
     return cost_s + missed * allowed_s(objective, output)
 
 
