@@ -12,6 +12,8 @@ from bench.live.prompts import Order
 
 OPEN_MAX: Final = 512
 """Requests that are open at once; one more is a failure of the run."""
+LEAD_S: Final = 0.5
+"""So long after `run` is called the first second begins."""
 _FIRST: Final = b'"0:'
 _LAST: Final = b"data: [DONE]"
 _KEPT_BYTES: Final = 4096
@@ -95,7 +97,7 @@ class Clients:
     async def run(self, orders: Sequence[Order], patience_s: float) -> None:
         """Send all, each when it is due, and wait for the last answer, at most `patience_s` after it was sent."""
         loop = asyncio.get_running_loop()
-        began_s = loop.time() + 0.5
+        began_s = loop.time() + LEAD_S
         asking: list[asyncio.Task[None]] = []
         for order in orders:
             due_s = began_s + order.at_s

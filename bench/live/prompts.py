@@ -24,13 +24,15 @@ class Order:
 
 def orders_of(trace: Trace, model: str) -> tuple[Order, ...]:
     """All of them; the n-th prompt is its own from its first letter on where the trace names no blocks."""
-    return tuple(
-        Order(
-            at_s=request.at_s,
-            body=_body(_prompt(number, request, trace.block_tokens), request.output_tokens, model),
-            output_tokens=request.output_tokens,
-        )
-        for number, request in enumerate(trace.requests)
+    return tuple(order_of(number, request, trace.block_tokens, model) for number, request in enumerate(trace.requests))
+
+
+def order_of(number: int, request: Request, block_tokens: int, model: str) -> Order:
+    """One of them."""
+    return Order(
+        at_s=request.at_s,
+        body=_body(_prompt(number, request, block_tokens), request.output_tokens, model),
+        output_tokens=request.output_tokens,
     )
 
 

@@ -154,7 +154,7 @@ def _print(asked: Sequence[Asked], played: Sequence[Outcome], objective: Objecti
     tpots_s = sorted(one.tpot_s for one in answered if one.output_tokens > 1)
     failures = [one.failure for one in asked if one.failure]
     print(f"failed: {len(failures)} of {len(asked)}" + (f", the first: {failures[0]}" if failures else ""))
-    kept_share = sum(_keeps(one, objective) for one in asked) / len(asked)
+    kept_share = sum(keeps(one, objective) for one in asked) / len(asked)
     rows: list[tuple[str, bool, float, Callable[[Outcome], float]]] = [
         ("kept their objective, %", True, 100 * kept_share, lambda of: 100 * of.kept_share),
         ("mean TTFT, s", True, _mean(ttfts_s), lambda of: of.ttft_s_mean),
@@ -180,7 +180,8 @@ def _print(asked: Sequence[Asked], played: Sequence[Outcome], objective: Objecti
     return agrees
 
 
-def _keeps(one: Asked, objective: Objective) -> bool:
+def keeps(one: Asked, objective: Objective) -> bool:
+    """Whether a request was answered as was promised."""
     if one.failure:
         return False
     first = objective.ttft_s is None or one.ttft_s <= objective.ttft_s
