@@ -57,8 +57,8 @@ def run_shared() -> int:
     with a_cloud(experiment.fleet, prepare=_settle) as cloud:
         clients.host, clients.port, clients.key = cloud.host, cloud.port, cloud.key
         until(lambda: len(cloud.admin.get("/v1/nodes").json()["nodes"]) > 1, "the nodes")
-        asyncio.run(_live(cloud, experiment, clients, watched))
-        late_s = cloud.late_s()
+        before = asyncio.run(_live(cloud, experiment, clients, watched))
+        late_s = max(cloud.latenesses_s()[before:], default=0.0)
     played = play(experiment, VARIANT, load_catalog())
     agrees = _print(experiment, clients.asked, watched, played)
     print(
@@ -75,8 +75,8 @@ def _settle(home: Home) -> None:
     )
 
 
-async def _live(cloud: Cloud, experiment: Experiment, clients: Clients, watched: Watched) -> None:
-    """Ask for the services, wait as replay does, and let the traffic come."""
+async def _live(cloud: Cloud, experiment: Experiment, clients: Clients, watched: Watched) -> int:
+    """Ask for the services, wait as replay does, and let the traffic come; how often engines had been late before it."""
     began_s = time.monotonic()
     goals = ("--ttft", f"{experiment.objective.ttft_s}s", "--tpot", f"{experiment.objective.tpot_s}s")
     for model in experiment.models:
@@ -87,8 +87,10 @@ async def _live(cloud: Cloud, experiment: Experiment, clients: Clients, watched:
     traffic_s = began_s + experiment.warm_s
     watching = asyncio.create_task(watched.run(cloud, traffic_s, traffic_s + experiment.bursts.length_s))
     await asyncio.sleep(max(0.0, traffic_s - LEAD_S - time.monotonic()))
+    before = len(cloud.latenesses_s())
     await clients.run(orders, PATIENCE_S)
     await watching
+    return before
 
 
 def _print(experiment: Experiment, asked: list[Asked], watched: Watched, played: Played) -> bool:
