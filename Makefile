@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test fuzz test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
+.PHONY: up down test coverage fuzz test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -38,8 +38,11 @@ check: $(VENV)/.dev ## lint, format, types, floors, dependencies, spelling
 
 test: $(VENV)/.dev ## all tests; those that need a real PostgreSQL install one first where they may
 	@scripts/test-servers
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+coverage: $(VENV)/.dev ## `make test`, and which branches no test takes (slower: every process is traced)
 	$(BIN)/coverage erase
-	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	COVERAGE_PROCESS_START=$(CURDIR)/pyproject.toml $(MAKE) test
 	@$(BIN)/coverage combine -q && $(BIN)/coverage report --skip-covered --sort=cover | tail -40
 
 fuzz: $(VENV)/.dev ## the property tests of the decisions with twenty times as many examples (make fuzz TIMES=100)

@@ -30,8 +30,6 @@ MODELS: Final = (
     "qwen2.5-72b",
 )
 OBJECTIVES: Final = ((1.0, 0.05), (2.0, 0.06), (3.0, 0.1), (None, None))
-USED: Final = 0.8
-"""The part of the devices that is asked for, by what a service's better ways do: the plan takes those that are cheap."""
 GOOD: Final = 0.6
 SMALL: Final = 12
 """Services that ask for fewer devices may be bound to a region."""
@@ -43,6 +41,8 @@ class Size:
 
     nodes: float = 1.0
     services: int = 100
+    asked: float = 0.8
+    """The part of the devices that is asked for, by what a service's better ways do: the plan takes those that are cheap."""
 
 
 def a_fleet(catalog: Catalog, size: Size, seed: int) -> tuple[Node, ...]:
@@ -79,13 +79,13 @@ def _node(number: int, devices: int, catalog: Catalog, draw: random.Random) -> N
 def the_services(
     nodes: tuple[Node, ...], catalog: Catalog, size: Size, seed: int, *, now_s: float
 ) -> tuple[Service, ...]:
-    """Services of very different sizes (Zipf), which together ask for USED of the devices; of the small ones some may live in one region only."""
+    """Services of very different sizes (Zipf), which together ask for `asked` of the devices; of the small ones some may live in one region only."""
     draw = random.Random(seed + 1)
     view, reckoner = FleetView(version=0, nodes=nodes), Reckoner(catalog)
     devices = sum(len(node.devices) for node in nodes)
     shares = [1.0 / (rank + 1) ** 0.7 for rank in range(size.services)]
     draw.shuffle(shares)
-    asked = (share / sum(shares) * USED * devices for share in shares)
+    asked = (share / sum(shares) * size.asked * devices for share in shares)
     return tuple(_service(number, each, view, reckoner, draw, now_s) for number, each in enumerate(asked))
 
 

@@ -14,6 +14,7 @@ from alliage.errors import BadInput, Conflict, NotFound
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.keys import Role
+from alliage.fleet.lifecycles import ServicePhase
 from alliage.fleet.measured import RecipeKey
 from tests.builders import a_node
 from tests.control.world import World, an_order
@@ -137,15 +138,42 @@ def test_the_most_replicas_are_as_many_as_needed(more: dict[str, Any], most: int
 
 
 def test_residency_names_places_that_are_there() -> None:
-    """A site, a region or a tag; of an unknown one the known ones are told."""
+    """A site, a region or a tag; what can be no name is refused."""
     world = World(replace(a_node(), region="cn", tags=("state",)))
     world.run(1)
     for name in ("local", "cn", "state"):
         deployed = asyncio.run(world.desk.deploy(replace(an_order(dry_run=True), residency=(name, name))))
         assert deployed.service.residency == (name,)
-    with pytest.raises(BadInput, match="'mars'") as raised:
-        asyncio.run(world.desk.deploy(replace(an_order(), residency=("cn", "mars"))))
-    assert "cn, local, state" in raised.value.remedy
+    for name in ("", "cn, eu", "a" * 101, "c\n"):
+        with pytest.raises(BadInput, match="can be no name of a site"):
+            asyncio.run(world.desk.deploy(replace(an_order(), residency=("cn", name))))
+
+
+def test_a_service_waits_for_a_node_where_it_may_live() -> None:
+    """Before any node joined, and while those that did are elsewhere; it says what for, and starts when one joins."""
+    world = World()
+    world.run(1)
+    for nodes in ((), (replace(a_node("b"), region="cn"),)):
+        world.agents.nodes.update({node.id: node for node in nodes})
+        world.run(2)
+        deployed = asyncio.run(world.desk.deploy(replace(an_order(), residency=("mars",))))
+        (decision,) = deployed.decisions
+        assert decision.outcome is Outcome.WAITING
+        (reason,) = decision.because
+        assert reason.facts == {
+            "residency": "mars",
+            "known": ", ".join(sorted({name for node in nodes for name in (node.site, node.region)})),
+        }
+        world.run(5)
+        assert world.desk.view().service("tiny").phase is ServicePhase.UNSERVED
+        assert world.desk.view().replicas == ()
+    (told,) = world.desk.decisions("tiny", 50)
+    assert told.outcome is Outcome.WAITING
+    world.agents.nodes[NodeId("c")] = replace(a_node("c"), site="far", tags=("mars",))
+    world.run(10)
+    (replica,) = world.desk.view().replicas
+    assert replica.node == "c"
+    assert world.desk.view().service("tiny").phase is ServicePhase.READY
 
 
 def a_failure(model: str = "tiny") -> Failed:

@@ -1,5 +1,7 @@
 """A recipe that fails again and again is given up where it failed, another is tried, and both are told."""
 
+import asyncio
+
 from alliage.decide.reasons import Outcome, ReasonCode
 from alliage.fleet.lifecycles import LEAVING, ReplicaPhase, ServicePhase
 from alliage.fleet.measured import recipe_key
@@ -63,3 +65,25 @@ def test_the_only_way_is_never_given_up() -> None:
     world.run(70)
     (replica,) = alive(world)
     assert replica.phase is ReplicaPhase.READY
+
+
+def test_what_failed_is_forgotten_with_its_node_and_with_the_last_service_of_its_model() -> None:
+    """A mark stands until its service is deleted, and another one until its node is forgotten."""
+    world = a_serving_world(a_node("a"), a_node("b"))
+    (first,) = alive(world)
+    break_engines_on(world, first.node, 20)
+    world.run(10)
+    assert [mark.node for mark in world.desk.view().failed] == [first.node]
+    world.agents.kill(first.node)
+    world.run(60)
+    world.desk.forget_node(first.node, dry_run=False)
+    world.run(5)
+    assert world.desk.view().failed == ()
+
+    world = a_serving_world(a_node("a"), a_node("b"))
+    (first,) = alive(world)
+    break_engines_on(world, first.node, 20)
+    asyncio.run(world.desk.delete("tiny"))
+    world.run(60)
+    assert world.desk.view().services == ()
+    assert world.desk.view().failed == ()

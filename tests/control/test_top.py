@@ -1,11 +1,13 @@
 """What a live view and `explain` are told of the plan: what is aimed at, prices, and what would change."""
 
 import asyncio
+import itertools
 from dataclasses import replace
 
 import pytest
 
 from alliage.control.aimed import wanted_replicas
+from alliage.control.explaining import Explaining
 from alliage.control.ports import Changes
 from alliage.control.top import Top
 from alliage.fleet.ids import NodeId, ServiceName
@@ -117,21 +119,8 @@ def test_changes_are_tried_once_a_plan_and_only_while_there_is_time() -> None:
     assert again is not None
     assert again.explanation is first.explanation
 
-    world.desk._explained = None
-    now_s, step_s = world.clock.t_s, 100.0
-
-    class Hurrying:
-        """Each look at the clock costs more than all the time there is."""
-
-        def now_s(self) -> float:
-            return world.clock.now_s()
-
-        def monotonic_s(self) -> float:
-            nonlocal now_s
-            now_s += step_s
-            return now_s
-
-    world.desk._clock = Hurrying()
+    times_s = itertools.count(world.clock.t_s, 100.0)  # each look at the clock costs more than all the time there is
+    world.desk._explaining = Explaining(lambda: next(times_s))
     late = asyncio.run(world.desk.explained_by_plan("chat"))
     assert late is not None
     assert late.explanation.is_cut_short

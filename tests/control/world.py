@@ -317,6 +317,7 @@ class World:
             wake=self.loop.wake,
             planning=planning,
             recent=self.loop.recent,
+            demand=lambda: self.loop.demand,
         )
 
     def _new_id(self) -> str:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from alliage.catalog.records import Catalog, WeightsFormat
 from alliage.decide.bind import bind
-from alliage.decide.choice import label
+from alliage.decide.option import label
 from alliage.decide.plan import Budget, Infeasible, Plan, Status, plan
 from alliage.decide.reasons import Outcome, ReasonCode
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
@@ -17,9 +17,9 @@ from alliage.units import GIB, MIB
 from tests.builders import CATALOG, a_card, a_node, a_replica, a_service
 
 
-def planned(view: FleetView, work: int = 1000, catalog: Catalog = CATALOG) -> Plan:
+def planned(view: FleetView, replicas: int = 1000, catalog: Catalog = CATALOG) -> Plan:
     """The plan, which must be one."""
-    answer = plan(view, catalog, now_s=1.0, budget=Budget(work=work))
+    answer = plan(view, catalog, now_s=1.0, budget=Budget(replicas=replicas))
     assert isinstance(answer, Plan)
     return answer
 
@@ -178,10 +178,11 @@ def test_deleting_service_is_all_surplus() -> None:
 
 
 def test_budget_cut_short_says_so() -> None:
-    """With no work allowed nothing is planned and the status says it."""
+    """With nothing allowed nothing is planned, and the status and the service that waits say it."""
     view = FleetView(version=1, nodes=(a_node(),), services=(a_service(),))
-    answer = planned(view, work=0)
+    answer = planned(view, replicas=0)
     assert answer.status is Status.CUT_SHORT
+    assert answer.postponed == {view.services[0].name}
     assert answer.add == ()
 
 
@@ -234,3 +235,15 @@ def test_property_1_plan_and_bind_never_give_more_of_a_device_than_it_has(
     for replica in view.replicas:
         size = next(service.model.weights.size_bytes for service in services if service.name == replica.service)
         assert replica.recipe.memory_bytes >= size
+
+
+def test_what_the_budget_does_not_allow_is_placed_by_the_next_plan_and_nothing_leaves_meanwhile() -> None:
+    """Two replicas of three: the service that waits is named, so that what it has elsewhere is not let go yet."""
+    nodes = tuple(a_node(name, cores=2) for name in ("a", "b", "c"))
+    view = FleetView(version=1, nodes=nodes, services=(a_service(replicas=3),))
+    answer = planned(view, replicas=2)
+    assert (len(answer.add), answer.status) == (2, Status.CUT_SHORT)
+    assert answer.postponed == {view.services[0].name}
+    whole = planned(view, replicas=3)
+    assert (len(whole.add), whole.status, whole.postponed) == (3, Status.OPTIMAL, frozenset())
+    assert whole.add[:2] == answer.add

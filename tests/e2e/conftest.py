@@ -20,6 +20,14 @@ def slow_alphabet(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def quick_alphabet(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Recites thousands of letters a second: where a test lets it say all that it may."""
+    path = tmp_path_factory.mktemp("models") / "quick.gguf"
+    write_alphabet(path, name="quick")
+    return path
+
+
+@pytest.fixture(scope="session")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that embeds."""
     path = tmp_path_factory.mktemp("models") / "embedder.gguf"
@@ -28,10 +36,10 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def calm_cloud(slow_alphabet: Path, embedder: Path) -> Iterator[Cloud]:
+def calm_cloud(quick_alphabet: Path, embedder: Path) -> Iterator[Cloud]:
     """A cloud with a reciting and an embedding service, which tests only talk to."""
     with a_cloud() as cloud:
         cloud.up()
-        cloud.deploy(slow_alphabet, "alphabet")
+        cloud.deploy(quick_alphabet, "alphabet")
         cloud.deploy(embedder, "embedder")
         yield cloud

@@ -5,6 +5,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,14 @@ from tests.e2e.cloud import Cloud, a_cloud, eventually
 from tests.models.alphabet import alphabet, write_alphabet
 
 pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def empty() -> Iterator[Cloud]:
+    """A cloud without a service, which every test leaves as it found it."""
+    with a_cloud() as cloud:
+        cloud.up()
+        yield cloud
 
 
 def refused_up(cloud: Cloud, *arguments: str) -> str:
@@ -44,14 +53,12 @@ def test_home_that_cannot_be_written_is_named() -> None:
         assert "--home" in done.stderr
 
 
-def test_two_ups_on_one_home_are_refused() -> None:
+def test_two_ups_on_one_home_are_refused(empty: Cloud) -> None:
     """The second names the first's pid and stops nothing."""
-    with a_cloud() as cloud:
-        cloud.up()
-        second = Cloud(home=cloud.home).run("up", "--port", "0", "--admin-port", "0", check=False)
-        assert second.returncode == 1
-        assert str(cloud.running["pid"]) in second.stderr
-        assert cloud.run("status").returncode == 0
+    second = Cloud(home=empty.home).run("up", "--port", "0", "--admin-port", "0", check=False)
+    assert second.returncode == 1
+    assert str(empty.running["pid"]) in second.stderr
+    assert empty.run("status").returncode == 0
 
 
 def test_database_of_a_newer_version_is_refused() -> None:
@@ -87,7 +94,7 @@ def test_settings_file_with_a_mistake_is_refused() -> None:
         assert "holds" in Cloud(home=cloud.home).run("up", check=False).stderr
 
 
-def test_bad_models_are_refused_before_anything_starts(tmp_path: Path) -> None:
+def test_bad_models_are_refused_before_anything_starts(empty: Cloud, tmp_path: Path) -> None:
     """Truncated, no model at all, no such file, larger than memory, pickle, a catalogue name that is not there."""
     whole = tmp_path / "whole.gguf"
     write_alphabet(whole)
@@ -101,40 +108,36 @@ def test_bad_models_are_refused_before_anything_starts(tmp_path: Path) -> None:
     pickled.mkdir()
     (pickled / "config.json").write_text("{}")
     (pickled / "pytorch_model.bin").write_bytes(b"\x80\x04")
-    with a_cloud() as cloud:
-        cloud.up()
-        for model, words in {
-            cut: ("cut.gguf",),
-            text: ("text.gguf",),
-            tmp_path / "absent.gguf": ("absent.gguf",),
-            huge: ("1 TiB", "memory"),
-            pickled: ("pickled",),
-            Path("smollm2-136m"): ("smollm2-136m", "smollm2-135m"),
-        }.items():
-            done = cloud.run("deploy", str(model), check=False)
-            assert done.returncode in (1, 2), (model, done)
-            for word in words:
-                assert word in done.stdout + done.stderr, (model, done)
-        assert cloud.ask("services")["services"] == []
-        assert "engine" not in cloud.pids()
+    for model, words in {
+        cut: ("cut.gguf",),
+        text: ("text.gguf",),
+        tmp_path / "absent.gguf": ("absent.gguf",),
+        huge: ("1 TiB", "memory"),
+        pickled: ("pickled",),
+        Path("smollm2-136m"): ("smollm2-136m", "smollm2-135m"),
+    }.items():
+        done = empty.run("deploy", str(model), check=False)
+        assert done.returncode in (1, 2), (model, done)
+        for word in words:
+            assert word in done.stdout + done.stderr, (model, done)
+    assert empty.see("services")["services"] == []
+    assert "engine" not in empty.pids()
 
 
-def test_engine_that_cannot_load_its_model_backs_off_and_says_why(tmp_path: Path) -> None:
+def test_engine_that_cannot_load_its_model_backs_off_and_says_why(empty: Cloud, tmp_path: Path) -> None:
     """The header is fine and the file is whole, but the tensors are not the architecture's: llama.cpp's words are told."""
     model = tmp_path / "odd.gguf"
     write_alphabet(model)
     data = model.read_bytes()
     model.write_bytes(data.replace(b"blk.0.attn_q.weight", b"blk.0.attn_x.weight"))
-    with a_cloud() as cloud:
-        cloud.up()
-        done = cloud.run("deploy", str(model), "--name", "odd", check=False)
-        assert done.returncode == 1
-        assert "3 times" in done.stderr
-        (replica,) = cloud.ask("replicas")["replicas"]
-        assert replica["phase"] in ("backoff", "starting", "bound", "fetching")
-        assert "attn_q" in replica["note"]
-        assert cloud.run("delete", "odd", "--yes").returncode == 0
-        eventually(lambda: not cloud.ask("services")["services"], what="the service to be gone")
+    done = empty.run("deploy", str(model), "--name", "odd", check=False)
+    assert done.returncode == 1
+    assert "3 times" in done.stderr
+    (replica,) = empty.see("replicas")["replicas"]
+    assert replica["phase"] in ("backoff", "starting", "bound", "fetching")
+    assert "attn_q" in replica["note"]
+    assert empty.run("delete", "odd", "--yes").returncode == 0
+    eventually(lambda: not empty.see("services")["services"], what="the service to be gone")
 
 
 def test_hung_engine_leaves_the_routing_and_comes_back(slow_alphabet: Path) -> None:
@@ -145,10 +148,10 @@ def test_hung_engine_leaves_the_routing_and_comes_back(slow_alphabet: Path) -> N
         engine = cloud.pid("engine")
         os.kill(engine, signal.SIGSTOP)
         try:
-            eventually(lambda: cloud.ask("services")["services"][0]["phase"] == "starting", what="it to be noticed")
+            eventually(lambda: cloud.see("services")["services"][0]["phase"] == "starting", what="it to be noticed")
         finally:
             os.kill(engine, signal.SIGCONT)
-        eventually(lambda: cloud.ask("services")["services"][0]["phase"] == "ready", what="it to be well again")
+        eventually(lambda: cloud.see("services")["services"][0]["phase"] == "ready", what="it to be well again")
 
 
 def test_other_address_is_reachable_and_the_admin_api_stays_on_loopback(slow_alphabet: Path) -> None:
@@ -179,11 +182,11 @@ def test_key_is_sent_to_nobody_when_nothing_runs() -> None:
                 stranger.accept()
 
 
-def test_model_of_the_first_up_may_be_a_file(slow_alphabet: Path) -> None:
+def test_model_of_the_first_up_may_be_a_file(quick_alphabet: Path) -> None:
     """`alliage up --model PATH` serves it, and the line that it prints answers when pasted."""
     with a_cloud() as cloud:
-        cloud.up(model=str(slow_alphabet))
-        assert [service["phase"] for service in cloud.ask("services")["services"]] == ["ready"]
+        cloud.up(model=str(quick_alphabet))
+        assert [service["phase"] for service in cloud.see("services")["services"]] == ["ready"]
         (curl,) = (line for line in cloud.output.splitlines() if line.startswith("curl "))
         answered = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=60, check=True)
         assert alphabet(20) in answered.stdout

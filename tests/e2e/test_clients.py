@@ -151,9 +151,9 @@ def test_explain_says_chip_engine_recipe_and_rejections(calm_cloud: Cloud) -> No
         assert word in text
 
 
-def test_third_model_on_a_full_cpu_gets_a_clear_no(calm_cloud: Cloud, slow_alphabet: Path) -> None:
+def test_third_model_on_a_full_cpu_gets_a_clear_no(calm_cloud: Cloud, quick_alphabet: Path) -> None:
     """Both halves of the cores are taken: exit 1, who holds them, what would change it; nothing is left behind."""
-    done = calm_cloud.run("deploy", str(slow_alphabet), "--name", "third", check=False)
+    done = calm_cloud.run("deploy", str(quick_alphabet), "--name", "third", check=False)
     assert done.returncode == 1
     assert "alphabet" in done.stdout
     assert "embedder" in done.stdout
@@ -170,7 +170,7 @@ def test_chat_command_streams_to_the_terminal(calm_cloud: Cloud) -> None:
 
 def test_logs_show_the_engines_words(calm_cloud: Cloud) -> None:
     """The tail of llama.cpp's log."""
-    (replica,) = [each["id"] for each in calm_cloud.ask("replicas")["replicas"] if each["service"] == "alphabet"]
+    (replica,) = [each["id"] for each in calm_cloud.see("replicas")["replicas"] if each["service"] == "alphabet"]
     assert calm_cloud.run("logs", replica, "-n", "5").stdout.count("\n") >= 1
 
 

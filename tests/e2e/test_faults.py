@@ -60,7 +60,7 @@ def cloud(file: Path) -> Iterator[Cloud]:
         eventually(lambda: set(_nodes(cloud)) >= OURS, what="the rehearsed nodes are there")
         cloud.run("node", "cordon", _real(cloud))
         cloud.run("deploy", "qwen3-0.6b", "--name", "chat")
-        eventually(lambda: cloud.ask("history", "chat")["observations"], what="something is told of it")
+        eventually(lambda: cloud.see("history", "chat")["observations"], what="something is told of it")
         yield cloud
 
 
@@ -170,7 +170,7 @@ def test_nodes_that_no_file_has_are_dropped_at_the_next_start(cloud: Cloud, file
 
 
 def _nodes(cloud: Cloud) -> dict[str, Any]:
-    return {node["id"]: node for node in cloud.ask("status")["nodes"]}
+    return {node["id"]: node for node in cloud.see("status")["nodes"]}
 
 
 def _real(cloud: Cloud) -> str:
@@ -178,7 +178,7 @@ def _real(cloud: Cloud) -> str:
 
 
 def _replicas(cloud: Cloud) -> list[Any]:
-    return list(cloud.ask("replicas")["replicas"])
+    return list(cloud.see("replicas")["replicas"])
 
 
 def _replica(cloud: Cloud, name: str) -> Any:

@@ -31,7 +31,7 @@ def test_it_wakes_sleeps_and_wakes_again(tmp_path: Path) -> None:
     file.write_text(FLEET)
     with a_cloud(SETTINGS) as cloud:
         cloud.up("--fleet", str(file))
-        eventually(lambda: len(cloud.ask("status")["nodes"]) == 2, what="the rehearsed node is there")
+        eventually(lambda: len(cloud.see("status")["nodes"]) == 2, what="the rehearsed node is there")
         cloud.run("deploy", "qwen3-0.6b", "--name", "chat", "--min-replicas", "0")
         eventually(lambda: _phase(cloud) == "idle" and not _replicas(cloud), what="nothing of it runs")
         first = _answer(cloud)
@@ -53,9 +53,9 @@ def _answer(cloud: Cloud) -> str:
 
 
 def _phase(cloud: Cloud) -> str:
-    (service,) = cloud.ask("status")["services"]
+    (service,) = cloud.see("status")["services"]
     return str(service["phase"])
 
 
 def _replicas(cloud: Cloud) -> list[Any]:
-    return list(cloud.ask("replicas")["replicas"])
+    return list(cloud.see("replicas")["replicas"])

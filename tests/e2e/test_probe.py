@@ -38,7 +38,7 @@ def kept(cloud: Cloud) -> list[dict[str, Any]]:
 
 def busy(cloud: Cloud) -> bool:
     """Whether the engine is answering anything."""
-    return any(each["in_flight"] for each in cloud.ask("replicas")["replicas"])
+    return any(each["in_flight"] for each in cloud.see("replicas")["replicas"])
 
 
 def test_a_service_is_measured_and_says_so(probed: Cloud) -> None:
@@ -55,7 +55,7 @@ def test_a_service_is_measured_and_says_so(probed: Cloud) -> None:
         assert each["tpot_s"] > 0
         assert (each["estimated"] is None) == bool(each["unknown"])
     assert kept(probed)[:2] == [four, one]
-    (replica,) = probed.ask("replicas")["replicas"]
+    (replica,) = probed.see("replicas")["replicas"]
     assert replica["id"] == done["replica"]
     assert replica["recipe"]["evidence"] == "measured"
     assert "Measured:\n" in probed.run("explain", "alphabet").stdout
@@ -92,15 +92,15 @@ def test_a_stopped_probe_leaves_nothing(probed: Cloud, slow_alphabet: Path, by: 
 def test_a_load_with_failures_is_no_measurement(probed: Cloud) -> None:
     """The engine dies under it: the failures are told and counted, nothing is recorded, and the exit code is 1."""
     before = kept(probed)
-    with probing(probed, "alphabet", "--seconds", "60") as running:
+    with probing(probed, "alphabet", "--seconds", "20") as running:
         eventually(lambda: busy(probed), what="the load is on")
-        (replica,) = probed.ask("replicas")["replicas"]
+        (replica,) = probed.see("replicas")["replicas"]
         os.kill(replica["live"]["pid"], signal.SIGKILL)
-        _, told = running.communicate(timeout=60)
+        _, told = running.communicate(timeout=120)
     assert running.returncode == 1
     assert "failed" in told or "did not answer" in told
     assert kept(probed) == before
-    eventually(lambda: probed.ask("services")["services"][0]["phase"] == "ready", what="the engine is back")
+    eventually(lambda: probed.see("services")["services"][0]["phase"] == "ready", what="the engine is back")
 
 
 def test_what_cannot_be_probed_says_why(probed: Cloud) -> None:
@@ -128,4 +128,4 @@ def test_what_cannot_be_probed_says_why(probed: Cloud) -> None:
 
 
 def _services(cloud: Cloud) -> list[str]:
-    return [each["name"] for each in cloud.ask("services")["services"]]
+    return [each["name"] for each in cloud.see("services")["services"]]

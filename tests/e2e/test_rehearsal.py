@@ -44,7 +44,7 @@ def test_nodes_and_replicas_say_that_they_are_rehearsed(rehearsed: Cloud) -> Non
     assert "h20-1/nvidia0 to nvidia1" in shown
     assert "rehearsed: " in shown
     assert "rehearsing 2 nodes with 4 x nvidia-h20" in rehearsed.output
-    (replica,) = rehearsed.ask("replicas")["replicas"]
+    (replica,) = rehearsed.see("replicas")["replicas"]
     assert replica["recipe"]["chip"] == "nvidia-h20"
     assert replica["recipe"]["evidence"] == "estimated"
 
@@ -72,7 +72,7 @@ def test_it_is_never_measured(rehearsed: Cloud) -> None:
 
 def test_a_stream_outlives_the_agent_of_the_rehearsal(rehearsed: Cloud) -> None:
     """Killed in the middle of an answer, it is started again and adopts what runs; nothing of the answer is lost."""
-    (before,) = rehearsed.ask("replicas")["replicas"]
+    (before,) = rehearsed.see("replicas")["replicas"]
     words: list[str] = []
 
     def read() -> None:
@@ -100,7 +100,7 @@ def test_engines_that_die_are_started_again(rehearsed: Cloud) -> None:
     """The process of the rehearsed engines is killed: the replica's end is told, and it comes back by itself."""
     rehearsed.kill("rehearsed-engines")
     eventually(
-        lambda: rehearsed.ask("replicas")["replicas"][0]["starts"] > 0 and bool(_ready(rehearsed)),
+        lambda: rehearsed.see("replicas")["replicas"][0]["starts"] > 0 and bool(_ready(rehearsed)),
         what="the replica is back",
     )
     answer = rehearsed.client().chat.completions.create(
@@ -113,7 +113,7 @@ def test_faults_on_command(rehearsed: Cloud) -> None:
     """A replica that is made to die comes back; a device that is lost is gone from its node; wrong names are told."""
     replica = _ready(rehearsed)[0]
     assert "die" in rehearsed.run("rehearse", "die", replica).stderr
-    eventually(lambda: rehearsed.ask("replicas")["replicas"][0]["failures"] > 0, what="its end is told")
+    eventually(lambda: rehearsed.see("replicas")["replicas"][0]["failures"] > 0, what="its end is told")
     eventually(lambda: _ready(rehearsed) == [replica], what="the replica is back")
     rehearsed.run("rehearse", "lose", "h20-2/nvidia1")
     eventually(lambda: len(_nodes(rehearsed)["h20-2"]["devices"]) == 1, what="the device is gone")
@@ -138,8 +138,8 @@ def test_a_wrong_file_is_refused_before_anything_starts(tmp_path: Path) -> None:
 
 
 def _nodes(cloud: Cloud) -> dict[str, Any]:
-    return {node["id"]: node for node in cloud.ask("status")["nodes"]}
+    return {node["id"]: node for node in cloud.see("status")["nodes"]}
 
 
 def _ready(cloud: Cloud) -> list[str]:
-    return [each["id"] for each in cloud.ask("replicas")["replicas"] if each["phase"] == "ready"]
+    return [each["id"] for each in cloud.see("replicas")["replicas"] if each["phase"] == "ready"]

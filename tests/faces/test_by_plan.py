@@ -6,13 +6,17 @@ from dataclasses import replace
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from alliage.decide.reasons import Reason, ReasonCode, Rejected
+from alliage.decide.reasons import Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.faces.by_plan import by_plan_text
+from alliage.faces.decisions import rejection
 from alliage.faces.plan_words import readable, words
-from alliage.faces.reasons import rejection, sentence
-from tests.control.world import a_serving_world
-from tests.faces.mixed import a_mixed_world
+from alliage.faces.reasons import sentence
+from alliage.rehearsal.fleet_file import read_fleet
+from tests.builders import CATALOG
+from tests.control.world import World, a_serving_world, an_order
+from tests.faces.mixed import FOUR_MAKERS, a_mixed_world
+from tests.faces.served import CatalogueCards
 
 KIND = "8 nvidia-h20 at hohhot-1"
 WAY = f"vllm BF16 on 2 nvidia-h20, {KIND}"
@@ -86,3 +90,22 @@ def test_in_stored_decisions_too() -> None:
     assert told.startswith("vllm BF16 on 2 of the 8 nvidia-h20 of a node at hohhot-1: 3 devices are free")
     instead = sentence(Reason(code=ReasonCode.NOT_PLANNED, facts={"instead": WAY}))
     assert instead.endswith("has it by vllm BF16 on 2 of the 8 nvidia-h20 of a node at hohhot-1")
+
+
+def test_a_service_that_fills_the_fleet_itself() -> None:
+    """Nine replicas on room for two: seven are missing, and nobody else has the devices; its parts in the programme have no names here."""
+    laptop = FOUR_MAKERS.with_name("laptop.toml")
+    world = World(*(each.node for each in read_fleet(laptop, CATALOG)))
+    world.restart_control()
+    world.desk._models = CatalogueCards()
+    world.run(1)
+    told = asyncio.run(world.desk.deploy(replace(an_order("qwen3-8b"), min_replicas=9, max_replicas=9)))
+    (short,) = [each for each in told.decisions if each.outcome is Outcome.SHORT]
+    full = "every node with 2 nvidia-h20 at home is full (qwen3-8b has 2 of its 2 devices itself)"
+    assert rejection(short.rejected[0]) == full
+    world.run(5)
+    by_plan = asyncio.run(world.desk.explained_by_plan("qwen3-8b"))
+    assert by_plan is not None
+    lines = by_plan_text(by_plan).splitlines()
+    assert lines[3:6] == ["  is missing 7 of its least replicas", "  because:", f"    - {full}"]
+    assert "#" not in "".join(lines)

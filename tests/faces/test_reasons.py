@@ -10,8 +10,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected
+from alliage.faces.decisions import describe
 from alliage.faces.explain import explain
-from alliage.faces.reasons import describe, sentence
+from alliage.faces.reasons import sentence
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
@@ -175,8 +176,7 @@ def test_explain_tells_what_failed_and_how_to_try_again() -> None:
     told = explain("chat", (), view=view, catalog=CATALOG, wanted=WANTED).split("\n\n")[1]
     assert told.splitlines() == [
         "Failed before, and left alone:",
-        "  - llama.cpp on far (cpu-x86): no such operator",
-        "  - llama.cpp on laptop (cpu-x86): no such operator",
+        "  - llama.cpp on cpu-x86 at far, laptop: no such operator",
         "  To try it again, ask again with `alliage deploy tiny --name chat ...`.",
     ]
     assert "Failed before" not in explain("other", (), view=view, catalog=CATALOG, wanted=WANTED)

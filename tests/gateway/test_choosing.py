@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from alliage.decide.routing.board import Board
 from alliage.fleet.ids import KeyId
 from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry, RoutingTable, Tempo, Upstream
 from alliage.fleet.services import Objective
+from alliage.gateway.choosing import Choosing
 from alliage.gateway.limits import GatewayLimits
 from tests.gateway.house import KEY, House, house, post, route, run, table, until, upstream
 from tests.gateway.upstream import Call, Engine, chat, event
@@ -159,3 +161,22 @@ def test_nothing_is_left_over_after_errors_aborts_and_a_change_of_table() -> Non
                 assert not any("unread" in name for name in await place.metrics())
 
     run(main())
+
+
+def test_a_stream_runs_from_its_first_event_to_its_end() -> None:
+    """Meanwhile what it says is counted; a client that does not read makes it no sign of its engine."""
+    board, there = Board(), timed("a", Engine())
+    choosing = Choosing(board)
+    assert choosing.among((there,), frozenset(), route("m", there), None, turns("hello"), True) is there
+    choosing.heard(b"", 200)
+    assert not board.lane(there).saying
+    choosing.heard(event("a") + event("b"), 200)
+    stay = choosing.saying
+    assert stay is not None
+    assert list(board.lane(there).saying) == [stay]
+    assert (stay.said, stay.is_unread, stay.is_vague) == (2, False, False)
+    stay.marked = 2
+    choosing.unread()
+    assert (stay.marked, stay.is_unread) == (-1, True)
+    choosing.end(5, 4, was_continued=False)
+    assert (choosing.saying, len(board.lane(there).saying)) == (None, 0)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alliage.fleet.keys import Role
 from alliage.gateway.continuing import Joining, continuation_of, read_said
 from alliage.gateway.limits import GatewayLimits
 from alliage.units import KIB
@@ -207,6 +208,23 @@ def test_a_stream_survives_its_replica() -> None:
             assert metrics['alliage_gateway_continued_total{service="m"}'] == 1
             assert metrics['alliage_gateway_broken_total{service="m"}'] == 0
             assert metrics['alliage_gateway_tokens_total{kind="completion",service="m"}'] == 7
+
+    run(main())
+
+
+def test_a_stream_of_a_chosen_replica_ends_with_it() -> None:
+    """Another could say the rest, but what is measured of one replica would be told of two: an error event, and nobody else is asked."""
+
+    async def main() -> None:
+        async with Engine(reciting) as one, Engine(reciting) as other:
+            replicas = [upstream(f"m-{each.port}", each.port, engine="llama.cpp") for each in (one, other)]
+            async with house(table(1, route("m", *replicas), role=Role.ADMIN)) as place:
+                answer = await place.ask(post(body_of(), extra=f"X-Alliage-Replica: m-{one.port}\r\n"))
+                assert text_of(answer.body.split(b"event: error")[0]).startswith("def")
+                assert b"upstream_failed" in answer.body
+                assert other.calls == []
+                await place.at_rest()
+                assert (await place.metrics())['alliage_gateway_broken_total{service="m"}'] == 1
 
     run(main())
 

@@ -9,7 +9,14 @@ from tests.gateway.test_continuing import reciting, text_of
 from tests.gateway.upstream import Call, Engine, chat, event
 
 _QUICK = GatewayLimits(
-    reach_every_s=0.02, reach_s=0.3, lost_s=0.05, heartbeat_s=3600, hold_s=5, upstream_connect_s=0.5, drain_s=2
+    reach_every_s=0.02,
+    reach_s=0.3,
+    reach_answer_s=0.1,
+    lost_s=0.05,
+    heartbeat_s=3600,
+    hold_s=5,
+    upstream_connect_s=0.5,
+    drain_s=2,
 )
 
 
@@ -127,6 +134,59 @@ def test_a_stream_on_a_machine_that_is_lost_is_gone_on_with() -> None:
                 answer = await asyncio.wait_for(asking, 10)
                 assert text_of(answer.body) == "defghij"
                 await place.at_rest()
+
+    run(main())
+
+
+def test_a_machine_that_only_accepts_connections_is_out_of_reach() -> None:
+    """Its kernel goes on, its programs stand still: what it was answering is gone on with; when it goes on itself it is reached."""
+
+    async def main() -> None:
+        async def stalls(call: Call) -> None:
+            await call.begin_stream()
+            for letter in "de":
+                await call.chunk(event(letter))
+            await call.gone.wait()
+
+        async with Engine(stalls) as frozen, Engine(reciting) as other:
+            a, b = upstream("a", frozen.port, engine="llama.cpp"), upstream("b", other.port, engine="llama.cpp")
+            async with house(table(1, route("m", a, b)), _QUICK) as place:
+                asking = asyncio.create_task(place.chat(stream=True))
+                await until(lambda: bool(frozen.calls), "it was asked")
+                frozen.frozen = asyncio.Event()
+                doubted = upstream("a", frozen.port, engine="llama.cpp", doubted=True)
+                place.control.push(table(2, route("m", doubted, b)))
+                answer = await asyncio.wait_for(asking, 10)
+                assert text_of(answer.body) == "defghij"
+                await _tells(place, "a")
+                frozen.frozen.set()
+                frozen.frozen = None
+                await _tells(place)
+                await place.at_rest()
+
+    run(main())
+
+
+def test_one_that_is_only_slow_to_answer_a_try_is_reached() -> None:
+    """What it streams meanwhile to others is an answer: nobody takes a busy engine for a machine that stands still."""
+
+    async def main() -> None:
+        async def streams(call: Call) -> None:
+            await call.begin_stream()
+            while not call.gone.is_set():
+                await call.chunk(event("x"))
+                await asyncio.sleep(0.01)
+
+        async with Engine(streams) as busy, house(table(1, route("m", upstream("a", busy.port))), _QUICK) as place:
+            wire = await place.dial()
+            await wire.send(post(chat_body(stream=True)))
+            await wire.head()
+            busy.frozen = asyncio.Event()
+            known = busy.connections
+            await place.control.swap(table(2, route("m", upstream("a", busy.port, doubted=True))))
+            await until(lambda: busy.connections > known + 2, "it was tried three times")
+            assert not any(each.unreachable for each in place.control.reports)
+            busy.frozen.set()
 
     run(main())
 

@@ -120,6 +120,8 @@ class Engine:
         self.port = 0
         self.connections = 0
         self.open: set[asyncio.StreamWriter] = set()
+        self.frozen: asyncio.Event | None = None
+        """Where there is one, nothing is answered until it is set: connections are accepted all the same."""
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -175,6 +177,11 @@ class Engine:
         head = (ahead + await reader.readuntil(b"\r\n\r\n")).decode()
         first, *lines = head.strip().split("\r\n")
         headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+        if self.frozen is not None:
+            await self.frozen.wait()
+        if first.split()[1] == "/health":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            return b""
         body = await reader.readexactly(int(headers.get("content-length", 0)))
         call = Call(path=first.split()[1], headers=headers, body=body, writer=writer, connection=number)
         self.calls.append(call)

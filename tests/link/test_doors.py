@@ -144,7 +144,7 @@ def test_traffic_that_is_not_told_is_as_it_was_told_last(tmp_path: Path) -> None
 
 
 def test_who_waits_and_what_is_out_of_reach_wakes_control(tmp_path: Path) -> None:
-    """The first that waits for a service, and each other set of replicas; more that wait, and more traffic, do not."""
+    """The first that waits for a service, and each other set of replicas out of reach or slow; more that wait, and more traffic, do not."""
 
     async def play() -> None:
         async with _hub(tmp_path) as (hub, path, changes):
@@ -158,6 +158,15 @@ def test_who_waits_and_what_is_out_of_reach_wakes_control(tmp_path: Path) -> Non
             )
             assert len(changes) == 4  # the hello's report, one waits, one is out of reach, none waits
             assert hub.observe()[0].unreachable == {"r"}
+            for is_slow in (False, True, True):
+                slow = {ReplicaId("r"): ReplicaTraffic(is_slow=is_slow, step_s=0.1)}
+                line.send(
+                    GatewayReport(
+                        table_version=0, in_flight={}, traffic={}, replicas=slow, unreachable=(ReplicaId("r"),)
+                    )
+                )
+            await until(lambda: any(each.is_slow for each in hub.observe()[0].replicas.values()), 5)
+            assert len(changes) == 5  # it became slow, once
             line.close()
 
     asyncio.run(play())

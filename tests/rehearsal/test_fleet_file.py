@@ -63,10 +63,10 @@ def test_mixed_makes_in_one_node(tmp_path: Path) -> None:
     [
         (nodes('devices = [{ chip = "nvidia-h21" }]'), "no chip 'nvidia-h21'", "nvidia-h"),
         (nodes('devices = [{ chip = "cpu-x86" }]'), "cpu-x86 is shared by cores", "own CPU"),
-        (nodes("devices = []"), "nodes.0.devices", "mend"),
-        (nodes('devices = [{ chip = "nvidia-h20", count = 0 }]'), "nodes.0.devices.0.count is 0", "mend"),
+        (nodes("devices = []"), "nodes\\[0\\].devices", "mend"),
+        (nodes('devices = [{ chip = "nvidia-h20", count = 0 }]'), "nodes\\[0\\].devices\\[0\\].count is 0", "mend"),
         (nodes('devices = [{ chip = "nvidia-h20", speed = nan }]'), "speed is nan", "mend"),
-        (nodes('device = [{ chip = "nvidia-h20" }]'), "nodes.0.device", "mend"),
+        (nodes('device = [{ chip = "nvidia-h20" }]'), "nodes\\[0\\].device", "mend"),
         ('[[nodes]]\nname = "n"\nsite = "there"\ndevices = [{ chip = "nvidia-h20" }]', "at site 'there'", "none"),
         (
             nodes('devices = [{ chip = "nvidia-h20", count = 64 }]\ncount = 900'),

@@ -25,7 +25,7 @@ def test_one_model_is_measured_on_both_engines(tmp_path: Path, vllm_python: str)
         eventually(lambda: _is_ready(cloud, "by-vllm"), within_s=START_S, what="vLLM is ready")
         for service in (MODEL, "by-vllm"):
             cloud.run("probe", service, "--seconds", "3", "--concurrency", "4", within_s=PROBE_S)
-        recipes = {each["service"]: each["recipe"] for each in cloud.ask("replicas")["replicas"]}
+        recipes = {each["service"]: each["recipe"] for each in cloud.see("replicas")["replicas"]}
         assert {name: (each["engine"], each["evidence"]) for name, each in recipes.items()} == {
             MODEL: ("llama.cpp", "measured"),
             "by-vllm": ("vllm", "measured"),
@@ -62,7 +62,7 @@ def _folder_of(cloud: Cloud, tmp_path: Path, vllm_python: str) -> Path:
 
 
 def _is_ready(cloud: Cloud, service: str) -> bool:
-    replicas = [each for each in cloud.ask("replicas")["replicas"] if each["service"] == service]
+    replicas = [each for each in cloud.see("replicas")["replicas"] if each["service"] == service]
     if any("pip could not fetch" in each["note"] for each in replicas):
         pytest.skip(f"no package index here: {replicas[0]['note']}")
     assert not any(each["starts"] for each in replicas), cloud.run("logs", replicas[0]["id"]).stdout[-4000:]

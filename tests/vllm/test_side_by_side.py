@@ -24,12 +24,12 @@ def test_both_engines_recite_behind_one_endpoint(tmp_path: Path, vllm_python: st
     write_alphabet_folder(tmp_path / "alphabet-hf")
     with a_cloud(f'[agent]\nvllm_python = "{vllm_python}"\n') as cloud:
         cloud.up()
-        (node,) = cloud.ask("nodes")["nodes"]
+        (node,) = cloud.see("nodes")["nodes"]
         assert {engine["engine"] for engine in node["engines"]} == {"llama.cpp", "vllm"}
         cloud.run("deploy", str(tmp_path / "alphabet-hf"), "--name", "by-vllm", "--no-wait")
         cloud.deploy(tmp_path / "alphabet.gguf", "by-llama")
         eventually(lambda: _ready(cloud, "by-vllm"), within_s=START_S, what="vLLM is ready")
-        engines = {each["service"]: each["recipe"]["engine"] for each in cloud.ask("replicas")["replicas"]}
+        engines = {each["service"]: each["recipe"]["engine"] for each in cloud.see("replicas")["replicas"]}
         assert engines == {"by-vllm": "vllm", "by-llama": "llama.cpp"}
         client = cloud.client()
         assert {model.id for model in client.models.list()} == {"by-vllm", "by-llama"}
@@ -60,7 +60,7 @@ def test_both_engines_recite_behind_one_endpoint(tmp_path: Path, vllm_python: st
 
 
 def _replica(cloud: Cloud, service: str) -> dict[str, Any]:
-    (found,) = [each for each in cloud.ask("replicas")["replicas"] if each["service"] == service]
+    (found,) = [each for each in cloud.see("replicas")["replicas"] if each["service"] == service]
     replica: dict[str, Any] = found
     return replica
 
@@ -84,6 +84,6 @@ def _group(leader: int) -> list[int]:
 
 
 def _ready(cloud: Cloud, service: str) -> bool:
-    replicas = [each for each in cloud.ask("replicas")["replicas"] if each["service"] == service]
+    replicas = [each for each in cloud.see("replicas")["replicas"] if each["service"] == service]
     assert not any(each["starts"] for each in replicas), cloud.run("logs", replicas[0]["id"]).stdout[-4000:]
     return bool(replicas) and all(each["phase"] == "ready" for each in replicas)

@@ -13,6 +13,7 @@ from alliage.app.config import Settings
 from alliage.app.home import Home
 from alliage.app.keys import ensure_keys, new_secret
 from alliage.catalog.loader import load_catalog
+from alliage.catalog.records import Catalog
 from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop
 from alliage.control.planning import Planning
@@ -75,6 +76,29 @@ class ControlSystem:
             _log.warning("a line broke", error=str(error))
 
 
+def _facts(home: Home, settings: Settings) -> Catalog:
+    """The catalogue of this home; raises BadInput where the settings price a chip that it does not have."""
+    catalog = load_catalog(*home.catalogs)
+    for chip in settings.prices.keys() - catalog.chips.keys():
+        raise BadInput(
+            f"{home.settings}: [prices] names {chip!r}, which is no chip of the catalogue",
+            remedy="`alliage chips` lists them",
+        )
+    return catalog
+
+
+def _planning(catalog: Catalog, settings: Settings, clock: Clock, wake: asyncio.Event) -> Planning:
+    """Solves in a thread, by this installation's prices."""
+    return Planning(
+        catalog,
+        listed_prices(catalog, settings.prices),
+        budget=SolveBudget(wall_s=PLAN_WALL_S),
+        beside=True,
+        woken=wake.set,
+        monotonic_s=clock.monotonic_s,
+    )
+
+
 def build_control(
     home: Home,
     settings: Settings,
@@ -87,12 +111,7 @@ def build_control(
 
     `rehearsed` are the nodes of the fleet file; None where that is not known.
     """
-    catalog = load_catalog(*home.catalogs)
-    for chip in settings.prices.keys() - catalog.chips.keys():
-        raise BadInput(
-            f"{home.settings}: [prices] names {chip!r}, which is no chip of the catalogue",
-            remedy="`alliage chips` lists them",
-        )
+    catalog = _facts(home, settings)
     store = open_store(
         settings.store.url or home.database,
         history_rows=settings.store.history_rows,
@@ -102,15 +121,7 @@ def build_control(
     wake = asyncio.Event()
     agents = AgentHub(on_change=wake.set)
     doors = DoorHub(on_change=wake.set)
-    prices = listed_prices(catalog, settings.prices)
-    planning = Planning(
-        catalog,
-        prices,
-        budget=SolveBudget(wall_s=PLAN_WALL_S),
-        beside=True,
-        woken=wake.set,
-        monotonic_s=clock.monotonic_s,
-    )
+    planning = _planning(catalog, settings, clock, wake)
     loop = ControlLoop(
         store=store,
         runtime=agents,
@@ -134,6 +145,7 @@ def build_control(
         wake=loop.wake,
         planning=planning,
         recent=loop.recent,
+        demand=lambda: loop.demand,
     )
     ensure_keys(desk, home)
     return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk)

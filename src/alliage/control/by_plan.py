@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from alliage.decide.aiming.aims import Aim, Aims
+from alliage.decide.aiming.aims import Aim, Aims, of_service
+from alliage.decide.aiming.outlook import service_of
 from alliage.decide.solve.answer import Budget, Plan
 from alliage.decide.solve.explain import Explanation, explain
 from alliage.fleet.demand import Demand
@@ -34,11 +35,24 @@ class ByPlan:
 
 
 def explain_now(name: ServiceName, aims: Aims, is_late: Callable[[], bool]) -> Explanation | None:
-    """None where the plan does not know the service. `is_late` says when no more changes are to be tried."""
-    problem = replace(aims.outlook.problem, running=aims.outlook.running)
-    if not isinstance(aims.plan, Plan) or all(each.name != name for each in problem.services):
+    """None where the plan does not know the service. `is_late` says when no more changes are to be tried.
+
+    A service's first replica and its others are two works of the programme; it is the one that lacks something that is told of.
+    """
+    made, problem = aims.plan, replace(aims.outlook.problem, running=aims.outlook.running)
+    if not isinstance(made, Plan) or all(each.name != name for each in problem.services):
         return None
-    return explain(problem, aims.plan, name, Budget(wall_s=ONE_WALL_S), is_late=is_late)
+    lacking = [each.work for each in made.unmet if service_of(each.work) == name]
+    told = explain(problem, made, lacking[0] if lacking else name, Budget(wall_s=ONE_WALL_S), is_late=is_late)
+    short = aims.short.get(name)
+    return replace(
+        told,
+        work=name,
+        chosen=tuple(of_service(why, made) for why in told.chosen),
+        rejected=tuple(of_service(why, made) for why in told.rejected),
+        lacks=told.lacks if short is None else short.unmet,
+        would_change=tuple(replace(each, why=of_service(each.why, made)) for each in told.would_change),
+    )
 
 
 def by_plan(service: Service, demand: Mapping[ServiceName, Demand], aims: Aims, told: Explanation) -> ByPlan:

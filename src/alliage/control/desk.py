@@ -1,6 +1,5 @@
 """The desk: what faces may ask of control. It checks, decides through the pure functions, and commits."""
 
-import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -9,11 +8,12 @@ from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.control.aimed import wanted_replicas
-from alliage.control.by_plan import WALL_S, ByPlan, by_plan, explain_now
+from alliage.control.by_plan import ByPlan, by_plan
 from alliage.control.draining import as_leaving
-from alliage.control.learning import odd_nodes
+from alliage.control.explaining import Explaining
 from alliage.control.measuring import MeasureOrder, measured_by
 from alliage.control.observed import DoorReport, NodeReport, Observation
+from alliage.control.odd import odd_nodes
 from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
@@ -21,13 +21,12 @@ from alliage.control.recent import Recent, Seen
 from alliage.control.taking_out import Move, Word, device_after, find_node, forgotten, moves, node_after, with_node
 from alliage.control.tenancy import TenantOrder, ordered_tenant, tenant_named
 from alliage.control.top import Top, top_of
-from alliage.decide.aiming.aims import Aims
 from alliage.decide.fit import Fit, FitAsk, fit
 from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
 from alliage.decide.reasons import Decision, Outcome
-from alliage.decide.solve.explain import Explanation
 from alliage.errors import BadInput, Conflict, NotFound, Unavailable, WeightsError
+from alliage.fleet.demand import Demand
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, advance
@@ -75,6 +74,7 @@ class Desk:
         wake: Callable[[], None],
         planning: Planning,
         recent: Recent,
+        demand: Callable[[], Mapping[ServiceName, Demand]],
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -86,17 +86,20 @@ class Desk:
         self._wake = wake
         self._planning = planning
         self._recent = recent
-        self._explaining = asyncio.Lock()
-        self._explained: tuple[Aims, dict[ServiceName, Explanation | None]] | None = None
+        self._demand = demand
+        self._explaining = Explaining(clock.monotonic_s)
 
     def view(self) -> FleetView:
         """Desired state and bindings, with the memory that is free now."""
         free = {device: count for report in self.reports().values() for device, count in report.free_bytes.items()}
-        demand = self._planning.demand
         measured = self._store.measured()
         view = self._store.snapshot()
         return replace(
-            view, free_bytes=free, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand
+            view,
+            free_bytes=free,
+            measured=measured,
+            odd=odd_nodes(measured, self._clock.now_s()),
+            demand=self._demand(),
         )
 
     def reports(self) -> Mapping[NodeId, NodeReport]:
@@ -129,25 +132,13 @@ class Desk:
         )
 
     async def explained_by_plan(self, name: str) -> ByPlan | None:
-        """What the plan of now says of a service, None where it knows none of that name.
-
-        Changes are tried in a thread for WALL_S at most; asked again before there is another plan, it is not tried again.
-        """
+        """What the plan of now says of a service, None where it knows none of that name. Changes are tried for some seconds."""
         view, aims = self.view(), self._planning.aims
         service = next((each for each in view.services if each.name == name), None)
         if service is None or aims is None:
             return None
-        async with self._explaining:  # one at a time: each of them may take a processor for seconds
-            if self._explained is None or self._explained[0] is not aims:
-                self._explained = aims, {}
-            told = self._explained[1]
-            if service.name not in told:
-                until_s = self._clock.monotonic_s() + WALL_S
-                told[service.name] = await asyncio.to_thread(
-                    explain_now, service.name, aims, lambda: self._clock.monotonic_s() > until_s
-                )
-        explanation = told[service.name]
-        return None if explanation is None else by_plan(service, view.demand, aims, explanation)
+        told = await self._explaining.told(service.name, aims)
+        return None if told is None else by_plan(service, view.demand, aims, told)
 
     def catalog(self) -> Catalog:
         """All facts."""
@@ -168,7 +159,7 @@ class Desk:
 
         Raises BadInput for what means nothing, Conflict for another model under the name.
         """
-        check_order(order, self.view())
+        check_order(order)
         card = await self._card(order)
         name = ServiceName(order.name or card.id)
         if _NAME.fullmatch(name) is None:
@@ -212,7 +203,14 @@ class Desk:
         failed = tuple(each for each in view.failed if each not in forgiven)
         asked = replace(view, services=(*others, service), failed=failed)
         aims = await self._planning.consider(asked)
-        answer = plan(asked, self._catalog, now_s=self._clock.now_s(), budget=Budget.unlimited(), aims=aims)
+        answer = plan(
+            asked,
+            self._catalog,
+            now_s=self._clock.now_s(),
+            budget=Budget.unlimited(),
+            aims=aims,
+            reckoner=self._planning.reckoner,
+        )
         decisions = tuple(decision for decision in answer.decisions if decision.service == name)
         return Deployed(service=service, decisions=decisions, dry_run=order.dry_run, created=old is None), view.version
 

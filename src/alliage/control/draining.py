@@ -10,8 +10,8 @@ from math import inf
 
 from alliage.control.leaving import unwanted
 from alliage.decide.aiming.aims import Aims
-from alliage.decide.reasons import Facts, Reason, ReasonCode
-from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.decide.reasons import Facts
+from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, ReplicaPhase, ServicePhase
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
@@ -89,12 +89,3 @@ def _needed(after: FleetView, moving: Mapping[ReplicaId, Replica], aims: Aims | 
         missing = _wanted(service, aims) - ready.get(service.name, 0)
         needed.update(replica.id for replica in mine[: int(max(0, min(missing, len(mine))))])
     return needed
-
-
-def why_gone(replica: Replica, view: FleetView, lost: Mapping[NodeId, Reason]) -> Reason:
-    """Why a replica is gone: its node is lost, its place was emptied, or nobody wants it any more."""
-    if (reason := lost.get(replica.node)) is not None:
-        return replace(reason, facts={**reason.facts, "replica": replica.id})
-    if (facts := emptied_for(replica, view)) is not None:
-        return Reason(code=ReasonCode.DRAINED, facts=facts)
-    return Reason(code=ReasonCode.NOT_WANTED, facts={"replica": replica.id})

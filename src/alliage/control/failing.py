@@ -5,9 +5,11 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.leaving import unwanted
-from alliage.decide.choice import Sites, choose, label
+from alliage.decide.choice import choose
+from alliage.decide.option import label
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode
 from alliage.decide.reckoning import Reckoner
+from alliage.decide.sites import Sites
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.lifecycles import ReplicaPhase
@@ -50,13 +52,19 @@ def give_up(view: FleetView, catalog: Catalog, *, now_s: float) -> GivenUp:
     return GivenUp(view=replace(view, replicas=replicas), decisions=tuple(decisions))
 
 
+def is_given_up(replica: Replica, view: FleetView) -> bool:
+    """Whether it failed too often, and its recipe is marked for that on its node."""
+    mark = replica.node, recipe_key(replica.recipe)
+    return replica.failures >= FAILURES_MAX and any((each.node, each.recipe) == mark for each in view.failed)
+
+
 def _has_another_way(view: FleetView, replica: Replica, catalog: Catalog) -> bool:
     """Whether one more replica would find a place, with this one gone."""
     service = next((each for each in view.services if each.name == replica.service), None)
     without = replace(view, replicas=tuple(each for each in view.replicas if each.id != replica.id))
     if service is None:
         return False
-    return choose(service, without, Sites(without, catalog), Reckoner(catalog)).recipe is not None
+    return choose(service, Sites(without, Reckoner(catalog))).recipe is not None
 
 
 def _decision(replica: Replica, now_s: float) -> Decision:

@@ -18,7 +18,7 @@ def let_go(view: FleetView, planned: Plan) -> FleetView:
     """
     surplus = [replica for key in planned.surplus for replica in view.replicas if replica.id == key]
     extra = {replica.id for replica in surplus}
-    starting = _starting(view, extra)
+    starting = _starting(view, extra) | planned.postponed
     waiting = starting | {each.aim.service for each in planned.blocked}
     deleting = {service.name for service in view.services if service.phase is ServicePhase.DELETING}
     gone = {

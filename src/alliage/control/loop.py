@@ -4,13 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 import structlog
 
 from alliage.catalog.records import Catalog
-from alliage.control.learning import Learning, odd_nodes
+from alliage.control.learning import Learning, learned_words
 from alliage.control.lost import Silence, lost_nodes, retired_nodes
 from alliage.control.observed import NodeReport, Observation
+from alliage.control.odd import odd_nodes
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Runtime, Stale, Store
 from alliage.control.recent import Recent
@@ -21,11 +23,14 @@ from alliage.control.tempos import Kind, Reckoned, tempos_after
 from alliage.control.watching import Watching
 from alliage.decide.plan import Budget
 from alliage.decide.reasons import Reason
-from alliage.fleet.ids import NodeId, ReplicaId
+from alliage.fleet.demand import Demand
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.routing import RoutingTable, Upstream
 from alliage.fleet.view import FleetView
 
+PLACED_MAX: Final = 50
+"""Replicas that one pass places: agents, gateways and the admin API are heard between two passes."""
 _log = structlog.get_logger()
 
 
@@ -81,6 +86,8 @@ class ControlLoop:
         self._began_s = clock.monotonic_s()
         self.planning = planning
         self.recent = Recent()
+        self.demand: Mapping[ServiceName, Demand] = {}
+        """What is asked of services, as the last pass reckoned it."""
         self._learning = Learning(catalog)
         self._watching = Watching(began_s=clock.now_s(), hold_s=settings.hold_s, idle_s=settings.idle_s)
         self._last_heard_s: dict[NodeId, float] = {}
@@ -119,7 +126,7 @@ class ControlLoop:
             self._catalog,
             now_s=self._clock.now_s(),
             new_id=self._new_id,
-            budget=Budget.unlimited(),
+            budget=Budget(replicas=PLACED_MAX),
             refused=self._refused,
             aiming=self.planning.look,
             reckoner=self.planning.reckoner,
@@ -134,6 +141,7 @@ class ControlLoop:
         self._refused = done.refused
         if done.stuck:
             self.planning.bar(done.stuck, done.view)
+        if done.stuck or done.is_cut_short:
             self.wake()
         if done.observations:
             self._store.append(done.observations)
@@ -148,7 +156,7 @@ class ControlLoop:
         demand = self._watching.look(
             view, self._doors.observe(), now_s=self._clock.monotonic_s(), wall_s=self._clock.now_s()
         )
-        self.planning.demand = demand
+        self.demand = demand
         self.recent.look(self._doors.observe())
         measured = self._store.measured()
         view = replace(view, measured=measured, odd=odd_nodes(measured, self._clock.now_s()), demand=demand)
@@ -160,12 +168,12 @@ class ControlLoop:
         seen = self._learning.look(view, self._doors.observe(), now_s=now_s, wall_s=wall_s)
         if not seen:
             return view
-        self._store.record_measured(seen)
-        told = (f"{each.throughput_tps:.3g} tokens/s at {each.concurrency} at once on {each.node}" for each in seen)
+        self._store.record_measured(tuple(each.measured for each in seen))
         self._store.append(
             tuple(
-                Observation(at_s=wall_s, subject=each.service, what=f"does {words}, which is not as was predicted")
-                for each, words in zip(seen, told, strict=True)
+                Observation(at_s=wall_s, subject=each.measured.service, what=words)
+                for each in seen
+                if (words := learned_words(each))
             )
         )
         measured = self._store.measured()

@@ -1,5 +1,6 @@
 """Orders: what a tenant asks for, checked, and the service that it comes to. Pure."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from alliage.fleet.view import FleetView
 REPLICAS_MAX: Final = 1000
 RATE_RPS_MAX: Final = 1e6
 RESIDENCY_MAX: Final = 100
+_PLACE: Final = re.compile(r"[\w.:/-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,8 +47,8 @@ class DeployOrder:
         return REPLICAS_MAX if is_open else self.min_replicas
 
 
-def check_order(order: DeployOrder, view: FleetView) -> None:
-    """Raise BadInput for numbers that mean nothing, and for places that are not there."""
+def check_order(order: DeployOrder) -> None:
+    """Raise BadInput for numbers that mean nothing, and for names that no place can have."""
     for label, seconds in (("--ttft", order.ttft_s), ("--tpot", order.tpot_s)):
         if seconds is not None and not 0 < seconds <= 3600:
             raise BadInput(f"{label} is {seconds} s", remedy="give a duration between 0 and 1 h, such as 500ms")
@@ -60,7 +62,7 @@ def check_order(order: DeployOrder, view: FleetView) -> None:
             f"replicas from {order.min_replicas} to {order.replicas_max} make no sense",
             remedy=f"keep 0 <= --min-replicas <= --max-replicas, and --max-replicas from 1 to {REPLICAS_MAX}",
         )
-    _check_residency(order, view)
+    _check_residency(order)
 
 
 def asked_service(
@@ -100,13 +102,12 @@ def tried_again(card: ModelCard, view: FleetView) -> tuple[Failed, ...]:
     return tuple(failed for failed in view.failed if failed.recipe.model == card.id)
 
 
-def _check_residency(order: DeployOrder, view: FleetView) -> None:
+def _check_residency(order: DeployOrder) -> None:
     if len(order.residency) > RESIDENCY_MAX:
         raise BadInput(f"{len(order.residency)} names of --residency", remedy=f"give at most {RESIDENCY_MAX}")
-    known = {name for node in view.nodes for name in (node.site, node.region, *node.tags) if name}
     for name in order.residency:
-        if name not in known:
+        if _PLACE.fullmatch(name) is None:
             raise BadInput(
-                f"--residency {name!r}: no node is at a site, in a region or under a tag of that name",
-                remedy=f"sites, regions and tags there are: {', '.join(sorted(known)) or 'none, for no node has joined'}",
+                f"--residency {name!r} can be no name of a site, a region or a tag",
+                remedy="use 1 to 100 letters, digits, '.', '_', ':', '/' and '-'; repeat --residency for more names",
             )

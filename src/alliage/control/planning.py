@@ -9,16 +9,17 @@ import structlog
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aims, aim
-from alliage.decide.aiming.outlook import Barred, Offers, Outlook, outlook, service_of
+from alliage.decide.aiming.outlook import ANSWERS_ALL, Barred, Offers, Outlook, outlook, outlook_within, service_of
 from alliage.decide.price.listed import Price
 from alliage.decide.reckoning import Reckoner
 from alliage.decide.solve.answer import Budget
-from alliage.fleet.demand import Demand
-from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.ids import NodeId, ReplicaId
 from alliage.fleet.nodes import Node
 from alliage.fleet.view import FleetView
 
 BARRED_S: Final = 300.0
+ANSWERS_MAX: Final = 100
+"""Of a service at a kind of nodes, how many are reckoned in one pass where a solve runs beside; each takes some milliseconds."""
 REPLAN_S: Final = 10.0
 """While demand climbs, plans are not made for each of its steps: what was begun a moment ago would be exchanged."""
 _log = structlog.get_logger()
@@ -59,8 +60,6 @@ class Planning:
         self._seen: tuple[object, Outlook] | None = None
         self._considered: Aims | None = None
         self.aims: Aims | None = None
-        self.demand: Mapping[ServiceName, Demand] = {}
-        """What is asked of services, as the loop last reckoned it."""
         self.solves = 0
 
     @property
@@ -102,8 +101,8 @@ class Planning:
             self._considered = aim(now, self.aims, self._budget)
         return self._considered
 
-    def outlook(self, view: FleetView) -> Outlook:
-        """The view as the programme sees it; the last one again where nothing it depends on has changed."""
+    def outlook(self, view: FleetView) -> Outlook | None:
+        """The view as the programme sees it; the last one again where nothing it depends on has changed. None: not all is reckoned yet."""
         barred = self._still_barred(view)
         key = (
             view.nodes,
@@ -117,12 +116,19 @@ class Planning:
             barred,
         )
         if self._seen is None or self._seen[0] != key:
-            self._seen = key, outlook(view, self._prices, self.reckoner, self._offers, barred)
+            most = ANSWERS_MAX if self._beside else ANSWERS_ALL
+            found = outlook_within(view, self._prices, self.reckoner, self._offers, barred, answers_max=most)
+            if found is None:
+                return None
+            self._seen = key, found
         return self._seen[1]
 
     def look(self, view: FleetView) -> Aims | None:
         """What is aimed at for this view; None while nothing that suits it is known yet. Starts a solve where one is due."""
         now = self.outlook(view)
+        if now is None:
+            self._woken()  # another pass goes on with it at once; whoever else waits comes between them
+            return None
         if self._considered is not None and self._considered.outlook == now:
             self.aims, self._considered = self._considered, None
         if self.aims is not None and self.aims.outlook is not now and self.aims.outlook == now:

@@ -5,7 +5,8 @@ It keeps reports as they came and takes differences when somebody asks, so that 
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
+from functools import reduce
 from typing import Final
 
 from alliage.control.observed import DoorReport
@@ -60,7 +61,7 @@ class Recent:
         return Seen(
             window_s=max(window_s for window_s, _ in parts),
             asked_rps=sum(added.asked / window_s for window_s, added in parts if window_s),
-            traffic=_together([added for _, added in parts]),
+            traffic=reduce(Traffic.plus, (added for _, added in parts)),
         )
 
     def _windows(self, name: ServiceName) -> Iterator[tuple[float, Traffic]]:
@@ -73,9 +74,3 @@ class Recent:
             window_s = last.counted_s - first.counted_s
             known = first.traffic.get(name)
             yield window_s, now.since(known if window_s else now)
-
-
-def _together(parts: list[Traffic]) -> Traffic:
-    """The sums of them; their beginnings mean nothing together."""
-    names = [each.name for each in fields(Traffic) if each.name != "began_s"]
-    return Traffic(**{name: sum(getattr(part, name) for part in parts) for name in names})

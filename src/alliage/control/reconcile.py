@@ -6,15 +6,16 @@ from typing import Final
 
 from alliage.catalog.records import Catalog
 from alliage.control.actions import Action, StartReplica, StopReplica
-from alliage.control.draining import as_leaving, why_gone, with_movers
+from alliage.control.draining import as_leaving, with_movers
 from alliage.control.failing import give_up
+from alliage.control.gone import is_misplaced, why_gone
 from alliage.control.leaving import let_go, stuck, unwanted
 from alliage.control.observed import OVER, EngineState, Observation
 from alliage.control.ports import Changes
 from alliage.control.settle import Heard, settle
 from alliage.decide.aiming.aims import Aims
 from alliage.decide.aiming.outlook import Barred
-from alliage.decide.bind import bind
+from alliage.decide.bind import Placement, bind_at
 from alliage.decide.plan import Budget, Infeasible, Plan, PlannedReplicas, Status, plan
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.reckoning import Reckoner
@@ -28,6 +29,7 @@ from alliage.fleet.lifecycles import (
     ServicePhase,
     advance,
 )
+from alliage.fleet.measured import RecipeKey
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
@@ -37,7 +39,7 @@ _SHOULD_RUN: Final = frozenset(
     {ReplicaPhase.BOUND, ReplicaPhase.FETCHING, ReplicaPhase.STARTING, ReplicaPhase.READY},
 )
 _NOTHING: Final = Plan(status=Status.OPTIMAL, add=(), surplus=(), unserved=(), decisions=())
-_TOLD_ONCE: Final = frozenset({Outcome.REFUSED, Outcome.SHORT})
+_TOLD_ONCE: Final = frozenset({Outcome.REFUSED, Outcome.SHORT, Outcome.WAITING})
 Refusals = Mapping[ServiceName, tuple[Rejected, ...]]
 """Why each service that wants more replicas cannot have them, without the figures that change from pass to pass."""
 
@@ -53,6 +55,8 @@ class Pass:
     refused: Refusals
     stuck: frozenset[Barred] = frozenset()
     """What is aimed at and cannot be placed, with nothing to wait for."""
+    is_cut_short: bool = False
+    """There is more to place than one pass may: another one is due at once."""
 
 
 def reconcile(
@@ -83,8 +87,9 @@ def reconcile(
     after = let_go(after, planned) if isinstance(planned, Plan) else after
     after = with_movers(after, placed, aims)
     after, services_told = _services_after(after, planned, now_s)
+    after = _without_forgotten(after)
     decisions = (*settled.decisions, *given_up.decisions, *bound, *_news(planned, refused))
-    changes = _difference(view, after, decisions, now_s, heard.lost)
+    changes = _difference(view, after, decisions, now_s, lambda replica: why_gone(replica, view, heard.lost, aims))
     return Pass(
         view=after,
         changes=changes,
@@ -92,6 +97,7 @@ def reconcile(
         observations=(*settled.observations, *services_told),
         refused=_refusals(planned),
         stuck=stuck(after, planned) if isinstance(planned, Plan) else frozenset(),
+        is_cut_short=isinstance(planned, Plan) and planned.status is Status.CUT_SHORT,
     )
 
 
@@ -105,19 +111,22 @@ def _bound(
     if isinstance(planned, Infeasible) or not planned.add:
         return view, ()
     decisions: list[Decision] = []
+    added: list[Replica] = []
     left = {(spot.node, spot.chip): spot for spot in spots(rooms(view))}
+    nodes = {node.id: node for node in view.nodes}
     for wanted in planned.add:
+        where = wanted.node, wanted.recipe.chip
         for _ in range(wanted.count):
-            replica = _bind_one(wanted, view, tuple(left.values()), now_s, new_id)
-            if replica is None:
+            placement = bind_at(wanted, nodes[wanted.node], left[where]) if where in left else None
+            if placement is None:
                 break
-            spot = left[replica.node, replica.recipe.chip]
-            because = _fits_there(wanted, replica, spot)
+            replica = _bound_replica(wanted, placement, now_s, new_id)
+            because = _fits_there(wanted, replica, left[where])
             decisions.append(replace(wanted.decision, where=place_of(replica), because=because))
-            view = replace(view, replicas=(*view.replicas, replica))
+            added.append(replica)
             devices = (binding.device for binding in replica.bindings)
-            left[spot.node, spot.chip] = spot.without(devices, replica.recipe, replica.service)
-    return view, tuple(decisions)
+            left[where] = left[where].without(devices, replica.recipe, replica.service)
+    return replace(view, replicas=(*view.replicas, *added)), tuple(decisions)
 
 
 def _fits_there(wanted: PlannedReplicas, replica: Replica, spot: Spot) -> tuple[Reason, ...]:
@@ -135,12 +144,7 @@ def _fits_there(wanted: PlannedReplicas, replica: Replica, spot: Spot) -> tuple[
     return (Reason(code=ReasonCode.FITS, facts=facts), *others)
 
 
-def _bind_one(
-    wanted: PlannedReplicas, view: FleetView, left: tuple[Spot, ...], now_s: float, new_id: Callable[[], str]
-) -> Replica | None:
-    placement = bind(wanted, view, left)
-    if placement is None:
-        return None
+def _bound_replica(wanted: PlannedReplicas, placement: Placement, now_s: float, new_id: Callable[[], str]) -> Replica:
     return Replica(
         id=ReplicaId(f"{wanted.service}-{new_id()}"),
         service=wanted.service,
@@ -168,14 +172,7 @@ def place_of(replica: Replica) -> str:
 def _without_misplaced(view: FleetView) -> FleetView:
     """A replica whose device, or a core of it, is no longer there begins to leave; the plan finds it another place."""
     devices = {device.id: device for node in view.nodes for device in node.devices}
-
-    def misplaced(replica: Replica) -> bool:
-        return any(
-            binding.device not in devices or not set(binding.cores) <= set(devices[binding.device].cores)
-            for binding in replica.bindings
-        )
-
-    gone = {replica.id for replica in view.replicas if replica.phase not in LEAVING and misplaced(replica)}
+    gone = {each.id for each in view.replicas if each.phase not in LEAVING and is_misplaced(each, devices)}
     if not gone:
         return view
     return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
@@ -246,14 +243,29 @@ def _news(planned: Plan | Infeasible, refused: Refusals) -> tuple[Decision, ...]
     )
 
 
+def _without_forgotten(view: FleetView) -> FleetView:
+    """What failed on nodes that are gone, or of models that nobody asks for any more, counts no more."""
+    nodes = {node.id for node in view.nodes}
+    models = {service.model.id for service in view.services}
+    kept = tuple(mark for mark in view.failed if mark.node in nodes and mark.recipe.model in models)
+    return view if len(kept) == len(view.failed) else replace(view, failed=kept)
+
+
+def _forgotten(before: FleetView, after: FleetView) -> tuple[tuple[NodeId, RecipeKey], ...]:
+    if before.failed is after.failed:
+        return ()
+    kept = {(mark.node, mark.recipe) for mark in after.failed}
+    return tuple(key for mark in before.failed if (key := (mark.node, mark.recipe)) not in kept)
+
+
 def _difference(
     before: FleetView,
     after: FleetView,
     decisions: tuple[Decision, ...],
     now_s: float,
-    lost: Mapping[NodeId, Reason],
+    reason_for: Callable[[Replica], Reason],
 ) -> Changes:
-    """The rows that differ."""
+    """The rows that differ; `reason_for` says why a replica is gone."""
     nodes = {node.id: node for node in before.nodes}
     services = {service.name: service for service in before.services}
     replicas = {replica.id: replica for replica in before.replicas}
@@ -265,10 +277,11 @@ def _difference(
         services=tuple(service for service in after.services if services.get(service.name) != service),
         replicas=tuple(replica for replica in after.replicas if replicas.get(replica.id) != replica),
         failed=tuple(mark for mark in after.failed if mark not in before.failed),
+        drop_failed=_forgotten(before, after),
         drop_nodes=tuple(sorted(nodes.keys() - {node.id for node in after.nodes})),
         drop_services=tuple(name for name in services if name not in kept),
         drop_replicas=tuple(replica.id for replica in gone),
-        decisions=(*decisions, *(_stopped(replica, now_s, why_gone(replica, before, lost)) for replica in gone)),
+        decisions=(*decisions, *(_stopped(replica, now_s, reason_for(replica)) for replica in gone)),
     )
 
 

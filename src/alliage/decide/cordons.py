@@ -4,10 +4,11 @@ from dataclasses import replace
 from typing import Final
 
 from alliage.catalog.records import Catalog
-from alliage.decide.choice import Choice, Sites, choose
+from alliage.decide.choice import Choice, choose
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Rejected
 from alliage.decide.reckoning import Reckoner
 from alliage.decide.room import rooms
+from alliage.decide.sites import Sites
 from alliage.fleet.ids import DeviceId
 from alliage.fleet.lifecycles import NodePhase
 from alliage.fleet.nodes import Node
@@ -53,7 +54,7 @@ def uncordoning(service: Service, view: FleetView, catalog: Catalog) -> tuple[Re
     return tuple(
         Reason(code=ReasonCode.UNCORDON, facts={"node": node.id, "device": device})
         for node, device in _closed(view)
-        if choose(service, view, Sites(view, catalog, rooms(_opened(view, node, device))), reckoner).recipe is not None
+        if choose(service, Sites(view, reckoner, rooms(_opened(view, node, device)))).recipe is not None
     )
 
 

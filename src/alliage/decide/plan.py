@@ -5,19 +5,22 @@ least number of replicas by the first recipe that fits, oldest service first.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from alliage.catalog.records import Catalog
 from alliage.decide.aiming.aims import Aim, Aims
 from alliage.decide.aiming.kinds import is_open
 from alliage.decide.carrying import Promise
-from alliage.decide.choice import Choice, Sites, choose, label
+from alliage.decide.choice import Choice, choose
 from alliage.decide.cordons import uncordoning, why_closed, with_cordons
+from alliage.decide.homes import homeless, waiting
+from alliage.decide.option import label
 from alliage.decide.reasons import Decision, Outcome, Reason, ReasonCode, Rejected
 from alliage.decide.reckoning import Reckoner
 from alliage.decide.room import Room
 from alliage.decide.shortages import refused_by_plan, shortage
+from alliage.decide.sites import Sites
 from alliage.decide.solve.answer import Plan as Solved
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import LEAVING, ReplicaPhase, ServicePhase
@@ -35,29 +38,25 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How many recipes may be looked at; counted in work, so that the same input gives the same answer."""
+    """How many replicas may be placed; the others wait for the next plan. Counted, so that the same input gives the same answer."""
 
-    work: int
+    replicas: int
 
     @classmethod
     def unlimited(cls) -> "Budget":
         """More than any fleet needs."""
-        return cls(work=1 << 60)
+        return cls(replicas=1 << 60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedReplicas:
-    """So many more replicas of a service by a recipe at a site."""
+    """So many more replicas of a service by a recipe at a node."""
 
     service: ServiceName
     recipe: Recipe
-    site: str
-    device_cores: int
-    """Cores of the devices it is for (the node size): the recipe's share of them was reckoned from it."""
+    node: NodeId
     count: int
     decision: Decision
-    nodes: tuple[NodeId, ...] | None = None
-    """Where they may stand; None: wherever they fit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +80,8 @@ class Plan:
     blocked: tuple[Blocked, ...] = ()
     idle: tuple[ServiceName, ...] = ()
     """Services that want no replica now."""
+    postponed: frozenset[ServiceName] = frozenset()
+    """Services with replicas that were not looked for any more, because the budget was used up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,46 +113,83 @@ def plan(
     """The replicas that bring every service to what is aimed at, as far as there is room for them.
 
     A service of which `aims` says nothing yet waits for the next ones; where no aims could be found at all, each has its
-    least number. What runs on nodes that are lost, or take nothing new, is left alone. A `reckoner` remembers what was
-    reckoned before.
+    least number. What runs on nodes that are lost, or take nothing new, is left alone. A service that may live only where
+    no node is waits. A `reckoner` remembers what was reckoned before.
     """
+    without = homeless(view)
+    if not without:
+        return _plan(view, catalog, now_s, budget=budget, aims=aims, reckoner=reckoner)
+    others = replace(view, services=tuple(service for service in view.services if service not in without))
+    made = _plan(others, catalog, now_s, budget=budget, aims=aims, reckoner=reckoner)
+    return replace(
+        made,
+        unserved=(*made.unserved, *(service.name for service in without)),
+        decisions=(*made.decisions, *waiting(without, view, now_s)),
+    )
+
+
+def _plan(
+    view: FleetView,
+    catalog: Catalog,
+    now_s: float,
+    *,
+    budget: Budget,
+    aims: Aims | None,
+    reckoner: Reckoner | None,
+) -> Plan | Infeasible:
+    """For services that may live somewhere."""
     reckoner = reckoner or Reckoner(catalog)
     aimed = aims if aims is not None and isinstance(aims.plan, Solved) else None
-    left = Sites(view, catalog)
+    left = Sites(view, reckoner)
     wants = list(_wants(view, aimed))
     if not left.devices and (any(want.count > 0 for want in wants) or (aims is not None and aimed is None)):
-        waiting = [want.service for want in wants if want.count > 0] or list(_without_replicas(view))
-        return _nowhere(tuple(_unique(waiting)), view, catalog, now_s)
-    add: list[PlannedReplicas] = []
-    blocked: list[Blocked] = []
-    decisions: list[Decision] = []
-    work = budget.work
-    for want in wants:
-        for number in range(want.count):
-            work -= left.devices
-            if work < 0:
-                break
-            choice = choose(want.service, view, left, reckoner, aim=want.aim)
-            if choice.recipe is None and want.aim is not None:
-                blocked.append(Blocked(aim=want.aim, count=want.count - number))
-                break
-            choice = with_cordons(choice, want.service, view, catalog)
-            decisions.append(_decision(want, choice, now_s))
-            if choice.recipe is None:
-                break
-            add.append(_planned(want, choice.recipe, choice.taken, decisions[-1]))
-            left.take(choice.taken, choice.recipe, want.service.name)
+        asked = [want.service for want in wants if want.count > 0] or list(_without_replicas(view))
+        return _nowhere(tuple(_unique(asked)), view, catalog, now_s)
+    made = _placed(wants, left, budget, now_s)
+    decisions = [*made.decisions]
     if aimed is not None:
-        decisions.extend(_short(view, aimed, left, reckoner, now_s))
+        decisions.extend(_short(view, aimed, left, now_s))
     return Plan(
-        status=Status.OPTIMAL if work >= 0 else Status.CUT_SHORT,
-        add=tuple(add),
+        status=Status.CUT_SHORT if made.postponed else Status.OPTIMAL,
+        add=tuple(made.add),
         surplus=tuple(_surplus(view, aimed)),
         unserved=tuple(decision.service for decision in decisions if decision.outcome is Outcome.REFUSED),
         decisions=tuple(decisions),
-        blocked=tuple(blocked),
+        blocked=tuple(made.blocked),
         idle=tuple(_idle(view, aimed)),
+        postponed=frozenset(made.postponed),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """What came of the wants, as it grows."""
+
+    add: list[PlannedReplicas] = field(default_factory=list)
+    blocked: list[Blocked] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    postponed: set[ServiceName] = field(default_factory=set)
+
+
+def _placed(wants: Sequence[_Want], left: Sites, budget: Budget, now_s: float) -> _Placed:
+    """Replica by replica, each in the room that those before it leave."""
+    made = _Placed()
+    for want in wants:
+        for number in range(want.count):
+            if len(made.add) >= budget.replicas:
+                made.postponed.add(want.service.name)
+                break
+            choice = choose(want.service, left, aim=want.aim)
+            if choice.recipe is None and want.aim is not None:
+                made.blocked.append(Blocked(aim=want.aim, count=want.count - number))
+                break
+            choice = with_cordons(choice, want.service, left.view, left.reckoner.catalog)
+            made.decisions.append(_decision(want, choice, now_s))
+            if choice.recipe is None:
+                break
+            made.add.append(_planned(want, choice.recipe, choice.taken, made.decisions[-1]))
+            left.take(choice.taken, choice.recipe, want.service.name)
+    return made
 
 
 def _unique(services: Sequence[Service]) -> Iterator[Service]:
@@ -223,7 +261,7 @@ def _idle(view: FleetView, aims: Aims | None) -> Iterator[ServiceName]:
             yield service.name
 
 
-def _short(view: FleetView, aims: Aims, left: Sites, reckoner: Reckoner, now_s: float) -> Iterator[Decision]:
+def _short(view: FleetView, aims: Aims, left: Sites, now_s: float) -> Iterator[Decision]:
     """A decision for each service that the plan cannot give all it asks for."""
     for service in view.services:
         lacks = aims.short.get(service.name)
@@ -232,8 +270,8 @@ def _short(view: FleetView, aims: Aims, left: Sites, reckoner: Reckoner, now_s: 
         if aims.aims.get(service.name) or _alive(service, view):
             yield shortage(service, lacks, now_s)
         else:
-            catalog = reckoner.catalog
-            choice = with_cordons(choose(service, view, left, reckoner), service, view, catalog)
+            catalog = left.reckoner.catalog
+            choice = with_cordons(choose(service, left), service, view, catalog)
             yield refused_by_plan(service, lacks, choice, now_s)
 
 
@@ -241,11 +279,9 @@ def _planned(want: _Want, recipe: Recipe, taken: tuple[Room, ...], decision: Dec
     return PlannedReplicas(
         service=want.service.name,
         recipe=recipe,
-        site=taken[0].site,
-        device_cores=len(taken[0].device.cores),
+        node=taken[0].node,
         count=1,
         decision=decision,
-        nodes=(taken[0].node,),
     )
 
 
@@ -294,7 +330,7 @@ def _carried(aim: Aim | None) -> tuple[Reason, ...]:
     return (Reason(code=ReasonCode.CARRIES, facts=facts),)
 
 
-def _nowhere(waiting: tuple[Service, ...], view: FleetView, catalog: Catalog, now_s: float) -> Infeasible:
+def _nowhere(asked: tuple[Service, ...], view: FleetView, catalog: Catalog, now_s: float) -> Infeasible:
     """No reachable device at all that takes anything."""
     reasons = why_closed(view) or (Reason(code=ReasonCode.NO_NODE, facts={}),)
     decisions = tuple(
@@ -308,6 +344,6 @@ def _nowhere(waiting: tuple[Service, ...], view: FleetView, catalog: Catalog, no
             rejected=tuple(Rejected(option="any chip", reason=reason) for reason in reasons),
             would_change=uncordoning(service, view, catalog),
         )
-        for service in waiting
+        for service in asked
     )
-    return Infeasible(unserved=tuple(service.name for service in waiting), decisions=decisions)
+    return Infeasible(unserved=tuple(service.name for service in asked), decisions=decisions)

@@ -67,7 +67,8 @@ class ReasonCode(StrEnum):
     ENGINE_ENDED = "engine_ended"
     """replica, starts, failures, retry_after_s, last_words"""
     NOT_WANTED = "not_wanted"
-    """replica: its service was deleted or wants fewer"""
+    """replica, service, cause (an Unwanted; decisions that an older Alliage stored have none); of `failed` also last_words, of
+    `replaced` also instead"""
     STOP_SERVICE = "stop_service"
     """service, device, cores: a change that would make room"""
     FREE_DEVICES = "free_devices"
@@ -86,6 +87,8 @@ class ReasonCode(StrEnum):
     """instead (way and nodes): it would fit too, but by the plan another is cheaper, or others need this more"""
     RESIDENCY = "residency"
     """node, site, residency: it may not live there"""
+    NO_HOME = "no_home"
+    """residency, known (the names that nodes have; may be empty): no node is where it may live"""
     RECIPE_FAILED = "recipe_failed"
     """node, recipe, last_words: it failed there, and is not tried again until somebody asks"""
     DEMAND_UNMET = "demand_unmet"
@@ -94,6 +97,24 @@ class ReasonCode(StrEnum):
     """why (a `decide.solve.reasons.WhyCode`) and its facts: what the plan's programme says"""
     UNCORDON = "uncordon"
     """node, device ("": the whole node): a change that would make room"""
+
+
+class Unwanted(StrEnum):
+    """Why nobody wants a replica any more; each has its words in `faces/reasons.py`."""
+
+    DELETED = "deleted"
+    FAILED = "failed"
+    """Its engine ended again and again, and another way was taken."""
+    DEVICE_GONE = "device_gone"
+    """Its device, or a core of it, is no longer there."""
+    FEWER = "fewer"
+    """The service is to have fewer where it stood."""
+    REPLACED = "replaced"
+    """The plan has the service run in another way, or elsewhere."""
+    DISPLACED = "displaced"
+    """The plan gives what it had to others."""
+    IDLE = "idle"
+    """Nobody asks for the service, and it may have none then."""
 
 
 Facts = Mapping[str, str | int | float]
@@ -124,6 +145,8 @@ class Outcome(StrEnum):
     """Its recipe failed too often there; another way is taken."""
     SHORT = "short"
     """It runs, but cannot be given all that is asked."""
+    WAITING = "waiting"
+    """It is asked for, and starts when a node joins where it may live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

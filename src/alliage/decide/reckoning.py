@@ -38,6 +38,8 @@ class Reckoner:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
+        self.made = 0
+        """Answers to `at` that were not remembered."""
         self._reckoned: dict[object, tuple[Reckoned, ...]] = {}
         self._rejected: dict[object, tuple[Rejected, ...]] = {}
         self._measured: Sequence[Measured] = ()
@@ -56,6 +58,7 @@ class Reckoner:
         key = _of_model(service.model), service.objective, lengths, _of_place(place), number
         found = self._reckoned.get(key)
         if found is None:
+            self.made += 1
             made = ways(service.model, place, self.catalog).ways
             found = self._reckoned[key] = tuple(_reckoned(service, way, place, demand, seen) for way in made)
         return found

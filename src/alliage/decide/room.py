@@ -62,12 +62,11 @@ class Spot:
 
         Devices given whole go to one binding each, first come first; each holds its part of the recipe's memory.
         """
-        wanted = recipe.devices
+        wanted, needed_bytes, cores, is_whole = recipe.devices, recipe.device_bytes, recipe.cores, self.is_whole
         free = [
             room
             for room in self.rooms
-            if room.memory_bytes >= recipe.device_bytes
-            and (not room.holders if self.is_whole else len(room.cores) >= recipe.cores)
+            if room.memory_bytes >= needed_bytes and (not room.holders if is_whole else len(room.cores) >= cores)
         ]
         return tuple(free[:wanted]) if len(free) >= wanted else ()
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from alliage.decide.solve.answer import Unmet
 from alliage.decide.solve.explain import Explanation
+from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.faces.plan_words import amount, words
 
 REASONS_SHOWN: Final = 6
@@ -17,12 +18,27 @@ def explanation_lines(each: Explanation, unfit: Sequence[str] = (), *, is_job: b
         lines += [f"  is missing {lacking(each.lacks, is_job=is_job)}"]
         lines += _listed("because", [words(why) for why in each.lacks.because])
     lines += _listed("chosen", [words(why) for why in each.chosen])
-    lines += _listed("not chosen", [words(why) for why in each.rejected])
+    lines += _listed("not chosen", not_chosen(each.rejected))
     lines += _listed("cannot run as", unfit)
     lines += _listed("what would change this", [words(tried.why) for tried in each.would_change])
     if each.is_cut_short:
         lines.append("  there was no time to try every change to its end: there may be more of them")
     return lines
+
+
+def not_chosen(rejected: Sequence[Why]) -> list[str]:
+    """A line each, of what would cost more the cheapest first; the ways of unknown speed share one."""
+    dearer = sorted((why for why in rejected if why.code is WhyCode.DEARER), key=_worse_micros)
+    unknown = [why for why in rejected if why.code is WhyCode.RATE_UNKNOWN]
+    others = [why for why in rejected if why.code not in {WhyCode.DEARER, WhyCode.RATE_UNKNOWN}]
+    told = [words(why) for why in (*dearer, *others, *unknown[:1])]
+    if len(unknown) > 1:
+        told[-1] = f"{told[-1]} (nor by {len(unknown) - 1} more ways of unknown speed)"
+    return told
+
+
+def _worse_micros(why: Why) -> float:
+    return float(why.facts.get("worse_micros", 0.0))
 
 
 def lacking(each: Unmet, *, is_job: bool) -> str:

@@ -3,14 +3,11 @@
 Money is written in whole units of one currency (an hour, or a device-hour), inside it is micros.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, TypeVar
-
-from pydantic import ValidationError
+from typing import Final
 
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.decide.fit import FitAsk
@@ -19,7 +16,6 @@ from alliage.decide.reasons import Rejected
 from alliage.decide.solve.problem import Guarantee, JobAsk, Pool, Problem, Running, ServiceAsk, Site, Tenant, Way
 from alliage.errors import BadInput
 from alliage.faces.plan_tables import (
-    FileTable,
     FleetFile,
     JobTable,
     PoolTable,
@@ -28,11 +24,12 @@ from alliage.faces.plan_tables import (
     WayTable,
     WorkFile,
 )
+from alliage.rehearsal.toml_file import read_table
 from alliage.units import parse_seconds
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
-
-Body = TypeVar("Body", bound=FileTable)
+"""What runs now may be written by a program, and be long."""
+EXAMPLES: Final = "examples/plan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +42,8 @@ class WhatIf:
 
 def read_what_if(fleet: Path, work: Path, catalog: Catalog) -> WhatIf:
     """What is in two files; raises BadInput naming file, field and value."""
-    there, asked = _read(fleet, FleetFile), _read(work, WorkFile)
+    there = read_table(fleet, FleetFile, examples=EXAMPLES, bytes_max=FILE_BYTES_MAX)
+    asked = read_table(work, WorkFile, examples=EXAMPLES, bytes_max=FILE_BYTES_MAX)
     chips = frozenset(each.chip for each in there.pools)
     found = {each.name: _ways_of_service(each, chips, catalog, work) for each in asked.services}
     problem = Problem(
@@ -89,36 +87,6 @@ def _model(name: str, catalog: Catalog, path: Path) -> ModelCard:
         if near
         else "docs/models.md lists them, and a file in the home folder adds one",
     )
-
-
-def _read(path: Path, body: type[Body]) -> Body:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        message = f"{path} cannot be read ({error.strerror})"
-        raise BadInput(message, remedy="name a TOML file; examples/plan has two") from error
-    if len(raw) > FILE_BYTES_MAX:
-        raise BadInput(f"{path} is larger than {FILE_BYTES_MAX} bytes", remedy="name a file that a person wrote")
-    try:
-        return body.model_validate(tomllib.loads(raw.decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} is no TOML: {error}", remedy="mend that line") from error
-    except ValidationError as error:
-        raise BadInput(_first_fault(path, error), remedy="mend it in the file") from error
-
-
-def _first_fault(path: Path, error: ValidationError) -> str:
-    """`work.toml: services[0].demand_rps is -1: Input should be greater than or equal to 0`."""
-    faults = error.errors(include_url=False)
-    fault = next((each for each in faults if each["type"] == "extra_forbidden"), faults[0])  # a typo explains the rest
-    field = ""
-    for part in fault["loc"]:
-        field += f"[{part}]" if isinstance(part, int) else f".{part}" if field else str(part)
-    value = fault.get("input")
-    shown = "" if isinstance(value, (dict, list, tuple)) else f" is {value!r}"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{path}: {field}{shown}: {fault['msg']}{more}"
 
 
 def _pool(table: PoolTable) -> Pool:

@@ -76,8 +76,7 @@ def _words(why: Why) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, 
                 f"{here} would finish after {_hours(facts, 'finish_s')}, the deadline is {_hours(facts, 'deadline_s')}"
             )
         case WhyCode.DEVICES_FULL:
-            taken = f"{_word(facts, 'taken')} of {_word(facts, 'devices')} devices"
-            text = f"{_pool(facts)} is full ({taken} are given to what counts for more)"
+            text = f"{_pool(facts)} is full ({_holding(facts)})"
         case WhyCode.NO_GANG_FREE:
             text = (
                 f"{here}: {_word(facts, 'free')} devices are free, but no node has "
@@ -149,6 +148,15 @@ def _lost(facts: Facts) -> str:
     missing = float(facts.get("missing", 0.0))
     after = f" it would run as {instead}" if instead else " it would run less"
     return f"{node}{after}" + (f", and {amount(missing)} would be missing" if missing > 0 else "")
+
+
+def _holding(facts: Facts) -> str:
+    """Who has the devices of a pool that is full: the work itself, or what counts for more."""
+    taken, own = int(facts.get("taken", 0)), int(facts.get("own", 0))
+    if not own:
+        return f"{_word(facts, 'taken')} of {_word(facts, 'devices')} devices are given to what counts for more"
+    mine = f"{_word(facts, 'work')} has {own} of its {_word(facts, 'devices')} devices itself"
+    return mine if own >= taken else f"{mine}, {taken - own} are given to what counts for more"
 
 
 def _pool(facts: Facts) -> str:

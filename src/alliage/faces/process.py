@@ -6,6 +6,7 @@ Each process imports its own rooms only. Exit status 2 means: refused, starting 
 import argparse
 import asyncio
 import contextlib
+import gc
 import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -124,6 +125,8 @@ def _rehearsed_engines(home: Home, _settings: Settings, given: argparse.Namespac
 def _run(coroutine: Coroutine[Any, Any, None]) -> None:
     import uvloop
 
+    gc.collect()
+    gc.freeze()  # what imports made stays: looking through it again and again would stop the loop for tens of milliseconds
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(coroutine)
 

@@ -1,22 +1,22 @@
-"""Reasons in plain words: one sentence for every ReasonCode, and the text of one decision. Words only, no decisions."""
+"""Reasons in plain words: one sentence for every ReasonCode. Words only, no decisions; `decisions.py` has whole decisions."""
 
-from collections.abc import Sequence
 from typing import Final, assert_never
 
-from alliage.catalog.records import Catalog
-from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode, Rejected
+from alliage.decide.reasons import Facts, Reason, ReasonCode, Unwanted
 from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.faces.plan_words import readable, words
-from alliage.fleet.ids import DeviceId
-from alliage.fleet.replicas import Evidence, Recipe
-from alliage.fleet.view import FleetView
+from alliage.faces.where import shortened
 from alliage.units import format_bytes, format_seconds
 
 _UNKNOWN: Final = "an unknown number of"
 
 
-def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, and nothing else
+def sentence(reason: Reason) -> str:
     """A reason as one clause without a full stop. A fact that an older Alliage did not store reads as unknown."""
+    return shortened(_sentence(reason))
+
+
+def _sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case a code, and nothing else
     facts = reason.facts
     match reason.code:
         case ReasonCode.FITS:
@@ -76,9 +76,7 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
         case ReasonCode.ENGINE_ENDED:
             text = _engine_ended(facts)
         case ReasonCode.NOT_WANTED:
-            text = (
-                f"{_word(facts, 'replica')} is not wanted any more: its service was deleted or asks for fewer replicas"
-            )
+            text = _unwanted(facts)
         case ReasonCode.STOP_SERVICE:
             text = f"deleting service {_word(facts, 'service')} would free {_freed(facts)} on {_word(facts, 'device')}"
         case ReasonCode.FREE_DEVICES:
@@ -103,6 +101,8 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
             text = f"it would fit too, but the plan of the whole fleet has it by {readable(_word(facts, 'instead'))}"
         case ReasonCode.RESIDENCY:
             text = f"it may live only in {_word(facts, 'residency')}, and {_word(facts, 'node')} is at {_word(facts, 'site')}"
+        case ReasonCode.NO_HOME:
+            text = _no_home(facts)
         case ReasonCode.RECIPE_FAILED:
             text = f"it failed on {_word(facts, 'node')} before ({_word(facts, 'last_words')}); asking again with `alliage deploy` tries it again"
         case ReasonCode.DEMAND_UNMET:
@@ -112,97 +112,6 @@ def sentence(reason: Reason) -> str:  # noqa: C901, PLR0912, PLR0915 - one case 
         case _:
             assert_never(reason.code)
     return text
-
-
-def describe(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str = "runs") -> str:
-    """One decision as lines that a newcomer follows: what, how, why, what else, and what would change it.
-
-    `verb` is what a placement does: `runs`, `ran` for one that is over, `would run` for a dry run.
-    """
-    parts = [
-        headline(decision, view=view, catalog=catalog, verb=verb),
-        *_listed("Chosen because" if decision.recipe else "Because", [sentence(each) for each in decision.because]),
-        *_listed("Not chosen", _rejections(decision.rejected)),
-        *_listed("What would change this", [sentence(each) for each in decision.would_change]),
-    ]
-    return "\n".join(parts)
-
-
-def headline(decision: Decision, *, view: FleetView, catalog: Catalog, verb: str = "runs") -> str:
-    """What was decided, in one sentence; for a placement also how it runs."""
-    match decision.outcome:
-        case Outcome.PLACED:
-            text = f"{decision.service} {verb} on {_place(decision, view)}{_how(decision.recipe, catalog)}"
-        case Outcome.REFUSED:
-            text = f"{decision.service} cannot be served now."
-        case Outcome.STOPPED:
-            text = f"A replica of {decision.service}{_at(decision)} is stopped."
-        case Outcome.GIVEN_UP:
-            text = f"The recipe of a replica of {decision.service}{_at(decision)} is given up there."
-        case Outcome.SHORT:
-            text = f"{decision.service} cannot be given all that is asked."
-        case Outcome.RESTARTED:
-            text = f"The engine of a replica of {decision.service}{_at(decision)} is started again."
-        case _:
-            assert_never(decision.outcome)
-    return text
-
-
-def why(decision: Decision) -> str:
-    """The reasons in one line: those for the outcome, else those against each option, each said once."""
-    reasons = decision.because or tuple(rejected.reason for rejected in decision.rejected)
-    return "; ".join(dict.fromkeys(sentence(reason) for reason in reasons))
-
-
-def rejection(rejected: Rejected) -> str:
-    """An option that was looked at, and why it was not taken; what the plan says of it names the option itself."""
-    if rejected.reason.code is ReasonCode.BY_PLAN:
-        return sentence(rejected.reason)
-    return f"{rejected.option}: {sentence(rejected.reason)}"
-
-
-def _rejections(rejected: Sequence[Rejected]) -> list[str]:
-    """A line each; those of one engine on one chip with the same reason are one line."""
-    alike: dict[tuple[str, str], list[Rejected]] = {}
-    for each in rejected:
-        alike.setdefault((each.option.partition(" at ")[0], sentence(each.reason)), []).append(each)
-    return [
-        rejection(group[0]) if len(group) == 1 else f"{kind} in {len(group)} ways: {reason}"
-        for (kind, reason), group in alike.items()
-    ]
-
-
-def _listed(title: str, sentences: Sequence[str]) -> list[str]:
-    return [f"{title}:", *(f"  - {each}" for each in sentences)] if sentences else []
-
-
-def _at(decision: Decision) -> str:
-    return f" on {decision.where}" if decision.where else ""
-
-
-def _place(decision: Decision, view: FleetView) -> str:
-    """`laptop/cpu0 cores 1` -> `laptop/cpu0 (cpu-x86, AMD EPYC), core 1`, as far as the device is still known."""
-    name, _, rest = decision.where.partition(" ")
-    if rest.removeprefix("cores ").isdecimal():
-        rest = rest.replace("cores", "core", 1)
-    device = view.device(DeviceId(name))
-    chip = decision.recipe.chip if decision.recipe else ""
-    model = device.facts.get("model", "") if device else ""
-    known = ", ".join(word for word in (chip, model) if word)
-    return name + (f" ({known})" if known else "") + (f", {rest}" if rest else "")
-
-
-def _how(recipe: Recipe | None, catalog: Catalog) -> str:
-    if recipe is None:
-        return "."
-    engine = catalog.engines.get(recipe.engine)
-    spread = f", over {recipe.devices} devices" if recipe.devices > 1 else ""
-    evidence = " (estimated, not measured yet)" if recipe.evidence is Evidence.ESTIMATED else f" ({recipe.evidence})"
-    return (
-        f", by {engine.name if engine else recipe.engine}{spread}: {recipe.precision}, "
-        f"{recipe.concurrency} requests at once, {recipe.context_tokens} tokens each, "
-        f"{format_bytes(recipe.memory_bytes)}{evidence}."
-    )
 
 
 def _objective(facts: Facts) -> str:
@@ -284,6 +193,29 @@ def _smaller(facts: Facts) -> str:
     return f"it would fit too, but serve only {size}, where there is room for {than}"
 
 
+def _unwanted(facts: Facts) -> str:
+    """Why nobody wants a replica; an older Alliage did not say."""
+    replica, service = _word(facts, "replica"), _word(facts, "service")
+    match facts.get("cause"):
+        case Unwanted.DELETED:
+            text = f"service {service} was deleted"
+        case Unwanted.FAILED:
+            text = f"its engine ended again and again ({_word(facts, 'last_words')}), and another way is taken"
+        case Unwanted.DEVICE_GONE:
+            text = "its device is not there any more"
+        case Unwanted.FEWER:
+            text = f"{service} is to have fewer replicas there"
+        case Unwanted.REPLACED:
+            text = f"{service} is to run by {readable(_word(facts, 'instead'))} instead"
+        case Unwanted.DISPLACED:
+            text = "the plan of the whole fleet gives its place to what counts for more"
+        case Unwanted.IDLE:
+            text = f"nobody asks for {service} now"
+        case _:
+            text = "its service was deleted or asks for fewer replicas"
+    return f"{replica} is not wanted any more: {text}"
+
+
 def _engine_ended(facts: Facts) -> str:
     again = facts.get("retry_after_s")
     later = f"; the next start is after {format_seconds(float(again))}" if again else ""
@@ -301,6 +233,15 @@ def _node_lost(facts: Facts) -> str:
     silence = f" for {format_seconds(float(silent_s))}" if silent_s is not None else ""
     asked = f", and {_count(facts, 'gateways', 'gateway')} cannot reach it either" if facts.get("gateways") else ""
     return f"node {_word(facts, 'node')} is lost: its agent has been silent{silence}{asked}"
+
+
+def _no_home(facts: Facts) -> str:
+    """What it waits for, and what there is, since the name may be a slip."""
+    known = str(facts.get("known", "")) or "none, for no node has joined"
+    return (
+        f"it may live only in {_word(facts, 'residency')}, and no node is at a site, in a region or under a tag of that "
+        f"name; it starts when one joins (names there are: {known})"
+    )
 
 
 def _closed(facts: Facts) -> str:

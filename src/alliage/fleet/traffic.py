@@ -7,7 +7,7 @@ where it is not, a new gateway process counts, or what was forgotten is counted 
 from dataclasses import dataclass, fields, replace
 from typing import Final, Self, TypeVar
 
-_NOW: Final = frozenset({"began_s", "held", "in_flight"})
+_NOW: Final = frozenset({"began_s", "held", "in_flight", "step_s", "is_slow"})
 """Fields that are no sums."""
 
 
@@ -55,6 +55,11 @@ class Traffic:
         """What was added after `before`; all of it where there is none, or one of other sums. `held` and `in_flight` stay."""
         return _since(self, before)
 
+    def plus(self, more: Self) -> Self:
+        """What two gateways saw together; whose beginning it has means nothing."""
+        names = (each.name for each in fields(self) if each.name != "began_s")
+        return replace(self, **{name: getattr(self, name) + getattr(more, name) for name in names})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaTraffic:
@@ -84,10 +89,19 @@ class ReplicaTraffic:
     """Requests in flight, summed over time: two for a second are 2."""
     in_flight: int = 0
     """Now."""
+    step_s: float = 0.0
+    """Now: seconds between tokens of the streams that run, as looks of the last seconds show; 0 where they do not."""
+    is_slow: bool = False
+    """Now: streams that run show that it takes far longer than it was known to."""
 
     def since(self, before: Self | None) -> Self:
-        """What was added after `before`; all of it where there is none, or one of other sums. `in_flight` stays."""
+        """What was added after `before`; all of it where there is none, or one of other sums. What is of now stays."""
         return _since(self, before)
+
+    def plus(self, more: Self) -> Self:
+        """The sums of both, `more` being the later; what is of now is that of it."""
+        names = (each.name for each in fields(self) if each.name not in _NOW)
+        return replace(more, **{name: getattr(self, name) + getattr(more, name) for name in names})
 
 
 _Sums = TypeVar("_Sums", bound=Traffic | ReplicaTraffic)

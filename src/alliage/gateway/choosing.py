@@ -13,12 +13,14 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import KeyEntry, Route, Upstream
 
 _OK: Final = 200
+EVENT: Final = b"data:"
+"""What each event of a stream has once."""
 
 
 class Choosing:
     """One request's, over all its tries: at any time it is at one replica at most."""
 
-    __slots__ = ("_awaited", "_board", "_prompt", "_service", "_stay", "_text_bytes")
+    __slots__ = ("_awaited", "_board", "_prompt", "_service", "_stay", "_text_bytes", "saying")
 
     def __init__(self, board: Board) -> None:
         self._board = board
@@ -27,6 +29,8 @@ class Choosing:
         self._text_bytes = 0
         self._stay: Stay | None = None
         self._awaited: Stay | None = None
+        self.saying: Stay | None = None
+        """The stay whose `said` counts each `EVENT` of the pieces that come, once its first token has come."""
 
     def among(  # noqa: PLR0917 - names cost time
         self,
@@ -55,20 +59,28 @@ class Choosing:
         )
         if upstream is not None:
             self._stay = stay = board.begin(upstream, prompt, service=service, now_s=now_s, streams=streams)
+            stay.is_vague = not self._text_bytes
             self._awaited = stay if streams else None
         return upstream
 
     def heard(self, body: bytes, status: int) -> None:
-        """A piece of the answer: the first that says something brings the first token, unless it is an error."""
+        """A piece of an answer while `saying` is None: the first that says something brings the first token, unless it is an error."""
         awaited = self._awaited
         if awaited is not None and body:
             if status == _OK:
                 awaited.first_token(perf_counter())
+                awaited.said = body.count(EVENT)
+                self.saying = awaited
             self._awaited = None
+
+    def unread(self) -> None:
+        """Its client does not read: from here on its pace is not the replica's."""
+        if self._stay is not None:
+            self._stay.is_unread, self._stay.marked = True, -1
 
     def end(self, prompt_tokens: int, completion_tokens: int, *, was_continued: bool) -> None:
         """The answer is whole, of so many tokens as its engine told."""
-        stay, self._stay = self._stay, None
+        stay, self._stay, self.saying = self._stay, None, None
         if stay is None:
             return
         if was_continued:  # its tokens are those of several replicas
@@ -82,5 +94,5 @@ class Choosing:
         """It is no longer there, for whatever reason. After `end` there is nothing left to do."""
         stay = self._stay
         if stay is not None:
-            self._stay = self._awaited = None
+            self._stay = self._awaited = self.saying = None
             stay.leave(perf_counter())

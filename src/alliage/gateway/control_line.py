@@ -45,6 +45,11 @@ class ControlLine:
         """Tell soon: replicas of one machine are found out of reach one after the other."""
         self._report_soon()
 
+    def pace_changed(self) -> None:
+        """Tell soon, with what was seen of it."""
+        self._counts_due = True
+        self._report_soon()
+
     def emptied(self, replica: ReplicaId) -> None:
         """Tell at once of a replica that gets no more requests, else soon."""
         if not self._door.knows_replica(replica):
@@ -79,7 +84,7 @@ class ControlLine:
         if self._counts_due:
             self._counts_due = False
             self._told_held = frozenset(door.held.values())
-            services, replicas = stats.services_now(door.held.values()), stats.replicas_now()
+            services, replicas = stats.services_now(door.held.values()), stats.replicas_now(door.board.paces())
             stats.forget(services=table.routes, replicas=door.pools)
         return GatewayReport(
             table_version=table.version,

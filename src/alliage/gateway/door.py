@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 from dataclasses import replace
+from time import perf_counter
 from typing import Final, Protocol
 
 import structlog
@@ -22,6 +23,8 @@ from alliage.gateway.stats import Stats
 from alliage.gateway.upstream import Pool
 
 _log: Final = structlog.get_logger("alliage.gateway")
+_LATE_S: Final = 0.15
+"""A gateway that comes to look so much later than it meant to says nothing of engines then."""
 _REMEMBERED_MAX: Final = 4096
 _REMEMBERED_BYTES_MAX: Final = 256
 
@@ -60,6 +63,9 @@ class Reporter(Protocol):
 
     def reach_changed(self) -> None:
         """Other replicas are out of reach than before."""
+
+    def pace_changed(self) -> None:
+        """Other replicas are slow than before."""
 
 
 class Door:
@@ -166,8 +172,11 @@ class Door:
         return replica in self.pools
 
     def sweep(self) -> None:
-        """Look at every deadline."""
+        """Look at every deadline, and at running streams."""
+        late_s = self.loop.time() - self.now_s - self.limits.tick_s
         self.now_s = self.loop.time()
+        if self.board.look(perf_counter(), is_late=late_s > _LATE_S) and self.reporter is not None:
+            self.reporter.pace_changed()
         for pool in self.pools.values():
             pool.sweep(self.now_s)
         for guest in list(self.guests):

@@ -14,11 +14,12 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
-from alliage.gateway.choosing import Choosing
+from alliage.gateway.choosing import EVENT, Choosing
 from alliage.gateway.chosen import only, paths
 from alliage.gateway.continuing import Continuation
 from alliage.gateway.door import Door
 from alliage.gateway.failing import Failures, no_upstream, waited_for
+from alliage.gateway.naming import named_route
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Endpoint, Request, sane_accept
@@ -91,20 +92,13 @@ class Exchange:
     def _route(self, ask: Ask) -> None:
         """Send it to a replica, hold it, or say no."""
         door, request = self._door, self._request
-        table = door.table
-        if request.entry is None:
-            who = door.who(request.headers.get(b"authorization"))
-            if isinstance(who, Problem):
-                self._refuse(who)
-                return
-            request.entry = who
-        if table is None:
+        route = named_route(door, request, ask)
+        if isinstance(route, Problem):
+            self._refuse(route)
+            return
+        if route is None:
             if not self._hold(""):
                 self._refuse(waited_for(None, self._failures, door.limits.hold_s))
-            return
-        route = table.routes.get(ask.model)  # type: ignore[call-overload]  # a text that may name a service
-        if route is None:
-            self._refuse(problems.unknown_model(ask.model, table.routes))
             return
         self._stats = door.stats.of(ask.model)
         if self._endpoint.task not in route.tasks:
@@ -219,7 +213,10 @@ class Exchange:
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """Pass one read's worth of the answer on, in one write."""
         self._touched_s = self._door.now_s
-        self._choosing.heard(body, connection.status)
+        if (saying := self._choosing.saying) is not None:
+            saying.said += body.count(EVENT)
+        else:
+            self._choosing.heard(body, connection.status)
         passing = self._passing
         if passing is None:
             if not body and not complete:
@@ -279,7 +276,8 @@ class Exchange:
         """The engine failed in the middle of its answer: another one goes on with it, now or later, or it is broken off."""
         self._timing.replica_failed()
         self._failures.why = why
-        what, ask, pool = passing.continuation(), self._ask, self._pool
+        named = _REPLICA_HEADER in self._request.headers  # another one's text would pass for this one's
+        what, ask, pool = None if named else passing.continuation(), self._ask, self._pool
         replica = self._leave_replica()
         _log.warning("engine failed while answering", replica=replica, why=why, request=self._request.id.decode())
         if what is None or ask is None or pool is None or self._failures.are_too_many:
@@ -367,6 +365,7 @@ class Exchange:
         """The client does not read: neither do we."""
         self._paused = True
         self._timing.unread()
+        self._choosing.unread()
         if self._connection is not None:
             self._connection.pause()
 

@@ -54,6 +54,8 @@ class GatewayLimits:
     """How often an engine is tried that control does not hear of, or that failed."""
     reach_s: float = 1.0
     """How long it may take to accept that connection; then it is out of reach."""
+    reach_answer_s: float = 1.5
+    """How long it may then take to answer `GET /health` with anything, while nothing comes of its other answers either."""
     lost_s: float = 2.0
     """How long an engine that neither control nor the gateway reaches may send nothing; then another one goes on."""
     kept_bytes_max: int = 256 * MIB

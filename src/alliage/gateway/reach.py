@@ -1,6 +1,7 @@
 """Which replicas this gateway can reach: what its own connections showed, and tries of those that someone doubts.
 
-It reports and prefers; whether a replica is dead is for control to judge.
+A try asks `GET /health` and waits for any byte: the kernel of a machine whose programs stand still goes on accepting connections.
+Whatever is answered is an answer, also that there is no such path. It reports and prefers; whether a replica is dead is for control to judge.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import Final
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.limits import GatewayLimits
-from alliage.gateway.upstream import Pool
+from alliage.gateway.upstream import Pool, authority
 
 _TRIES_MAX: Final = 256
 """At the same time; a hall that is lost is tried in so many at once."""
@@ -19,8 +20,40 @@ _GATHER_S: Final = 0.02
 """A hall that is back is found replica by replica: those who wait are woken once for several."""
 
 
+class _Asking(asyncio.Protocol):
+    """One try: `answered` is done with the first byte, or fails with the connection."""
+
+    def __init__(self, answered: asyncio.Future[None]) -> None:
+        self._answered = answered
+
+    def data_received(self, data: bytes) -> None:  # noqa: ARG002 - asyncio's signature
+        """It lives."""
+        if not self._answered.done():
+            self._answered.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It closed, or broke."""
+        if not self._answered.done():
+            self._answered.set_exception(exc if isinstance(exc, OSError) else ConnectionResetError("it did not answer"))
+
+
+async def _answer(loop: asyncio.AbstractEventLoop, upstream: Upstream, limits: GatewayLimits) -> None:
+    """Return when it has answered something; raises OSError or TimeoutError."""
+    answered: asyncio.Future[None] = loop.create_future()
+    async with asyncio.timeout(limits.reach_s):
+        transport, _ = await loop.create_connection(lambda: _Asking(answered), upstream.host, upstream.port)
+    asked = f"GET /health HTTP/1.1\r\nHost: {authority(upstream)}\r\nConnection: close\r\n\r\n"
+    try:
+        transport.write(asked.encode())
+        async with asyncio.timeout(limits.reach_answer_s):
+            await answered
+    finally:
+        answered.cancel()
+        transport.abort()
+
+
 class Reach:
-    """Tries each doubted pool every `reach_every_s`, until it is reached or gone, with `reach_s` to accept a connection."""
+    """Tries each doubted pool every `reach_every_s`, until it is reached or gone, with `reach_s` to accept and `reach_answer_s` to answer."""
 
     __slots__ = ("_changed", "_due", "_found", "_found_due", "_limits", "_loop", "_pools", "_trying", "unreachable")
 
@@ -51,8 +84,14 @@ class Reach:
             return upstreams
         return [each for each in upstreams if each.replica not in unreachable] or upstreams
 
+    def accepted(self, pool: Pool) -> None:
+        """It accepted a connection: where it is in doubt it is asked at once whether it answers too."""
+        if pool.has_failed:
+            self._due[pool] = None
+            self._try_due()
+
     def reached(self, pool: Pool) -> None:
-        """It accepted a connection."""
+        """It answered."""
         if pool.missed or pool.is_suspect:
             pool.missed, pool.is_suspect = 0, False
             self._settle(pool)
@@ -60,7 +99,7 @@ class Reach:
                 self._found_due = self._loop.call_later(_GATHER_S, self._tell_found)
 
     def missed(self, pool: Pool) -> None:
-        """It did not."""
+        """It did not accept, or not answer."""
         pool.missed += 1
         self._settle(pool)
 
@@ -118,15 +157,15 @@ class Reach:
                 task.add_done_callback(partial(self._tried, pool))
 
     async def _try(self, pool: Pool) -> None:
+        heard = pool.heard
         try:
-            async with asyncio.timeout(self._limits.reach_s):
-                transport, _ = await self._loop.create_connection(
-                    asyncio.Protocol, pool.upstream.host, pool.upstream.port
-                )
+            await _answer(self._loop, pool.upstream, self._limits)
         except (TimeoutError, OSError):
-            self.missed(pool)
+            if pool.heard != heard:  # it answers others, if not us
+                self.reached(pool)
+            else:
+                self.missed(pool)
         else:
-            transport.close()
             self.reached(pool)
 
     def _tried(self, pool: Pool, _: asyncio.Task[None]) -> None:

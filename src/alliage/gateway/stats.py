@@ -2,10 +2,11 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from time import perf_counter, time
 from typing import Final
 
+from alliage.decide.routing.looks import UNSEEN, PaceNow
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 
@@ -123,8 +124,8 @@ class ReplicaStats:
         self.changed_s = now_s
         self.in_flight -= 1
 
-    def traffic(self, now_s: float) -> ReplicaTraffic:
-        """The sums at this time of `perf_counter`."""
+    def traffic(self, now_s: float, pace: PaceNow = UNSEEN) -> ReplicaTraffic:
+        """The sums at this time of `perf_counter`, and what running streams show."""
         return ReplicaTraffic(
             began_s=self.began_s,
             answered=self.answered,
@@ -137,6 +138,8 @@ class ReplicaStats:
             decode_s=self.decode_s,
             busy_s=self.busy_s + self.in_flight * (now_s - self.changed_s),
             in_flight=self.in_flight,
+            step_s=pace.step_s,
+            is_slow=pace.is_slow,
         )
 
 
@@ -168,10 +171,10 @@ class Stats:
         waiting = Counter(held)
         return {ServiceName(name): one.traffic(waiting[name]) for name, one in self.by_service.items() if name}
 
-    def replicas_now(self) -> dict[ReplicaId, ReplicaTraffic]:
+    def replicas_now(self, paces: Mapping[ReplicaId, PaceNow]) -> dict[ReplicaId, ReplicaTraffic]:
         """What to tell of each replica."""
         now_s = perf_counter()
-        return {replica: one.traffic(now_s) for replica, one in self.by_replica.items()}
+        return {replica: one.traffic(now_s, paces.get(replica, UNSEEN)) for replica, one in self.by_replica.items()}
 
     def forget(self, *, services: Collection[str], replicas: Collection[ReplicaId]) -> None:
         """What is not among these and not busy: told once more after it left, then no longer."""

@@ -11,6 +11,12 @@ from alliage.gateway.limits import GatewayLimits
 _NO_PIECES: Final = b""
 
 
+def authority(upstream: Upstream) -> str:
+    """`host:port` as the Host header has it."""
+    host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
+    return f"{host}:{upstream.port}"
+
+
 class Listener(Protocol):
     """Whoever asked. Exactly one of `connected` and `unreachable` follows an opening; `lost` is the last call."""
 
@@ -30,8 +36,11 @@ class Listener(Protocol):
 class Watch(Protocol):
     """Whoever minds which pools can be reached."""
 
+    def accepted(self, pool: "Pool") -> None:
+        """It accepted a connection: its machine is on, whatever its programs do."""
+
     def reached(self, pool: "Pool") -> None:
-        """It accepted a connection."""
+        """It answered."""
 
     def missed(self, pool: "Pool") -> None:
         """It did not."""
@@ -99,6 +108,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._keep = False
             return
         self.status = parser.get_status_code()
+        if self._pool.has_failed:
+            self._pool.answered()
         if self.status >= 200:
             self._head_done = True
         else:  # 100 Continue and its like: the answer proper follows
@@ -118,6 +129,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.drop()
             return
         self.heard = True
+        self._pool.heard += 1
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
@@ -196,7 +208,7 @@ class Pool:
     """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
 
     __slots__ = (
-        "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "_watch", "is_closed", "is_suspect", "missed", "upstream",
+        "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "_watch", "heard", "is_closed", "is_suspect", "missed", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -207,9 +219,11 @@ class Pool:
         self._limits = limits
         self._watch = watch
         self.missed = 0
-        """Connections in a row that were not accepted."""
+        """Connections in a row that were not accepted, and tries that were not answered."""
         self.is_suspect = False
-        """It broke off an answer, and has accepted no connection since."""
+        """It broke off an answer, and has answered nothing since."""
+        self.heard = 0
+        """Reads that brought something of an answer, until now."""
         self.is_closed = False
         """The replica left the table, or listens elsewhere now."""
         self._idle: list[UpstreamConnection] = []
@@ -219,7 +233,7 @@ class Pool:
 
     @property
     def has_failed(self) -> bool:
-        """It failed, and has accepted no connection since."""
+        """It failed, and has answered nothing since."""
         return self.is_suspect or self.missed > 0
 
     @property
@@ -247,10 +261,9 @@ class Pool:
         """The part of a request's head that is the same for all requests to this path."""
         head = self._heads.get(path)
         if head is None:
-            host = f"[{self.upstream.host}]" if ":" in self.upstream.host else self.upstream.host
             head = self._heads[path] = (
-                b"POST %b HTTP/1.1\r\nHost: %b:%d\r\nAuthorization: Bearer %b\r\nContent-Type: application/json\r\n"
-                % (path, host.encode(), self.upstream.port, self.upstream.key.encode())
+                b"POST %b HTTP/1.1\r\nHost: %b\r\nAuthorization: Bearer %b\r\nContent-Type: application/json\r\n"
+                % (path, authority(self.upstream).encode(), self.upstream.key.encode())
             )
         return head
 
@@ -275,6 +288,10 @@ class Pool:
         if connection in self._idle:
             self._idle.remove(connection)
 
+    def answered(self) -> None:
+        """It did not only accept."""
+        self._watch.reached(self)
+
     def open(self, listener: Listener) -> None:
         """Connect; the listener is told how it went."""
         task = self._loop.create_task(self._open(listener))
@@ -295,7 +312,7 @@ class Pool:
             self._watch.missed(self)
             listener.unreachable(f"it cannot be reached ({error.strerror or error})")
         else:
-            self._watch.reached(self)
+            self._watch.accepted(self)
             listener.connected(connection)
 
     def sweep(self, now_s: float) -> None:

@@ -104,8 +104,9 @@ def _counted(message: GatewayReport, before: DoorReport | None) -> _Counted:
 def _news(report: DoorReport) -> tuple[object, ...]:
     """What the loop acts on, not each count.
 
-    The table a door works by, which replicas are idle there or out of its reach, for which services requests wait.
+    The table a door works by, which replicas are idle there, out of its reach or slow, for which services requests wait.
     """
     busy = frozenset(name for name, count in report.in_flight.items() if count)
     waited_for = frozenset(name for name, traffic in report.traffic.items() if traffic.held)
-    return report.table_version, busy, waited_for, report.unreachable
+    slow = frozenset(name for name, seen in report.replicas.items() if seen.is_slow)
+    return report.table_version, busy, waited_for, report.unreachable, slow

@@ -185,10 +185,10 @@ class _Hall:
                 self._cut_all(node)
                 if node.line is not None:
                     node.line.close()
-                return f"node {name} died with {len(node.reports)} replicas"
+                return f"node {name} died with {_counted(len(node.reports))}"
             case Calamity.HANG:
                 node.is_silent = True
-                self._fault_all(node, FaultKind.FREEZE, 1.0)
+                self._fault_all(node, FaultKind.HANG, 1.0)
                 return f"node {name} hangs with {len(node.reports)} replicas"
             case Calamity.SLOW:
                 node.slow = ask.factor
@@ -242,7 +242,7 @@ class _Hall:
         for key in gone:
             self._send(Fault(replica=key, kind=FaultKind.DIE))
         node.changed.set()
-        return f"{device} is gone, and with it {len(gone)} replicas"
+        return f"{device} is gone, and with it {_counted(len(gone))}"
 
     def _cut_all(self, node: RehearsedAgent) -> None:
         for key in node.reports:
@@ -369,3 +369,7 @@ def _report_of(key: ReplicaId, attempt: int, state: EngineState, *, why: str = "
         pid=0,
         resident_bytes=0,
     )
+
+
+def _counted(replicas: int) -> str:
+    return "1 replica" if replicas == 1 else f"{replicas} replicas"

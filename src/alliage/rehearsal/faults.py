@@ -15,7 +15,11 @@ ANSWER_S_MAX: Final = 10.0
 
 
 class Calamity(StrEnum):
-    """What can be made to happen. A node that dies is silent and all on it is cut off; one that hangs is silent, and what is open on it stalls."""
+    """What can be made to happen. A node that dies is silent, and all on it is cut off.
+
+    One that hangs is silent, and what is open on it stalls; it still accepts connections, as the kernel of a machine does whose
+    programs stand still.
+    """
 
     DIE = "die"
     HANG = "hang"

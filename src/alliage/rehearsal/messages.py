@@ -15,8 +15,6 @@ class FaultKind(StrEnum):
     DIE = "die"
     HANG = "hang"
     """It takes connections and says nothing more."""
-    FREEZE = "freeze"
-    """It says nothing more and takes no connection: its machine stands still."""
     SLOW = "slow"
 
 

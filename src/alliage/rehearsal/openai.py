@@ -4,13 +4,21 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
 from alliage.errors import BadInput
-from alliage.rehearsal.words import blocks_of, cut_at_stop, natural_tokens, pieces, said_tokens, seed_of, tokens_of
+from alliage.rehearsal.words import (
+    Answer,
+    blocks_of,
+    cut_at_stop,
+    natural_tokens,
+    pieces,
+    said_tokens,
+    seed_of,
+    tokens_of,
+)
 from alliage.speed.batching import BLOCK_TOKENS, Ask
 
 TOKENS_MAX: Final = 65_536
@@ -45,7 +53,7 @@ class Wanted:
     """A request that can be answered: its tokens are known, when they come is the pace's business."""
 
     ask: Ask
-    answer: list[str]
+    answer: Answer
     finish: str
     streams: bool
     tells_usage: bool
@@ -71,16 +79,19 @@ def read_request(body: bytes, *, key: str, is_chat: bool, context_tokens: int) -
     if prompt_tokens + count > context_tokens:
         raise BadInput(f"{prompt_tokens} + {count} tokens are more than the {context_tokens} that a request may hold")
     stops = [asked.stop] if isinstance(asked.stop, str) else asked.stop or []
-    answer, stopped = cut_at_stop(list(islice(pieces(seed, before), count)), stops, before)
+    answer, stopped = Answer(pieces(seed, before), count), False
+    if stops:
+        cut, stopped = cut_at_stop(answer.between(0, count), stops, before)
+        answer = Answer(cut or [""], max(1, len(cut)))
     finish = "stop" if stopped or (count == natural and not asked.ignore_eos) else "length"
     return Wanted(
         ask=Ask(
             id=key,
             prompt_tokens=prompt_tokens,
-            output_tokens=max(1, len(answer)),
+            output_tokens=len(answer),
             blocks=blocks_of(prompt + before, BLOCK_TOKENS),
         ),
-        answer=answer or [""],
+        answer=answer,
         finish=finish,
         streams=asked.stream,
         tells_usage=asked.stream_options is not None and asked.stream_options.include_usage,
@@ -138,7 +149,7 @@ class Writing:
 
     def whole(self) -> bytes:
         """The answer in one piece."""
-        text = "".join(self._wanted.answer)
+        text = self._wanted.answer.text()
         said = {"message": {"role": "assistant", "content": text}} if self._wanted.is_chat else {"text": text}
         choice = _json([{"index": 0, **said, "finish_reason": self._wanted.finish}])
         return f'{self._head}"choices":{choice},"usage":{_json(self._usage())}}}'.encode()

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from alliage.control.observed import EngineState
 from alliage.rehearsal.messages import FaultKind, Open, Told
+from alliage.rehearsal.words import Answer
 from alliage.speed.batching import Ask, Batching
 
 LAG_S_MAX: Final = 0.005
@@ -27,7 +28,7 @@ class Stream:
     """One request. `answer` has all its tokens; those before `said` were said."""
 
     ask: Ask
-    answer: list[str]
+    answer: Answer
     listener: Listener
     said: int = field(default=0, init=False)
 
@@ -96,10 +97,6 @@ class Rehearsed:
                 self.end("it was made to die (rehearsed fault)")
             case FaultKind.HANG:
                 self.hangs = True
-            case FaultKind.FREEZE:
-                self.hangs = True
-                if self._server is not None:
-                    self._server.close()  # what is open stays open
             case FaultKind.SLOW:
                 self.machine.slow = self.order.slow * factor
 
@@ -139,7 +136,7 @@ class Rehearsed:
         for key, stream in tuple(self._streams.items()):
             until = len(stream.answer) if key in done else self.machine.produced(key)
             if until > stream.said:
-                tokens = stream.answer[stream.said : until]
+                tokens = stream.answer.between(stream.said, until)
                 stream.said = until
                 if key in done:
                     del self._streams[key]

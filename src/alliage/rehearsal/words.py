@@ -1,7 +1,8 @@
 """What a rehearsed engine says: numbered words, the same for the same prompt, so that a lost or doubled piece shows."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 WORDS: Final = (
@@ -30,19 +31,38 @@ def pieces(seed: int, before: str = "") -> Iterator[str]:
 
     What was said before and is not the beginning of this answer counts as a beginning of its own: it starts at 0.
     """
-    number, place = 0, 0
-    while place < len(before):
-        piece = _piece(seed, number)
-        rest = before[place : place + len(piece)]
-        if not piece.startswith(rest):
-            number = 0
-            break
-        number, place = number + 1, place + len(piece)
-        if len(rest) < len(piece):
-            yield piece[len(rest) :]
+    number = before.count(" ")
+    begun = "".join([_piece(seed, each) for each in range(number + 1)])
+    if not begun.startswith(before):
+        number, begun, before = 0, _piece(seed, 0), ""
+    yield begun[len(before) :]
     while True:
-        yield _piece(seed, number)
         number += 1
+        yield _piece(seed, number)
+
+
+class Answer:
+    """So many tokens, made when they are said: many requests may come at once, and none is to wait for the others' words."""
+
+    __slots__ = ("_count", "_pieces", "_said")
+
+    def __init__(self, pieces: Iterable[str], count: int) -> None:
+        self._pieces = iter(pieces)
+        self._count = count
+        self._said: list[str] = []
+
+    def __len__(self) -> int:
+        """How many tokens."""
+        return self._count
+
+    def between(self, begin: int, end: int) -> list[str]:
+        """The tokens from `begin` to before `end`, which is at most the count."""
+        self._said.extend(islice(self._pieces, max(0, end - len(self._said))))
+        return self._said[begin:end]
+
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.between(0, self._count))
 
 
 def tokens_of(text: str) -> int:

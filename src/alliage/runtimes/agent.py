@@ -140,7 +140,7 @@ class _Agent:
             except Exception:  # noqa: BLE001 - a task boundary: a bug here must not cost the engines their agent
                 _log.exception("the accelerators could not be looked at; engines go on")
             self._looked.set()
-            await asyncio.sleep(self._accelerators.every_s)
+            await asyncio.sleep(self._accelerators.wait_s)
         self._looked.set()
 
     async def talk(self, control: Path) -> None:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alliage.decide.solve.answer import Budget, Plan, Status
-from alliage.decide.solve.bundles import is_allowed, price
+from alliage.decide.solve.bundles import extras, is_allowed, price
 from alliage.decide.solve.counts import holds
 from alliage.decide.solve.highs import Solver
-from alliage.decide.solve.linking import link
+from alliage.decide.solve.knapsacks import tables
+from alliage.decide.solve.linking import link, reduced_by, signed
 from alliage.decide.solve.meter import Meter
 from alliage.decide.solve.model import build
 from alliage.decide.solve.money import money_setting, settle_money
@@ -210,3 +211,54 @@ def test_no_time_at_all_is_answered_and_said(wall_s: float) -> None:
     again = plan(hurt, Budget(wall_s=wall_s), answer)
     assert isinstance(again, Plan)
     assert again.status is Status.CUT_SHORT
+
+
+def test_how_near_an_option_is_is_what_covering_with_it_shows() -> None:
+    """For each column: the least cost of a bundle with one of it less that of the best bundle, covered one part after the other."""
+    model = build(a_middling())
+    setting, linked = money_setting(model, {}), link(model)
+    relaxed = Solver(model, Meter(Budget())).relax(setting)
+    assert relaxed is not None
+    duals = relaxed.duals[linked.rows]
+    found = extras(model, setting, linked, duals)
+    reduced = reduced_by(model, setting, linked, signed(setting, linked, duals))
+    costs = np.maximum(reduced[: model.choices], 0.0)
+    (table, *_) = tables(model, linked, reduced, linked.bundled, is_coarse=True)
+    for work, worth in zip(table.works[:2], table.demand, strict=False):
+        columns = range(linked.first[work], linked.first[work + 1])
+        parts = {
+            each: int(np.clip(np.ceil(linked.steps[each] * table.grid - 1e-9), 16, table.grid)) for each in columns
+        }
+        least = [0.0]
+        for part in range(1, table.grid + 1):
+            least.append(min(costs[each] + least[max(0, part - parts[each])] for each in columns))
+        net = [cost - worth * part / table.grid for part, cost in enumerate(least)]
+        for each in columns:
+            with_it = min(
+                costs[each] + least[max(0, part - parts[each])] - worth * part / table.grid
+                for part in range(table.grid + 1)
+            )
+            assert found[each] == pytest.approx(with_it - min(net[0], *net), abs=1e-9)
+
+
+def a_middling() -> Problem:
+    """Without least numbers of replicas, so that one covering tells all."""
+    return replace(MIDDLING, services=tuple(replace(each, min_replicas=0) for each in MIDDLING.services))
+
+
+def test_where_few_demands_change_what_runs_is_adapted() -> None:
+    """Three of 75 services ask for more: proven as before, everything served as before, and hardly anything else moves."""
+    before = middling()
+    runs = running(MIDDLING, before)
+    short = {each.work for each in before.unmet}
+    grown = [each.name for each in MIDDLING.services if each.name not in short][:3]
+    asked = tuple(
+        replace(each, demand_rps=each.demand_rps * 1.3) if each.name in grown else each for each in runs.services
+    )
+    now = replace(runs, services=asked)
+    again = plan(now, ROUGH)
+    assert isinstance(again, Plan)
+    assert again.status is not Status.CUT_SHORT
+    assert not faults(now, again)
+    touched = {each.work for each in again.moves}
+    assert len(touched) <= len(now.services) // 3

@@ -45,7 +45,7 @@ def test_control_hears_of_cards_and_of_their_end(tmp_path: Path) -> None:
     async def play(home: Path) -> None:
         stop = asyncio.Event()
         async with scene(home) as at:
-            running = asyncio.create_task(_run(at, AcceleratorWatch(machine.detect, every_s=0.05), stop))
+            running = asyncio.create_task(_run(at, AcceleratorWatch(machine.detect, after_s=0.05), stop))
             await at.connected()
             report = at.hub.observe()[NODE]
             assert [device.chip for device in report.node.devices] == ["cpu-x86", "thead-ppu-810e"]
@@ -79,7 +79,7 @@ def test_a_look_that_fails_or_hangs_costs_no_agent() -> None:
     async def play(home: Path) -> None:
         stop = asyncio.Event()
         async with scene(home) as at:
-            running = asyncio.create_task(_run(at, AcceleratorWatch(failing, every_s=0.05), stop))
+            running = asyncio.create_task(_run(at, AcceleratorWatch(failing, after_s=0.05), stop))
             await at.connected()
             await until(lambda: looks > 1, 10)
             stop.set()

@@ -69,6 +69,17 @@ def test_nvml_tells_what_each_card_supports(tmp_path: Path) -> None:
     assert (second.name, second.health) == ("NVIDIA L20", "3 uncorrectable memory errors")
 
 
+def test_a_card_that_is_lost_is_left_out_and_the_others_are_told(tmp_path: Path) -> None:
+    """It still counts, and asking for its handle fails."""
+    lost = "    if index == 0: raise NVMLError('GPU is lost')\n    return index"
+    (tmp_path / "pynvml.py").write_text(
+        _NVML.replace("HandleByIndex(index): return index", "HandleByIndex(index):\n" + lost)
+    )
+    (question,) = library_questions("10de", frozenset({NVML}))
+    (left,) = parse_library(_child(tmp_path, question).stdout)
+    assert (left.name, left.index) == ("NVIDIA L20", 1)
+
+
 def test_gpustacks_detector_tells_the_other_makes(tmp_path: Path) -> None:
     """Memory from MiB, power and its limit by their names, the number of the device file."""
     package = tmp_path / "gpustack_runtime"

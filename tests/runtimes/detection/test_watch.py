@@ -30,7 +30,7 @@ def _two_cards(tmp_path: Path) -> tuple[Machine, AcceleratorWatch, _Clock]:
     machine.file("/dev/cambricon_dev0", "/dev/cambricon_dev1")
     machine.says("cnmon", tables.CAMBRICON)
     clock = _Clock()
-    return machine, AcceleratorWatch(machine.detect, every_s=10, monotonic_s=clock), clock
+    return machine, AcceleratorWatch(machine.detect, after_s=10, monotonic_s=clock), clock
 
 
 def _health(watch: AcceleratorWatch) -> dict[str, str]:
@@ -50,6 +50,22 @@ def test_a_tool_is_not_run_more_often_than_every_ten_seconds(tmp_path: Path) -> 
     assert not watch.look(), "free memory moves; the devices are the same"
     assert machine.asked == ["cnmon", "cnmon"]
     assert watch.free_bytes == {"here/cambricon0": 22000 * MIB}
+
+
+def test_what_takes_long_is_done_less_often() -> None:
+    """A look of a second is followed by one ten seconds later, so that it costs no tenth of the time; a quick one by one after 4 s."""
+    clock, took_s = _Clock(), 1.0
+
+    def detect() -> Detected:
+        clock.now_s += took_s
+        return Detected()
+
+    watch = AcceleratorWatch(detect, monotonic_s=clock)
+    watch.look()
+    assert watch.wait_s == 10.0
+    took_s, clock.now_s = 0.3, 20.0
+    watch.look()
+    assert watch.wait_s + took_s < 5.0
 
 
 def test_what_always_moves_is_no_change(tmp_path: Path) -> None:

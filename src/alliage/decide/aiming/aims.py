@@ -8,9 +8,10 @@ from alliage.decide.aiming.kinds import Kind
 from alliage.decide.aiming.outlook import Outlook, service_of, way_key
 from alliage.decide.solve.answer import Assigned, Budget, Infeasible, Plan, Status, Unmet
 from alliage.decide.solve.explain import explain
+from alliage.decide.solve.meter import Meter
 from alliage.decide.solve.planner import plan as solve
 from alliage.decide.solve.problem import Problem
-from alliage.decide.solve.reasons import Why
+from alliage.decide.solve.reasons import Why, WhyCode
 from alliage.fleet.ids import NodeId, ServiceName
 from alliage.fleet.replicas import Evidence, Recipe
 
@@ -18,6 +19,8 @@ GAP_MAX: Final = 0.25
 """A plan that was cut short and may be worse than the best by more is not carried out."""
 EXPLAINED_MAX: Final = 3
 """Services newly short of something whose remedies are looked for in one solve: each is planned again several times."""
+EXPLAINED_WALL_S: Final = 2.0
+"""How long that may take where wall time is limited: what is to run waits for it. `explain` looks for more when asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +63,7 @@ class Aims:
 
     def suits(self, now: Outlook) -> bool:
         """Whether it can be carried out as things are: nothing but the amounts asked for has changed since."""
-        return self.outlook is now or self.outlook.shape == now.shape
+        return self.outlook is now or self.outlook.is_like(now)
 
 
 def aim(now: Outlook, last: Aims | None, budget: Budget) -> Aims:
@@ -121,7 +124,7 @@ def _short(problem: Problem, made: Plan, last: Aims | None, budget: Budget) -> d
     """What services lack. What would change it is looked for once, when a service begins to lack something."""
     known = last.short if last is not None else {}
     short: dict[ServiceName, Shortage] = {}
-    looked = 0
+    looked, meter = 0, Meter(_limited(budget, EXPLAINED_WALL_S))
     for unmet in made.unmet:
         name = service_of(unmet.work)
         if name in short:  # its first replica is missing, and so are the others
@@ -134,6 +137,27 @@ def _short(problem: Problem, made: Plan, last: Aims | None, budget: Budget) -> d
             changes = known[name].would_change
         elif looked < EXPLAINED_MAX:
             looked += 1
-            changes = tuple(tried.why for tried in explain(problem, made, unmet.work, budget).would_change)
-        short[name] = Shortage(unmet=replace(unmet, work=name), would_change=changes)
+            told = explain(problem, made, unmet.work, meter.budget, is_late=lambda: meter.left_s <= 0).would_change
+            changes = tuple(of_service(each.why, made) for each in told)
+        because = tuple(of_service(why, made) for why in unmet.because)
+        short[name] = Shortage(unmet=replace(unmet, work=name, because=because), would_change=changes)
     return short
+
+
+def of_service(why: Why, made: Plan) -> Why:
+    """A reason told of a service's first replica or of its others, as one of the service: its name, and all that it has there."""
+    if "work" not in why.facts:
+        return why
+    name = service_of(str(why.facts["work"]))
+    facts = {**why.facts, "work": name}
+    if why.code is WhyCode.DEVICES_FULL:
+        facts["own"] = sum(
+            each.count * each.devices
+            for each in made.replicas
+            if service_of(each.work) == name and each.pool == why.facts["pool"]
+        )
+    return replace(why, facts=facts)
+
+
+def _limited(budget: Budget, wall_s: float) -> Budget:
+    return budget if budget.wall_s is None else replace(budget, wall_s=min(budget.wall_s, wall_s))

@@ -20,6 +20,7 @@ from alliage.fleet.view import FleetView
 from alliage.speed.pace import LOAD_BYTES_PER_S, START_S
 
 OFFERS_MAX: Final = 50_000
+ANSWERS_ALL: Final = 1 << 60
 MOVE_TIMES: Final = 5
 """A start costs more than its own devices: those of what it replaces meanwhile, cold caches, answers that are slower. An assumption."""
 MORE: Final = "#more"
@@ -54,14 +55,21 @@ class Outlook:
     ways: Mapping[tuple[str, str], LiveWay] = field(compare=False, repr=False)
     """By service and the way's name in the problem."""
 
-    @property
-    def shape(self) -> object:
-        """All but how much is asked: a plan of the same shape can still be carried out."""
-        services = tuple(
-            (each.name, each.tenant, each.residency, tuple((way.name, way.evidence) for way in each.ways))
-            for each in self.problem.services
+    def is_like(self, other: "Outlook") -> bool:
+        """The same in all but how much is asked: a plan for the one can be carried out for the other."""
+        mine, others = self.problem.services, other.problem.services
+        return self.kinds == other.kinds and len(mine) == len(others) and all(map(_are_alike, mine, others))
+
+
+def _are_alike(one: ServiceAsk, other: ServiceAsk) -> bool:
+    return (
+        (one.name, one.tenant, one.residency) == (other.name, other.tenant, other.residency)
+        and len(one.ways) == len(other.ways)
+        and all(
+            way is like or (way.name, way.evidence) == (like.name, like.evidence)
+            for way, like in zip(one.ways, other.ways, strict=True)
         )
-        return self.kinds, services
+    )
 
 
 def outlook(
@@ -76,22 +84,39 @@ def outlook(
     What runs on nodes that are lost, or that take nothing new, is no part of it: what it carries is taken off the demand.
     What is `barred` is no way either, unless something runs by it.
     """
+    while (found := outlook_within(view, prices, reckoner, offers, barred, answers_max=ANSWERS_ALL)) is None:
+        continue
+    return found
+
+
+def outlook_within(
+    view: FleetView,
+    prices: Mapping[str, Price],
+    reckoner: Reckoner,
+    offers: Offers,
+    barred: AbstractSet[Barred],
+    *,
+    answers_max: int,
+) -> Outlook | None:
+    """The same; None once more than so many answers had to be reckoned: they are remembered, so the next try gets further."""
     if len(offers) > OFFERS_MAX:
         offers.clear()
     there = kinds(view, reckoner.catalog)
     here = _replicas_by_service(view)
     by_node = _kinds_by_node(there)
     services = tuple(each for each in view.services if each.phase is not ServicePhase.DELETING)
+    reckoned = _reckoned(view, services, there, reckoner, answers_max)
+    if reckoned is None:
+        return None
     nodes = {node.id: node for node in view.nodes}
     ways: dict[tuple[str, str], LiveWay] = {}
     asks: list[ServiceAsk] = []
     running: dict[tuple[str, str, str], int] = {}
-    for service in services:
+    for service, answers in zip(services, reckoned, strict=True):
         demand = view.demand.get(service.name)
         mine: dict[str, Offer] = {}
-        for kind in there:
-            reckoned = reckoner.at(service, kind.place, kind.nodes[0], view, is_rehearsed=kind.is_rehearsed)
-            mine.update((offer.way.name, offer) for offer in _offers(kind, demand, reckoned, offers))
+        for kind, answer in zip(there, answers, strict=True):
+            mine.update((offer.way.name, offer) for offer in _offers(kind, demand, answer, offers))
         inside, outside = _replicas(here.get(service.name, ()), nodes, by_node, mine)
         used = {way for _, (way, _) in inside}
         mine = dict(_roomiest(mine, used))
@@ -120,6 +145,22 @@ def outlook(
         kinds=there,
         ways=ways,
     )
+
+
+def _reckoned(
+    view: FleetView, services: Sequence[Service], there: Sequence[Kind], reckoner: Reckoner, answers_max: int
+) -> list[list[tuple[Reckoned, ...]]] | None:
+    """Of each service, at each kind."""
+    made = reckoner.made
+    found: list[list[tuple[Reckoned, ...]]] = []
+    for service in services:
+        mine: list[tuple[Reckoned, ...]] = []
+        for kind in there:
+            mine.append(reckoner.at(service, kind.place, kind.nodes[0], view, is_rehearsed=kind.is_rehearsed))
+            if reckoner.made - made >= answers_max:
+                return None
+        found.append(mine)
+    return found
 
 
 def way_key(recipe: Recipe) -> tuple[str, str, int]:

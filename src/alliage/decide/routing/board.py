@@ -7,6 +7,7 @@ from typing import Final
 from alliage.decide.routing.cost import waiting_s
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.lane import Lane, Stay
+from alliage.decide.routing.looks import PaceNow
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
@@ -120,6 +121,24 @@ class Board:
             holders.move_to_end(block)
         while len(holders) > HOLDERS_MAX:
             holders.popitem(last=False)
+
+    def look(self, now_s: float, *, is_late: bool = False) -> bool:
+        """Look at all running streams, about twice a second; whether other replicas are slow than before.
+
+        `is_late`: whoever told of the streams was late lately, so that nothing can be said of replicas.
+        """
+        changed = False
+        for lane in self.lanes.values():
+            if lane.saying or lane.looks.is_slow:
+                was_slow = lane.looks.is_slow
+                habits = next((stay.habits for stay in lane.saying), None)
+                lane.looks.look(lane, now_s, None if habits is None else habits.piece_tokens, is_late=is_late)
+                changed = changed or lane.looks.is_slow != was_slow
+        return changed
+
+    def paces(self) -> dict[ReplicaId, PaceNow]:
+        """What running streams show, of each replica that is known."""
+        return {replica: lane.looks.pace() for replica, lane in self.lanes.items()}
 
     def in_flight(self) -> dict[ReplicaId, int]:
         """Requests at each replica that has any."""

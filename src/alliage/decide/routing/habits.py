@@ -17,15 +17,19 @@ _SIZES: Final = 24
 """Prompts of one size differ by less than a factor of two."""
 _COUNTED_MAX: Final = 100.0
 """As much the newest counts there."""
+_STREAMS_LEAST: Final = 4
+_STREAM_TOKENS_LEAST: Final = 32
+_PIECES_MORE: Final = 3
+"""Events of a stream that bring no token: the role or the reason to stop, usage, the last one."""
 
 
 class Habits:
-    """Means of a service: tokens of an answer, also by the prompt's size, tokens that are read of a prompt, bytes a token.
+    """Means of a service: tokens of an answer, also by the prompt's size, and of one event of it; tokens read of a prompt; bytes a token.
 
     `stamp` moves when a mean has moved by so much that what was reckoned from it is to be reckoned again.
     """
 
-    __slots__ = ("_counts", "_output_tokens", "_outputs", "_read_tokens", "_reads", "_sizes", "bytes_per_token", "output_tokens", "read_tokens", "stamp")  # fmt: skip
+    __slots__ = ("_counts", "_output_tokens", "_outputs", "_piece_tokens", "_read_tokens", "_reads", "_sizes", "_streams", "bytes_per_token", "output_tokens", "read_tokens", "stamp")  # fmt: skip
 
     def __init__(self) -> None:
         self._outputs = self._reads = self._counts = 1
@@ -35,6 +39,8 @@ class Habits:
         self.stamp = 0
         self._sizes = [[0.0, 0.0] for _ in range(_SIZES)]
         """Answers that were seen, and their mean, by how often the prompt's tokens can be halved."""
+        self._streams = 0
+        self._piece_tokens = 1.0
 
     def expected(self, prompt_tokens: int) -> float:
         """Tokens of the answer to such a prompt."""
@@ -51,6 +57,18 @@ class Habits:
         if abs(self._output_tokens - self.output_tokens) > _MOVED * self.output_tokens:
             self.output_tokens = max(1.0, self._output_tokens)
             self.stamp += 1
+
+    @property
+    def piece_tokens(self) -> float | None:
+        """Tokens of one event of a stream, in the mean; None until `_STREAMS_LEAST` have ended."""
+        return self._piece_tokens if self._streams >= _STREAMS_LEAST else None
+
+    def streamed(self, output_tokens: int, pieces: int) -> None:
+        """A stream of so many tokens came in so many events. Short ones are mostly beginning and end."""
+        if pieces > _PIECES_MORE and output_tokens >= _STREAM_TOKENS_LEAST:
+            self._streams += 1
+            seen = output_tokens / (pieces - _PIECES_MORE)
+            self._piece_tokens += max(_WEIGHT_MIN, 1 / self._streams) * (seen - self._piece_tokens)
 
     def asked(self, read_tokens: float) -> None:
         """So much of a prompt had to be read."""

@@ -10,6 +10,7 @@ from sys import maxsize
 from alliage.decide.routing.chance import Reads
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.learned import Learned
+from alliage.decide.routing.looks import Looks
 from alliage.decide.routing.prefixes import Prefixes
 from alliage.decide.routing.reckoned import Reckoned
 from alliage.fleet.routing import Tempo, Upstream
@@ -19,8 +20,8 @@ class Stay:
     """`read_s` is what its prompt was reckoned to take; with `streams` it will show when its first token comes."""
 
     __slots__ = (
-        "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_habits", "_held_s", "_is_open", "_lane", "_reading_s", "output_tokens",
-        "prompt_tokens", "read_s", "streams",
+        "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_held_s", "_is_open", "_judged", "_lane", "_reading_s", "habits", "is_unread",
+        "is_vague", "marked", "output_tokens", "prompt_tokens", "read_s", "said", "streams",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - names cost time
@@ -35,7 +36,7 @@ class Stay:
     ) -> None:
         """Its first token should come after `first_s`; 0 where that is not known."""
         self._lane = lane
-        self._habits = habits
+        self.habits = habits
         self._begun_s = now_s
         self._first_due_s = first_s
         self._first_s: float | None = None
@@ -44,6 +45,15 @@ class Stay:
         self.output_tokens = habits.expected(prompt_tokens)
         self.read_s = read_s
         self.streams = streams
+        self.said = 0
+        """Events of its stream until now, told by whoever passes them on."""
+        self.marked = -1
+        """How many there were when the present look began; -1 for a stream that says nothing in this one."""
+        self.is_unread = False
+        """Its client did not read: its pace is not the replica's."""
+        self.is_vague = False
+        """Nobody knows how long its prompt takes to be read."""
+        self._judged = 0
 
     def first_token(self, now_s: float) -> None:
         """Its answer begins; later calls change nothing."""
@@ -54,6 +64,8 @@ class Stay:
         if self._first_due_s > 0:
             lane.learned.read(now_s - self._begun_s, self._first_due_s)
         lane.read(self, now_s)
+        lane.saying[self] = None
+        self._judged = lane.looks.judged
         self._batch_s, self._held_s, self._reading_s = lane.batch_s, lane.held_s, lane.reading_s
 
     def end(self, now_s: float, output_tokens: int = 0) -> None:
@@ -62,7 +74,8 @@ class Stay:
             return
         self._is_open = False
         if output_tokens > 0:
-            self._habits.answered(output_tokens, self.prompt_tokens)
+            self.habits.answered(output_tokens, self.prompt_tokens)
+            self.habits.streamed(output_tokens, self.said)
         lane = self._lane
         lane.read(self, now_s)
         if self._first_s is not None and output_tokens > 1 and now_s > self._first_s:
@@ -78,7 +91,7 @@ class Stay:
 
     def _learn(self, seen_s: float, steps: int) -> None:
         lane, tempo = self._lane, self._lane.tempo
-        if tempo is not None:
+        if tempo is not None and self._judged == lane.looks.judged:
             lane.learned.decoded(
                 tempo,
                 steps,
@@ -93,8 +106,8 @@ class Lane:
     """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
 
     __slots__ = (
-        "_kv_tokens", "_seen_s", "_slots", "_unread_s", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "output_tokens", "prefixes", "read_due_s", "reading",
-        "reading_s", "reads", "reckoned", "streams_awaited", "tempo", "turn", "upstream",
+        "_kv_tokens", "_seen_s", "_slots", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "looks", "output_tokens", "prefixes",
+        "read_due_s", "reading", "reading_s", "reads", "reckoned", "saying", "streams_awaited", "tempo", "turn", "unread_s", "upstream",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, blocks_max: int) -> None:
@@ -108,7 +121,11 @@ class Lane:
         self.reading: OrderedDict[Stay, None] = OrderedDict()
         self.streams_awaited = 0
         """How many of those in `reading` will show when their first token comes."""
-        self._unread_s = 0.0
+        self.saying: dict[Stay, None] = {}
+        """Those whose first token has come."""
+        self.looks = Looks()
+        self.unread_s = 0.0
+        """What the prompts of those in `reading` were reckoned to take."""
         self.read_due_s = 0.0
         """When the prompts that are there will have been read."""
         self.tempo = upstream.tempo
@@ -132,9 +149,13 @@ class Lane:
         old = self.upstream
         if (old.host, old.port, old.key) != (upstream.host, upstream.port, upstream.key):
             self.prefixes.forget()
+            self.looks.restarted(self)
         self.upstream = upstream
         self.is_gone = False
-        self._keep_time(upstream.tempo or self.tempo)
+        tempo = upstream.tempo or self.tempo
+        if tempo != self.tempo:
+            self.looks.retimed(self, self.tempo, tempo)
+        self._keep_time(tempo)
 
     def assume(self, tempo: Tempo) -> None:
         """For want of its own, another's is taken; how it differs is learned."""
@@ -165,31 +186,31 @@ class Lane:
 
     def begin(self, stay: Stay, now_s: float) -> None:
         """A request is sent there."""
-        self._tick(now_s)
+        self.tick(now_s)
         self.batch += 1
         self.held_tokens += stay.prompt_tokens
         self.output_tokens += stay.output_tokens
         self.reading[stay] = None
         self.streams_awaited += stay.streams
-        self._unread_s += stay.read_s
+        self.unread_s += stay.read_s
         self.reads.add(stay.read_s)
         self.read_due_s = (now_s if now_s > self.read_due_s else self.read_due_s) + stay.read_s  # noqa: FURB136 - a call costs more
         self.is_stale = True
 
     def read(self, stay: Stay, now_s: float) -> None:
         """Its first token has come: prompts are read in turn, so those that were sent before it have been read too."""
-        self._tick(now_s)
+        self.tick(now_s)
         self.is_stale = True
         if stay not in self.reading:
             return
         while (oldest := next(iter(self.reading))) is not stay:
             self._was_read(oldest)
         self._was_read(stay)
-        self.read_due_s = now_s + self._unread_s
+        self.read_due_s = now_s + self.unread_s
 
     def drop(self, stay: Stay, now_s: float) -> None:
         """It will not be read, if it was not yet."""
-        self._tick(now_s)
+        self.tick(now_s)
         if stay in self.reading:
             self._forget(stay)
             self.read_due_s = max(now_s, self.read_due_s - stay.read_s)
@@ -197,6 +218,7 @@ class Lane:
     def close(self, stay: Stay) -> None:
         """Its request is over; called once, after `read` or `drop`."""
         self.batch -= 1
+        self.saying.pop(stay, None)
         self.held_tokens -= stay.prompt_tokens
         self.output_tokens = self.output_tokens - stay.output_tokens if self.batch else 0.0  # no rounding is carried on
         self.is_stale = True
@@ -208,9 +230,19 @@ class Lane:
     def _forget(self, stay: Stay) -> None:
         del self.reading[stay]
         self.streams_awaited -= stay.streams
-        self._unread_s = self._unread_s - stay.read_s if self.reading else 0.0  # no rounding is carried on
+        self.unread_s = self.unread_s - stay.read_s if self.reading else 0.0  # no rounding is carried on
 
-    def _tick(self, now_s: float) -> None:
+    @property
+    def work(self) -> tuple[float, float]:
+        """The integrals of the requests and of their prompts' tokens."""
+        return self.batch_s, self.held_s
+
+    @property
+    def has_vague(self) -> bool:
+        """Whether a prompt is being read of which nobody knows how long that takes."""
+        return any(stay.is_vague for stay in self.reading)
+
+    def tick(self, now_s: float) -> None:
         """Time has passed with the present work."""
         passed_s = now_s - self._seen_s
         if passed_s > 0:

@@ -123,10 +123,12 @@ def _is_tight(model: Model, counts: dict[int, int]) -> bool:
 def extras(model: Model, setting: Setting, linked: Linked, duals: Floats) -> Floats:
     """About how much dearer each choice column makes its service's best bundle; infinite for works without bundles."""
     reduced = reduced_by(model, setting, linked, signed(setting, linked, duals))
+    costs = np.maximum(reduced[: model.choices], 0.0)
     found = np.full(model.choices, np.inf)
-    for table in tables(model, linked, reduced, linked.bundled, is_whole=True):
-        there = table.columns >= 0
-        found[table.columns[there]] = extra(cover(table, up=True))[there]
+    for table in tables(model, linked, reduced, linked.bundled, is_coarse=True):
+        columns = [np.arange(linked.first[work], linked.first[work + 1], dtype=np.int32) for work in table.works]
+        for mine, apart in zip(columns, extra(cover(table, up=True), columns, costs, linked.steps), strict=True):
+            found[mine] = apart
     return found
 
 

@@ -18,7 +18,7 @@ from alliage.decide.solve.meter import Meter
 from alliage.decide.solve.model import Model
 from alliage.decide.solve.rows import INF, Floats
 from alliage.decide.solve.setting import Setting
-from alliage.decide.solve.whole import Best, Proof, Search, gap_of, improved, settled
+from alliage.decide.solve.whole import Best, Proof, Search, adapted, gap_of, improved, settled
 
 ROUNDS_MAX: Final = 8
 CLOSE: Final = 0.25
@@ -41,30 +41,41 @@ class Combined:
 
 
 def combine(model: Model, setting: Setting, relaxed: Relaxed, meter: Meter, *, start: Floats | None) -> Combined:
-    """The money stage of a large problem, from its linear optimum. `start` is what runs now, if that is allowed."""
+    """The money stage of a large problem, from its linear optimum. `start` is what runs now, if that is allowed.
+
+    What runs now with only those services changed that it does not suit is tried first: it is kept where it proves enough.
+    """
     linked = link(model)
     lp = relaxed.duals[linked.rows]
     priced = price(model, setting, linked, lp, is_covering=True)
     proof = Proof(bound=max(relaxed.value, priced.bound), duals=lp, each=priced.each)
     best = Best(x=start, value=INF if start is None else float(setting.cost @ start) + setting.offset)
     if gap_of(best.value, proof.bound) > meter.budget.gap:
+        apart = extras(model, setting, linked, lp)
+        near = Search(model=model, setting=setting, linked=linked, proof=proof, apart=apart)
+        best = adapted(near, meter, best)
+    if gap_of(best.value, proof.bound) > meter.budget.gap:
         master = Master(model, setting, linked)
         master.add(priced.bundles)
         master.add(rounded_up(model, linked, relaxed))
-        mixed, proof = _priced(model, setting, linked, master, proof, meter)
-        apart = extras(model, setting, linked, proof.duals)
-        search = Search(model=model, setting=setting, linked=linked, proof=proof, apart=master.known(apart))
-        best = settled(search, master.settled(mixed), meter, best)
-        best = improved(search, meter, best)
+        mixed, proof = _priced(model, setting, linked, master, proof, meter, best)
+        if gap_of(best.value, proof.bound) > meter.budget.gap:
+            apart = extras(model, setting, linked, proof.duals)
+            search = Search(model=model, setting=setting, linked=linked, proof=proof, apart=master.known(apart))
+            best = settled(search, master.settled(mixed), meter, best)
+            best = improved(search, meter, best)
     known = np.zeros(len(relaxed.duals))
     known[linked.rows] = proof.duals
     return Combined(x=best.x, value=best.value, bound=proof.bound, duals=known)
 
 
 def _priced(  # noqa: PLR0917 - the parts of the method
-    model: Model, setting: Setting, linked: Linked, master: Master, proof: Proof, meter: Meter
+    model: Model, setting: Setting, linked: Linked, master: Master, proof: Proof, meter: Meter, best: Best
 ) -> tuple[Floats | None, Proof]:
-    """Better prices, between the best so far and the master programme's; and how that mixes its bundles in the end."""
+    """Better prices, between the best so far and the master programme's; and how that mixes its bundles in the end.
+
+    Prices that prove enough of the best counts so far are good enough.
+    """
     mixed = None
     for turn in range(ROUNDS_MAX):
         answer = master.solve(meter)
@@ -72,6 +83,8 @@ def _priced(  # noqa: PLR0917 - the parts of the method
             break
         mixed = answer.x
         if gap_of(answer.value, proof.bound) <= CLOSE * meter.budget.gap:
+            break
+        if gap_of(best.value, proof.bound) <= meter.budget.gap:
             break
         stay = max(STAY_LEAST, STAY - STAY_STEP * turn)
         at = stay * proof.duals + (1.0 - stay) * answer.duals[: len(linked.rows)]

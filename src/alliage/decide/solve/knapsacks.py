@@ -49,7 +49,7 @@ class Table:
     def parts(self, *, up: bool) -> Ints:
         """What a replica of each option counts for."""
         if up:
-            return np.clip(np.ceil(self.steps * self.grid - 1e-9), BLOCK, self.grid).astype(np.int32)
+            return _parts(self.steps, self.grid)
         return np.minimum(np.floor(self.steps * self.grid + 1e-9), self.grid).astype(np.int32)
 
 
@@ -71,19 +71,19 @@ class Covered:
 
 
 def tables(
-    model: Model, linked: Linked, reduced: Floats, works: Sequence[int], *, is_whole: bool = False
+    model: Model, linked: Linked, reduced: Floats, works: Sequence[int], *, is_coarse: bool = False
 ) -> list[Table]:
     """Tables of these works at these prices, without options that cost no less than one that serves as much.
 
-    With `is_whole` no option is left out, and the grids are only as fine as they have to be.
+    With `is_coarse` the grids are only as fine as they have to be for every option, left out or not.
     """
     costs = np.maximum(reduced[: model.choices], 0.0)
     grouped: dict[int, dict[int, list[int]]] = {}
     for work in works:
-        every = list(range(linked.first[work], linked.first[work + 1]))
-        row = every if is_whole else _unbeaten(costs, linked, work)
-        least = float(min(linked.steps[row], default=1.0))
-        parts = BLOCK if is_whole else PARTS_LEAST
+        row = _unbeaten(costs, linked, work)
+        counted = linked.steps[linked.first[work] : linked.first[work + 1]] if is_coarse else linked.steps[row]
+        least = float(min(counted, default=1.0))
+        parts = BLOCK if is_coarse else PARTS_LEAST
         fine = next((each for each in GRIDS if each * least >= parts), GRIDS[-1])
         grouped.setdefault(fine, {})[work] = row
     return [
@@ -189,14 +189,22 @@ def read(covered: Covered, place: int) -> dict[int, int]:
     return found
 
 
-def extra(covered: Covered) -> Floats:
-    """(service, option): how much dearer the best bundle with that option in it is than the best of all."""
+def extra(covered: Covered, columns: Sequence[Ints], costs: Floats, steps: Floats) -> Iterator[Floats]:
+    """Of each service (its `columns`, whose costs and steps these are): how much dearer the best bundle with that column in it is.
+
+    For every number of parts the least that bundles up to it can add is formed once; a column with p parts leaves the
+    grid less p to the others.
+    """
     table = covered.table
     others = covered.least[np.maximum(table.wanted - 1, 0), np.arange(len(table.works))]
-    parts = np.arange(table.grid + 1)
-    with_it = np.empty(covered.costs.shape)
-    for option in range(covered.costs.shape[1]):
-        at = np.maximum(parts - covered.parts[:, option, None], 0)
-        rest = np.take_along_axis(others, at, axis=1) - table.demand[:, None] * (parts / table.grid)
-        with_it[:, option] = covered.costs[:, option] + rest.min(axis=1)
-    return np.asarray(with_it - (table.replicas + covered.best)[:, None])
+    worth = table.demand[:, None] * (np.arange(table.grid + 1) / table.grid)
+    rest = np.minimum.accumulate(others - worth, axis=1)
+    for place, (mine, best) in enumerate(zip(columns, covered.best, strict=True)):
+        parts = _parts(steps[mine], table.grid)
+        with_it = costs[mine] + rest[place, table.grid - parts] - worth[place, parts]
+        yield np.asarray(with_it - (table.replicas[place] + best))
+
+
+def _parts(steps: Floats, grid: int) -> Ints:
+    """What replicas that serve so much count for, rounded up."""
+    return np.clip(np.ceil(steps * grid - 1e-9), BLOCK, grid).astype(np.int32)

@@ -99,11 +99,11 @@ def hindrance(place: Standing, work: int, way: Way, number: int, missing: Missin
     if apart is not None:
         return apart
     if not room_for(place, number, gang):
-        return _full(place, way, number)
+        return _full(place, work, way, number)
     return _over_budget(place, ask.tenant, way.devices * pool.price_micros)
 
 
-def _full(place: Standing, way: Way, number: int) -> Why:
+def _full(place: Standing, work: int, way: Way, number: int) -> Why:
     pool = place.problem.pools[number]
     taken = devices_in(place, number)
     free = pool.devices - taken
@@ -116,7 +116,12 @@ def _full(place: Standing, way: Way, number: int) -> Why:
             "free": free,
         }
         return Why(code=WhyCode.NO_GANG_FREE, facts=facts)
-    return Why(code=WhyCode.DEVICES_FULL, facts={"pool": pool.name, "devices": pool.devices, "taken": taken})
+    own = sum(count * option.way.devices for option, count in place.of_work(work) if option.pool == number)
+    name = place.problem.works[work].name
+    return Why(
+        code=WhyCode.DEVICES_FULL,
+        facts={"work": name, "pool": pool.name, "devices": pool.devices, "taken": taken, "own": own},
+    )
 
 
 def _spread(place: Standing, work: int, number: int) -> Why | None:

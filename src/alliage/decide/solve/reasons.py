@@ -34,7 +34,7 @@ class WhyCode(StrEnum):
     TOO_LATE = "too_late"
     """way, pool, finish_s, deadline_s: too slow for the deadline"""
     DEVICES_FULL = "devices_full"
-    """pool, devices, taken: all devices are given to what counts for more"""
+    """work, pool, devices, taken, own (devices that the work has there itself): the rest is given to what counts for more"""
     NO_GANG_FREE = "no_gang_free"
     """way, pool, devices, free: free devices, but not so many on one node"""
     BUDGET = "budget"

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alliage.decide.solve.bundles import Bundle, columns_of
-from alliage.decide.solve.counts import holds, rounded
+from alliage.decide.solve.counts import by_option, holds, now_running, rounded
 from alliage.decide.solve.highs import search
 from alliage.decide.solve.linking import Linked, regrets
 from alliage.decide.solve.meter import Meter
 from alliage.decide.solve.model import Model
+from alliage.decide.solve.problem import JobAsk
 from alliage.decide.solve.rows import INF, Floats
 from alliage.decide.solve.setting import Setting
 
@@ -26,6 +27,10 @@ SEARCH_SHARE: Final = 0.02
 """Of the work that is left, what one search may take."""
 AIM: Final = 0.9
 """The part of the gap asked for that a search aims at."""
+OPENED_PART: Final = 0.5
+"""What runs now is no beginning for a plan that has to change more of the works than this."""
+WHOLE: Final = 1e-6
+"""What may lack of all for a work to count as served in full."""
 NEAR: Final = 0.1
 """An option is searched when it makes its service dearer by no more than this part of the whole gap."""
 
@@ -81,6 +86,38 @@ def settled(what: Search, fixed: Mapping[int, Bundle], meter: Meter, best: Best)
             break
         fixed = dict(sorted(fixed.items())[::2])
     return best
+
+
+def adapted(what: Search, meter: Meter, best: Best) -> Best:
+    """What runs now, with the works opened that it serves too little, or with more than it takes; where those are few."""
+    running = now_running(what.model)
+    works = _unsuited(what.model, running)
+    if not running.any() or not works or len(works) > OPENED_PART * len(what.model.problem.works):
+        return best
+    return _searched(what, _opened(what, running, works, meter), meter, best, own=ROUGH)
+
+
+def _unsuited(model: Model, x: Floats) -> list[int]:
+    """Works that these counts do not serve in full, and those that fewer replicas would serve in full."""
+    served = [0.0] * len(model.problem.works)
+    least = [INF] * len(served)
+    counts = [0] * len(served)
+    for option, count in zip(model.options, by_option(model, x), strict=True):
+        if count:
+            served[option.work] += count * option.step
+            least[option.work] = min(least[option.work], option.step)
+            counts[option.work] += count
+    found: list[int] = []
+    for index, work in enumerate(model.problem.works):
+        if isinstance(work, JobAsk):
+            is_suited = counts[index] == work.count
+        else:
+            full = 1.0 - WHOLE if work.demand_rps > 0 else 0.0
+            spare = counts[index] - 1 >= work.min_replicas and served[index] - least[index] >= full
+            is_suited = served[index] >= full and counts[index] >= work.min_replicas and not spare
+        if not is_suited:
+            found.append(index)
+    return found
 
 
 def improved(what: Search, meter: Meter, best: Best) -> Best:

@@ -244,6 +244,8 @@ class DeployAnswer(Answer):
     created: bool
     dry_run: bool
     service: ServiceAnswer
+    text: str = ""
+    """What was decided, in a few lines; each decision has all of its own."""
     decisions: tuple[DecisionAnswer, ...]
     error: ErrorDetail | None
 

@@ -12,7 +12,7 @@ from alliage.faces.admin.node_answers import (
     NodeForgottenAnswer,
     NodeInFullAnswer,
 )
-from alliage.faces.reasons import why
+from alliage.faces.decisions import why
 
 router = APIRouter(prefix="/v1", tags=["fleet"])
 

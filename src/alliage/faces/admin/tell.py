@@ -9,8 +9,9 @@ from alliage.control.observed import DoorReport, NodeReport
 from alliage.control.recent import Seen
 from alliage.decide.reasons import Decision, Outcome, Reason
 from alliage.faces.admin import answers
+from alliage.faces.decisions import describe, describe_all, in_a_line, why
 from alliage.faces.explain import phase_words
-from alliage.faces.reasons import describe, sentence, why
+from alliage.faces.reasons import sentence
 from alliage.fleet.ids import ServiceName
 from alliage.fleet.keys import Key
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
@@ -166,6 +167,7 @@ def tell_deployed(desk: Desk, deployed: Deployed) -> answers.DeployAnswer:
         created=deployed.created and refused is None and not deployed.dry_run,
         dry_run=deployed.dry_run,
         service=tell_service(desk, deployed.service, view),
+        text=describe_all(deployed.decisions, view=view, catalog=catalog, verb=verb, brief=True),
         decisions=tuple(tell_decision(each, view, catalog, verb=verb) for each in deployed.decisions),
         error=_refusal(refused) if refused else None,
     )
@@ -175,7 +177,7 @@ def _refusal(refused: Decision) -> answers.ErrorDetail:
     return answers.ErrorDetail(
         code="refused",
         message=f"{refused.service} cannot be served now: {why(refused) or 'nothing here can run it'}",
-        remedy="; ".join(sentence(each) for each in refused.would_change),
+        remedy=in_a_line(refused.would_change),
     )
 
 

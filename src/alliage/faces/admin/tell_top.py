@@ -12,8 +12,8 @@ from alliage.control.top import Top
 from alliage.decide.reasons import Decision, Outcome
 from alliage.decide.solve.reasons import Why
 from alliage.faces.admin import answers, tell, top_answers
+from alliage.faces.decisions import headline, why
 from alliage.faces.plan_words import words
-from alliage.faces.reasons import headline, why
 from alliage.fleet.ids import DeviceId, NodeId
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
 from alliage.fleet.nodes import Device, Node
@@ -21,7 +21,7 @@ from alliage.fleet.replicas import Recipe, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
-_DONE: Final = {Outcome.STOPPED: "stopped", Outcome.RESTARTED: "started again"}
+_DONE: Final = {Outcome.STOPPED: "stopped", Outcome.RESTARTED: "started again", Outcome.GIVEN_UP: "given up"}
 Bound = Mapping[DeviceId, int]
 """Devices that replicas have, with how many of their cores."""
 

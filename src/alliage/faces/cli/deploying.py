@@ -37,8 +37,11 @@ class Step:
 Teller = Callable[[Step], None]
 
 
-def deploy(home: Path, model: str, *, order: dict[str, Any], wait_s: float, as_json: bool) -> int:
-    """Ask for a service; the exit code. `order` holds the other fields of the API's body; `wait_s` 0: do not wait."""
+def deploy(home: Path, model: str, *, order: dict[str, Any], wait_s: float, as_json: bool, verbose: bool) -> int:
+    """Ask for a service; the exit code. `order` holds the other fields of the API's body; `wait_s` 0: do not wait.
+
+    With `verbose` all that was not chosen is told, and why.
+    """
     with AdminClient(find_place(home)) as client:
         catalogue = {each.id for each in parse(answers.ModelsAnswer, client.get("models")).models}
         body = {"model": model_reference(model, catalogue=catalogue), **order}
@@ -47,9 +50,11 @@ def deploy(home: Path, model: str, *, order: dict[str, Any], wait_s: float, as_j
         if as_json:
             show_json(reply.text)
         else:
-            _tell(answer)
+            _tell(answer, verbose=verbose)
         if not answer.accepted:
             return 1
+        if any(decision.outcome == "waiting" for decision in answer.decisions):
+            return 0
         if answer.dry_run or as_json or not wait_s:
             return 0
         with telling(answer.service.name) as tell:
@@ -169,10 +174,13 @@ def _live(name: str) -> Iterator[Teller]:
         yield tell
 
 
-def _tell(answer: answers.DeployAnswer) -> None:
+def _tell(answer: answers.DeployAnswer, *, verbose: bool) -> None:
     """What was decided."""
-    for decision in answer.decisions:
-        show(decision.text)
+    if answer.decisions:
+        full = "\n\n".join(decision.text for decision in answer.decisions)
+        show(full if verbose else answer.text)
+        if not verbose and len(answer.text) < len(full):
+            remark("in full: --verbose" if answer.dry_run else f"in full: `alliage explain {answer.service.name}`")
     if answer.error is not None and not answer.decisions:
         show(answer.error.message)
     if answer.dry_run:

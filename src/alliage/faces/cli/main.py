@@ -15,7 +15,17 @@ from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.faces.cli import facts
 from alliage.faces.cli.node_commands import device_app, node_app
-from alliage.faces.cli.options import CLOUD, FLEET, SERVICES, HomeAgain, HomeOption, JsonOption, ServiceArgument
+from alliage.faces.cli.options import (
+    CLOUD,
+    FLEET,
+    SERVICES,
+    HomeAgain,
+    HomeOption,
+    JsonAtOnceOption,
+    JsonOption,
+    ServiceArgument,
+    WaitTimeOption,
+)
 from alliage.faces.cli.plan_command import plan
 from alliage.faces.cli.probe_command import probe
 from alliage.faces.cli.rehearse_command import rehearse
@@ -182,8 +192,9 @@ def deploy(
         bool, typer.Option("--remote-code", help="Let code that comes with the model run (admins).")
     ] = False,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Show progress until it is ready.")] = True,
-    timeout: Annotated[str, typer.Option(help="How long --wait waits.")] = "30m",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON; does not wait.")] = False,
+    timeout: WaitTimeOption = "30m",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell all that was not chosen, and why.")] = False,
+    as_json: JsonAtOnceOption = False,
 ) -> None:
     """Ask for a model to be served. Where, on what and how is decided for you, and explained."""
     from alliage.faces.cli import deploying
@@ -200,7 +211,9 @@ def deploy(
         "dry_run": dry_run,
     }
     wait_s = parse_seconds(timeout) if wait else 0.0
-    raise typer.Exit(deploying.deploy(home or context.obj, model, order=order, wait_s=wait_s, as_json=as_json))
+    place = home or context.obj
+    code = deploying.deploy(place, model, order=order, wait_s=wait_s, as_json=as_json, verbose=verbose)
+    raise typer.Exit(code)
 
 
 @app.command(rich_help_panel=SERVICES, epilog="Example: alliage services --json")

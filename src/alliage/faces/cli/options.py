@@ -15,3 +15,8 @@ HomeAgain = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print what the API answered, as JSON.")]
 ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help="Its name, as in `alliage services`.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, change nothing.")]
+WaitTimeOption = Annotated[str, typer.Option("--timeout", help="How long --wait waits.")]
+JsonAtOnceOption = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON; does not wait.")]
+OutOption = Annotated[Path | None, typer.Option("--out", help="Folder for the result file and the plot.")]
+JsonRunsOption = Annotated[bool, typer.Option("--json", help="Print one line of JSON a run.")]

@@ -17,10 +17,11 @@ from alliage.decide.solve.problem import Problem
 from alliage.errors import NotFound
 from alliage.faces.cli.place import home_of
 from alliage.faces.cli.screen import remark, show, show_value
+from alliage.faces.decisions import rejection
 from alliage.faces.plan_explained import REASONS_SHOWN, explanation_lines, lacking
 from alliage.faces.plan_files import WhatIf, read_what_if
 from alliage.faces.plan_words import money, words
-from alliage.faces.reasons import rejection, sentence
+from alliage.faces.reasons import sentence
 from alliage.faces.telling import printable
 
 EXPLAINED_MAX: Final = 30

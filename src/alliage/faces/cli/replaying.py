@@ -9,8 +9,9 @@ from typing import Annotated, Final
 
 import typer
 
+from alliage.faces.cli.options import OutOption
 from alliage.faces.cli.replaying_gavel import gavel
-from alliage.faces.cli.replaying_requests import azure, mooncake
+from alliage.faces.cli.replaying_requests import AZURE, MOONCAKE, add_requests_command
 
 replay_app = typer.Typer(
     help="Replay: traces of others, on the real decisions, against published rivals.",
@@ -51,7 +52,7 @@ def openb(
         str, typer.Option(help="Which seeds: 42,45 or 42-51.", show_default="all of the arrivals, else 42-51")
     ] = "",
     permute: Annotated[int, typer.Option(min=1, max=1000, help="How many orders of the nodes to try for each.")] = 1,
-    out: Annotated[Path | None, typer.Option(help="Folder for the result file and the plot.")] = None,
+    out: OutOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a seed.")] = False,
 ) -> None:
     """Replay Alibaba's GPU trace `openb` by the protocol of the FGD study: how much each policy can allocate."""
@@ -85,9 +86,5 @@ def stress(
 
 
 replay_app.command(epilog="Example: alliage replay gavel throughputs.json --jobs multi --rate 2.6 --out replay/")(gavel)
-replay_app.command(
-    epilog="Example: alliage replay azure conv.csv --experiment bench/route/azure.toml --speed-up 4,5 --out replay/"
-)(azure)
-replay_app.command(
-    epilog="Example: alliage replay mooncake trace.jsonl --experiment bench/route/mooncake.toml --speed-up 2 --out replay/"
-)(mooncake)
+add_requests_command(replay_app, AZURE)
+add_requests_command(replay_app, MOONCAKE)

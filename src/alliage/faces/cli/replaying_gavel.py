@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from alliage.errors import BadInput
+from alliage.faces.cli.options import JsonRunsOption, OutOption
 
 
 def gavel(
@@ -25,8 +26,8 @@ def gavel(
     policy: Annotated[
         str, typer.Option(help="Policies between commas: alliage, gavel, gavel-fill.")
     ] = "alliage,gavel,gavel-fill",
-    out: Annotated[Path | None, typer.Option(help="Folder for the result file and the plot.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON a run.")] = False,
+    out: OutOption = None,
+    as_json: JsonRunsOption = False,
 ) -> None:
     """Replay training jobs on 36 each of V100, P100 and K80: how long jobs take under each policy."""
     from alliage.faces.cli.gavel_runs import GavelOrder, run_gavel

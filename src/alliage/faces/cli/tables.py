@@ -8,6 +8,7 @@ from rich.text import Text
 
 from alliage.faces.admin import answers
 from alliage.faces.telling import printable
+from alliage.faces.where import shortened
 from alliage.units import format_bytes, format_seconds
 
 _STYLES = {
@@ -53,7 +54,7 @@ def replicas_table(replicas: Iterable[answers.ReplicaAnswer], *, now_s: float) -
     """Id, phase, where, engine, how its speed is known, memory, requests, age, and what there is to say."""
     table = _table("REPLICA", "PHASE", "WHERE", "ENGINE", "SPEED", "MEMORY", "BUSY", "AGE", "NOTE")
     for each in replicas:
-        where = " + ".join(_place(binding) for binding in each.bindings) or each.node
+        where = shortened(" + ".join(_place(binding) for binding in each.bindings)) or each.node
         busy = f"{each.in_flight}/{each.recipe.concurrency}"
         memory = format_bytes(each.recipe.memory_bytes)
         note = fetching(each) or each.note

@@ -104,6 +104,7 @@ class Cloud:
             wake=self.loop.wake,
             planning=planning,
             recent=self.loop.recent,
+            demand=lambda: self.loop.demand,
         )
         self.loop.pass_once()
 

@@ -21,9 +21,16 @@ _LINKS_MAX: Final = 18
 
 
 def nvml_devices(nvml: Any) -> list[SeenDevice]:
-    """Every device of NVML (Nvidia's own binding); what one of them does not support is not told."""
+    """Every device of NVML (Nvidia's own binding); what one of them does not support is not told.
+
+    One that is lost still counts, but gives no handle (NVML_ERROR_GPU_IS_LOST): it is left out, the others are told.
+    """
     nvml.nvmlInit()
-    return [_nvml_device(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+    found: list[SeenDevice] = []
+    for index in range(nvml.nvmlDeviceGetCount()):
+        with contextlib.suppress(nvml.NVMLError):
+            found.append(_nvml_device(nvml, index))
+    return found
 
 
 def _nvml_device(nvml: Any, index: int) -> SeenDevice:

@@ -13,7 +13,11 @@ from alliage.fleet.nodes import Device
 from alliage.runtimes.detection.accelerators import Detected
 from alliage.runtimes.detection.described import BY_PCI, MOVING_FACTS
 
-LOOK_EVERY_S: Final = 10.0
+LOOK_AFTER_S: Final = 4.0
+"""After a look that took little: what is lost is known within 5 s."""
+LOOK_AFTER_S_MAX: Final = 10.0
+LOOK_TIMES: Final = 12.0
+"""After one that took long, the next one waits for so many times as long, `LOOK_AFTER_S_MAX` at most."""
 GONE: Final = "gone"
 NOT_ANSWERING: Final = "not answering"
 
@@ -25,10 +29,11 @@ class AcceleratorWatch:
         self,
         detect: Callable[[], Detected],
         *,
-        every_s: float = LOOK_EVERY_S,
+        after_s: float = LOOK_AFTER_S,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.every_s = every_s
+        self.wait_s = self._after_s = after_s
+        """How long to wait until the next look."""
         self._detect = detect
         self._monotonic_s = monotonic_s
         self._looking = threading.Lock()
@@ -47,12 +52,15 @@ class AcceleratorWatch:
         return self._free_bytes
 
     def look(self) -> bool:
-        """Look again, unless that was done less than `every_s` ago; whether the devices changed."""
+        """Look again, unless that was done less than `wait_s` ago; whether the devices changed."""
         with self._looking:
-            if self._looked_s is not None and self._monotonic_s() - self._looked_s < self.every_s:
+            if self._looked_s is not None and self._monotonic_s() - self._looked_s < self.wait_s:
                 return False
+            began_s = self._monotonic_s()
             detected = self._detect()
             self._looked_s = self._monotonic_s()
+            took_s = self._looked_s - began_s
+            self.wait_s = max(self._after_s, min(LOOK_AFTER_S_MAX, LOOK_TIMES * took_s))
             before = self._devices
             self._devices, self._free_bytes = after_look(before, detected)
             return self._devices != before
