@@ -14,6 +14,8 @@ from typing import Any, Final
 
 import httpx2
 
+from alliage.app.home import Home
+
 WAIT_S: Final = 240.0
 
 
@@ -49,16 +51,21 @@ class Cloud:
 
     def late_s(self) -> float:
         """By how much a step of the rehearsed engines ended late, at most; those below 5 ms are not told of, so: 0."""
+        return max(self.latenesses_s(), default=0.0)
+
+    def latenesses_s(self) -> list[float]:
+        """The same of each second in which it was more than that, until now."""
         told = (self.home / "logs" / "rehearsal.log").read_text().splitlines()
-        return max((json.loads(line).get("late_s", 0.0) for line in told if '"late_s"' in line), default=0.0)
+        return [json.loads(line)["late_s"] for line in told if '"late_s"' in line]
 
 
 @contextmanager
-def a_cloud(fleet: Path) -> Iterator[Cloud]:
-    """Up, and down again whatever happens. A short folder, for Unix sockets."""
+def a_cloud(fleet: Path, *, prepare: Callable[[Home], None] = lambda _home: None) -> Iterator[Cloud]:
+    """Up, and down again whatever happens; its home is prepared before. A short folder, for Unix sockets."""
     with tempfile.TemporaryDirectory(prefix="al", dir="/tmp", ignore_cleanup_errors=True) as folder:
         home = Path(folder) / "home"
         home.mkdir(mode=0o700)
+        prepare(Home(root=home))
         printed = Path(folder) / "up.txt"
         arguments = ("up", "--port", "0", "--admin-port", "0", "--model", "none", "--fleet", str(fleet))
         with printed.open("wb") as output:

@@ -36,9 +36,9 @@ class Bed:
     replicas: tuple[Playable, ...]
     known: dict[tuple[str, float, int], Outcome] = field(default_factory=dict)
 
-    def outcome(self, policy: str, load: float) -> Outcome:
-        """With the experiment's first seed."""
-        key = policy, round(load, 4), self.experiment.seeds[0]
+    def outcome(self, policy: str, load: float, seed: int | None = None) -> Outcome:
+        """With the experiment's first seed, where none is named."""
+        key = policy, round(load, 4), self.experiment.seeds[0] if seed is None else seed
         if key not in self.known:
             print(f"  {policy} at speed-up {key[1]:g} ...", file=sys.stderr, flush=True)
             played = play(

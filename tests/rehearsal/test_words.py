@@ -81,3 +81,4 @@ def test_blocks_are_equal_as_far_as_texts_are() -> None:
     assert one[:2] == other[:2]
     assert one[2] != other[2]
     assert blocks_of("x" * 63, 16) == ()
+    assert blocks_of("x" * 64 + "\u00e9" * 64, 16)[:1] == blocks_of("x" * 64, 16)

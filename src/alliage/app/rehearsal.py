@@ -1,6 +1,7 @@
 """Builds the two processes of a rehearsal: the agent of its nodes, and their engines."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 from alliage.app.home import Home
@@ -41,4 +42,5 @@ async def run_rehearsal_agent(home: Home, settings: AgentSettings, file: Path, t
 
 async def run_rehearsed_engines(home: Home, told: Leave) -> None:
     """Be their engines until told to leave."""
+    gc.freeze()  # looking through all that was imported takes longer than a step may be late
     await run_engines(home.engines_socket, told.stop)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alliage.decide.routing.board import LOOKED_AT_MAX, Board
-from alliage.decide.routing.cost import reading_s, token_s, waiting_s, weigh
+from alliage.decide.routing.cost import missing_s, reading_s, token_s, waiting_s, weigh
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
@@ -54,6 +54,8 @@ def _cheapest(  # noqa: PLR0917 - names cost time
     excluded: frozenset[ReplicaId],
 ) -> Upstream | None:
     lanes, tokens, stamp = board.lanes, float(prompt.tokens), habits.stamp
+    output = habits.expected(prompt.tokens)
+    miss_s = 0.0 if objective is None else missing_s(objective, output)
     first = prompt.blocks[0] if prompt.blocks else None
     best: Upstream | None = None
     best_s, best_turn = 0.0, 0
@@ -74,7 +76,7 @@ def _cheapest(  # noqa: PLR0917 - names cost time
                 if known is None:
                     continue
         unread = tokens - lane.prefixes.held(prompt) if first in lane.prefixes.blocks else tokens
-        cost_s = weigh(lane, known, tokens, unread, now_s, objective)
+        cost_s = weigh(lane, known, tokens, unread, output, now_s, objective, miss_s)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
             best, best_s, best_turn = upstream, cost_s, lane.turn
     return best

@@ -78,9 +78,11 @@ def said_tokens(before: str) -> int:
 def blocks_of(text: str, block_tokens: int) -> tuple[int, ...]:
     """A name for each full block of a prompt: that of all text up to its end."""
     letters, name = block_tokens * TOKEN_LETTERS, 0
-    names = []
+    names, plain = [], text.encode()
+    whole = memoryview(plain) if len(plain) == len(text) else None  # one copy, not one a block
     for start in range(0, len(text) - letters + 1, letters):
-        name = zlib.crc32(text[start : start + letters].encode(), name)
+        end = start + letters
+        name = zlib.crc32(text[start:end].encode() if whole is None else whole[start:end], name)
         names.append(name)
     return tuple(names)
 

@@ -91,6 +91,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert (lane.batch, lane.held_tokens, len(lane.reading), lane.streams_awaited) == (0, 0, 0, 0)
             assert lane.unread_s == 0.0
             assert not lane.saying
+            assert lane.output_tokens == 0.0
             assert lane.read_due_s <= self.now_s or not lane.reading
         self.board.take((), ())
         assert not self.board.lanes

@@ -104,7 +104,7 @@ def test_twice_as_fast_has_about_twice_the_load() -> None:
         hall = Hall([1.0, 2.0])
         hall.run_closed(some_loads(1000, seed), clients=128)
         fast, slow = hall.counts()
-        assert 1.7 <= fast / slow <= 2.9, hall.counts()
+        assert 1.7 <= fast / slow <= 3.1, hall.counts()
 
 
 def test_a_speed_that_nobody_told_is_found_out() -> None:

@@ -48,9 +48,22 @@ def test_habits_follow_what_is_seen(output: int, read: int, bytes_per_token: int
     """Means end near what all requests are like; bytes a token stay within reason."""
     habits = Habits()
     for _ in range(400):
-        habits.answered(output)
+        habits.answered(output, read)
         habits.asked(read)
         habits.counted(100 * bytes_per_token, 100)
     assert abs(habits.output_tokens - output) <= 0.15 * output + 1.5
     assert abs(habits.read_tokens - read) <= 0.15 * read + 1.5
+    assert abs(habits.expected(read) - output) <= 0.15 * output + 1.5
     assert abs(habits.bytes_per_token - min(32, bytes_per_token)) <= 0.05 * bytes_per_token
+
+
+def test_answers_are_expected_as_those_to_prompts_of_that_size_were() -> None:
+    """Long prompts with short answers say so of their like alone; of a size that was never seen all answers count."""
+    habits = Habits()
+    for _ in range(50):
+        habits.answered(40, 5000)
+        habits.answered(400, 500)
+    assert habits.expected(6000) < 70
+    assert habits.expected(400) > 370
+    assert abs(habits.expected(20) - 220) < 30
+    assert habits.expected(10**9) == habits.expected(20)

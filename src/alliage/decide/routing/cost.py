@@ -2,13 +2,12 @@
 
 Own time: the prompts before it, its own less what the replica holds of it, its answer in the batch that will be there;
 in the mean each of the others is followed by one whose prompt is read meanwhile. Time of others: all wait while its
-prompt is read, and their steps grow. Answers are taken to be as long as the service's are in the mean, also from here on
-(as if they ended by chance). An objective counts as missed as far as that is likely (`routing.chance`).
+prompt is read, and their steps grow. An answer is taken to be as long as those to prompts of that size are in the mean, also
+from here on (as if it ended by chance). An objective counts as missed as far as that is likely (`routing.chance`).
 """
 
 from typing import Final
 
-from alliage.decide.routing.chance import late_share
 from alliage.decide.routing.lane import Lane
 from alliage.decide.routing.reckoned import Reckoned
 from alliage.fleet.services import Objective
@@ -51,28 +50,44 @@ def token_s(known: Reckoned, tokens: float) -> float:
 
 
 def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and names cost time
-    lane: Lane, known: Reckoned, tokens: float, unread: float, now_s: float, objective: Objective | None
+    lane: Lane,
+    known: Reckoned,
+    tokens: float,
+    unread: float,
+    output: float,
+    now_s: float,
+    objective: Objective | None,
+    miss_s: float,
 ) -> float:
-    """The cost in seconds, the request's and the others'; `objective` is None where nothing is promised."""
+    """The cost in seconds, the request's and the others'; `output` is what its answer is expected to be, in tokens.
+
+    `objective` is None where nothing is promised, `miss_s` what missing it costs. Calls would cost more than what
+    `late_share` does, so it stands here twice.
+    """
     read_s = unread * (known.token_s + (tokens + tokens - unread) * known.pair_s)
     ttft_s = known.first_s + read_s
     if lane.read_due_s > now_s or lane.streams_awaited or known.is_full or tokens > known.free_tokens:
         ttft_s += waiting_s(lane, known, tokens, now_s)
-    cost_s = ttft_s + known.rest_s + tokens * known.rest_held_s + known.batch * read_s
+    rest_s = output * (known.near_s + tokens * known.held_s)
+    cost_s = ttft_s + rest_s + known.others_s + tokens * known.rest_held_s + known.batch * read_s
     if objective is None:
         return cost_s
     missed, limit_s = 0.0, objective.ttft_s
     if limit_s is not None:
-        spread = _UNSURE * ttft_s * ttft_s + known.slot_wait_s * known.slot_gap_s
-        missed = late_share(limit_s - ttft_s, spread) * (1.0 + _FOLLOWERS * known.waiting)
+        spare_s = limit_s - ttft_s
+        square = spare_s * spare_s + _UNSURE * ttft_s * ttft_s + known.slot_wait_s * known.slot_gap_s
+        missed = (0.5 - 0.5 * spare_s / square**0.5) * (1.0 + _FOLLOWERS * known.waiting) if square else 0.5
     limit_s = objective.tpot_s
     if limit_s is not None:
         if known.limit_s != limit_s:
             known.weigh_limit(limit_s)
-        missed += known.risk + read_s * (known.stall + read_s * known.stall_twice)
-    return cost_s + missed * allowed_s(objective, known.output_tokens)
+        spare_s = known.spare_s
+        square = spare_s * spare_s + known.spread / output
+        own = 0.5 - 0.5 * spare_s / square**0.5 if square else 0.5
+        missed += own + known.risk + read_s * (known.stall + read_s * known.stall_twice)
+    return cost_s + missed * miss_s
 
 
-def allowed_s(objective: Objective, output_tokens: float) -> float:
+def missing_s(objective: Objective, output_tokens: float) -> float:
     """What one that is missed costs."""
     return _MISS_TIMES * ((objective.ttft_s or 0.0) + output_tokens * (objective.tpot_s or 0.0))

@@ -11,6 +11,12 @@ _BYTES_PER_TOKEN_MAX: Final = 32.0
 _WEIGHT_MIN: Final = 0.01
 """Of the newest request, once many were seen."""
 _MOVED: Final = 0.1
+_DOUBTED: Final = 8.0
+"""So many answers' worth of doubt in what was seen of prompts of one size: until then all of the service's count."""
+_SIZES: Final = 24
+"""Prompts of one size differ by less than a factor of two."""
+_COUNTED_MAX: Final = 100.0
+"""As much the newest counts there."""
 _STREAMS_LEAST: Final = 4
 _STREAM_TOKENS_LEAST: Final = 32
 _PIECES_MORE: Final = 3
@@ -18,12 +24,12 @@ _PIECES_MORE: Final = 3
 
 
 class Habits:
-    """Means of a service: tokens of an answer, of one event of it, tokens that are read of a prompt, bytes of a body a token.
+    """Means of a service: tokens of an answer, also by the prompt's size, and of one event of it; tokens read of a prompt; bytes a token.
 
     `stamp` moves when a mean has moved by so much that what was reckoned from it is to be reckoned again.
     """
 
-    __slots__ = ("_counts", "_output_tokens", "_outputs", "_piece_tokens", "_read_tokens", "_reads", "_streams", "bytes_per_token", "output_tokens", "read_tokens", "stamp")  # fmt: skip
+    __slots__ = ("_counts", "_output_tokens", "_outputs", "_piece_tokens", "_read_tokens", "_reads", "_sizes", "_streams", "bytes_per_token", "output_tokens", "read_tokens", "stamp")  # fmt: skip
 
     def __init__(self) -> None:
         self._outputs = self._reads = self._counts = 1
@@ -31,11 +37,21 @@ class Habits:
         self._read_tokens = self.read_tokens = PROMPT_TOKENS
         self.bytes_per_token = BYTES_PER_TOKEN
         self.stamp = 0
+        self._sizes = [[0.0, 0.0] for _ in range(_SIZES)]
+        """Answers that were seen, and their mean, by how often the prompt's tokens can be halved."""
         self._streams = 0
         self._piece_tokens = 1.0
 
-    def answered(self, output_tokens: int) -> None:
+    def expected(self, prompt_tokens: int) -> float:
+        """Tokens of the answer to such a prompt."""
+        seen, mean = self._sizes[min(prompt_tokens.bit_length(), _SIZES - 1)]
+        return self._output_tokens + seen / (seen + _DOUBTED) * (mean - self._output_tokens)
+
+    def answered(self, output_tokens: int, prompt_tokens: int) -> None:
         """An answer was so long."""
+        size = self._sizes[min(prompt_tokens.bit_length(), _SIZES - 1)]
+        size[0] = seen = min(_COUNTED_MAX, size[0] + 1)
+        size[1] += (output_tokens - size[1]) / seen
         self._outputs += 1
         self._output_tokens += max(_WEIGHT_MIN, 1 / self._outputs) * (output_tokens - self._output_tokens)
         if abs(self._output_tokens - self.output_tokens) > _MOVED * self.output_tokens:

@@ -21,7 +21,7 @@ class Stay:
 
     __slots__ = (
         "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_held_s", "_is_open", "_judged", "_lane", "_reading_s", "habits", "is_unread",
-        "is_vague", "marked", "prompt_tokens", "read_s", "said", "streams",
+        "is_vague", "marked", "output_tokens", "prompt_tokens", "read_s", "said", "streams",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - names cost time
@@ -42,6 +42,7 @@ class Stay:
         self._first_s: float | None = None
         self._is_open = True
         self.prompt_tokens = prompt_tokens
+        self.output_tokens = habits.expected(prompt_tokens)
         self.read_s = read_s
         self.streams = streams
         self.said = 0
@@ -73,7 +74,7 @@ class Stay:
             return
         self._is_open = False
         if output_tokens > 0:
-            self.habits.answered(output_tokens)
+            self.habits.answered(output_tokens, self.prompt_tokens)
             self.habits.streamed(output_tokens, self.said)
         lane = self._lane
         lane.read(self, now_s)
@@ -105,8 +106,8 @@ class Lane:
     """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
 
     __slots__ = (
-        "_kv_tokens", "_seen_s", "_slots", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "looks", "prefixes", "read_due_s",
-        "reading", "reading_s", "reads", "reckoned", "saying", "streams_awaited", "tempo", "turn", "unread_s", "upstream",
+        "_kv_tokens", "_seen_s", "_slots", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "looks", "output_tokens", "prefixes",
+        "read_due_s", "reading", "reading_s", "reads", "reckoned", "saying", "streams_awaited", "tempo", "turn", "unread_s", "upstream",
     )  # fmt: skip
 
     def __init__(self, upstream: Upstream, blocks_max: int) -> None:
@@ -115,6 +116,8 @@ class Lane:
         self.prefixes = Prefixes(blocks_max, upstream.tempo)
         self.batch = 0
         self.held_tokens = 0
+        self.output_tokens = 0.0
+        """What the answers of those who are there are expected to be, together."""
         self.reading: OrderedDict[Stay, None] = OrderedDict()
         self.streams_awaited = 0
         """How many of those in `reading` will show when their first token comes."""
@@ -177,7 +180,7 @@ class Lane:
             self.reckoned = known = Reckoned(self.tempo, habits, self.learned, self._slots)
         elif not self.is_stale:
             return known
-        known.update(self.batch, self.held_tokens, self.reads)
+        known.update(self.batch, self.held_tokens, self.output_tokens, self.reads)
         self.is_stale = False
         return known
 
@@ -186,6 +189,7 @@ class Lane:
         self.tick(now_s)
         self.batch += 1
         self.held_tokens += stay.prompt_tokens
+        self.output_tokens += stay.output_tokens
         self.reading[stay] = None
         self.streams_awaited += stay.streams
         self.unread_s += stay.read_s
@@ -216,6 +220,7 @@ class Lane:
         self.batch -= 1
         self.saying.pop(stay, None)
         self.held_tokens -= stay.prompt_tokens
+        self.output_tokens = self.output_tokens - stay.output_tokens if self.batch else 0.0  # no rounding is carried on
         self.is_stale = True
 
     def _was_read(self, stay: Stay) -> None:

@@ -23,6 +23,8 @@ class Playable:
     recipe: Recipe
     pace: Pace
     speed: float
+    is_known: bool = True
+    """Whether a router is told its pace; False where that is another chip's, which a fleet's file says it is like."""
 
 
 def make_replicas(experiment: Experiment, catalog: Catalog) -> tuple[Playable, ...]:
@@ -62,7 +64,8 @@ def _of_chip(  # noqa: PLR0917 - what a recipe is made of
             pace = _pace(experiment, model, way.recipe, node.likes[chip])
             for number in range(here):
                 name = f"{node.node.id}/{number}"
-                yield Playable(name=name, recipe=way.recipe, pace=pace, speed=node.speeds[chip])
+                is_known = node.likes[chip].id == chip
+                yield Playable(name=name, recipe=way.recipe, pace=pace, speed=node.speeds[chip], is_known=is_known)
             left -= here
     if left:
         raise BadInput(

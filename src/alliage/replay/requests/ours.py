@@ -31,7 +31,7 @@ class Ours:
                 key="",
                 concurrency=each.pace.slots,
                 engine=each.recipe.engine,
-                tempo=tempo_of(each.pace, context_tokens=sum(usual_lengths(each.recipe))),
+                tempo=tempo_of(each.pace, context_tokens=sum(usual_lengths(each.recipe))) if each.is_known else None,
             )
             for each in replicas
         )
