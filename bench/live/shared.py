@@ -19,7 +19,7 @@ from bench.live.prompts import order_of
 from bench.live.run import AGREES, LATE_S_MAX, keeps
 
 FILE: Final = Path(__file__).with_name("shared.toml")
-VARIANT: Final = Variant(name="zero", min_replicas=0, wakes=False, hold_s=45.0)
+VARIANT: Final = Variant(name="sleeping", min_replicas=0, rest_s=30.0)
 PATIENCE_S: Final = 400.0
 POLL_S: Final = 0.5
 
@@ -50,7 +50,7 @@ def run_shared() -> int:
     coming = requests_of(experiment)
     print(
         f"{len(coming)} requests for {len(experiment.models)} models in {experiment.bursts.length_s:g} s, seed "
-        f"{experiment.seed}; demand held and a service kept for {VARIANT.hold_s:g} s",
+        f"{experiment.seed}; a service rests {VARIANT.rest_s:g} s after its last request",
         flush=True,
     )
     clients, watched = Clients("", 0, ""), Watched()
@@ -70,9 +70,7 @@ def run_shared() -> int:
 
 
 def _settle(home: Home) -> None:
-    home.root.joinpath("alliage.toml").write_text(
-        f"[control]\nhold_s = {VARIANT.hold_s}\nidle_s = {VARIANT.hold_s}\n", encoding="utf-8"
-    )
+    home.root.joinpath("alliage.toml").write_text(f"[control]\nrest_s = {VARIANT.rest_s}\n", encoding="utf-8")
 
 
 async def _live(cloud: Cloud, experiment: Experiment, clients: Clients, watched: Watched) -> int:
@@ -108,7 +106,7 @@ def _print(experiment: Experiment, asked: list[Asked], watched: Watched, played:
             True,
         ),
         ("device-hours", watched.device_s / HOUR_S, played.device_hours(), True),
-        ("replicas started", float(len(watched.replicas)), float(len(played.uses)), False),
+        ("replicas started", float(len(watched.replicas)), float(sum(not use.is_wake for use in played.uses)), False),
         ("mean TTFT, s", sum(waits_s) / max(1, len(waits_s)), sum(replayed_s) / max(1, len(replayed_s)), False),
     ]
     print(f"{'':26}{'live':>10}{'replay':>10}{'live / replay':>15}")
