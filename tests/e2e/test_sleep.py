@@ -1,6 +1,5 @@
 """Sleep, live: a rehearsed service that nobody asks holds no device, outlives its control asleep, and is woken by a request."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +44,13 @@ def test_it_sleeps_is_woken_by_a_request_and_dies_with_its_node(tmp_path: Path) 
         eventually(lambda: (one := _one(cloud, "asleep")) and one["id"] == asleep["id"], what="it sleeps again")
         assert f"{asleep['id']} is asleep on h20" in cloud.run("explain", "nap").stdout
         cloud.run("node", "drain", "h20", check=False)
-        eventually(lambda: cloud.ask("replicas")["replicas"] == [], what="nothing sleeps on a drained node")
+        eventually(lambda: cloud.see("replicas")["replicas"] == [], what="nothing sleeps on a drained node")
 
 
 def _one(cloud: Cloud, phase: str) -> dict[str, Any] | None:
     """The only replica, once it is in the phase; None while control is away."""
-    done = cloud.run("replicas", "--json", check=False)
-    if done.returncode != 0:
+    try:
+        found: list[dict[str, Any]] = cloud.see("replicas")["replicas"]
+    except OSError:
         return None
-    found: list[dict[str, Any]] = json.loads(done.stdout)["replicas"]
     return found[0] if len(found) == 1 and found[0]["phase"] == phase else None

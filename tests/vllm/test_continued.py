@@ -25,7 +25,7 @@ def test_on_real_vllm(tmp_path: Path, vllm_python: str) -> None:
         cloud.up()
         cloud.run("deploy", str(tmp_path / "alphabet-hf"), "--name", "alphabet", "--min-replicas", "2", "--no-wait")
         eventually(lambda: _both_ready(cloud), within_s=START_S, what="both are ready")
-        assert {each["recipe"]["engine"] for each in cloud.ask("replicas")["replicas"]} == {"vllm"}
+        assert {each["recipe"]["engine"] for each in cloud.see("replicas")["replicas"]} == {"vllm"}
         chunks: list[Any] = []
         asked = {"model": "alphabet", "messages": [{"role": "user", "content": "go"}], "max_tokens": LETTERS}
         reading, first = read(cloud, chunks, **asked)
@@ -40,6 +40,6 @@ def test_on_real_vllm(tmp_path: Path, vllm_python: str) -> None:
 
 
 def _both_ready(cloud: Cloud) -> bool:
-    replicas = cloud.ask("replicas")["replicas"]
+    replicas = cloud.see("replicas")["replicas"]
     assert not any(each["starts"] for each in replicas), cloud.run("logs", replicas[0]["id"]).stdout[-4000:]
     return [each["phase"] for each in replicas] == ["ready", "ready"]
