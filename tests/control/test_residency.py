@@ -10,14 +10,14 @@ from tests.control.world import World, an_order
 
 def test_what_may_not_stay_leaves_at_once_and_is_asked_no_more() -> None:
     """In the very next pass no route leads there; its successor stands where it may, and the old engine is drained first."""
-    here, there = replace(a_node("one"), site="linz"), replace(a_node("two"), site="hohhot")
+    here, there = replace(a_node("one"), site="graz"), replace(a_node("two"), site="hohhot")
     world = World(here, there)
     world.run(1)
     world.deploy("tiny")
     world.run(15)
     (old,) = world.desk.view().replicas
     world.doors.in_flight = {old.id: 1}
-    elsewhere = "hohhot" if old.node == "one" else "linz"
+    elsewhere = "hohhot" if old.node == "one" else "graz"
     asyncio.run(world.desk.deploy(replace(an_order("tiny"), residency=(elsewhere,))))
     world.loop.pass_once()
     assert old.id not in world.doors.upstreams("tiny")
@@ -32,7 +32,7 @@ def test_what_may_not_stay_leaves_at_once_and_is_asked_no_more() -> None:
 
 def test_what_may_stay_stays() -> None:
     """A residency that its place keeps moves nothing."""
-    world = World(replace(a_node("one"), site="linz", region="eu"), replace(a_node("two"), site="linz", region="eu"))
+    world = World(replace(a_node("one"), site="graz", region="eu"), replace(a_node("two"), site="graz", region="eu"))
     world.run(1)
     world.deploy("tiny")
     world.run(5)

@@ -53,7 +53,7 @@ def grant(s: "Simulation") -> None:
     """A tenant's tier, weight and guarantees are set."""
     chance = s.random
     guarantees = tuple(
-        Guarantee(chips=(chip,), devices=chance.randint(1, 3), site=chance.choice(("", "", "hohhot", "linz")))
+        Guarantee(chips=(chip,), devices=chance.randint(1, 3), site=chance.choice(("", "", "hohhot", "graz")))
         for chip in chance.sample(CHIPS, chance.choice((0, 1, 1, 2)))
     )
     order = TenantOrder(
@@ -86,7 +86,7 @@ def forget(s: "Simulation") -> None:
 
 def site_goes(s: "Simulation") -> None:
     """All nodes of a site are out of reach at once, or dead without a word."""
-    agents, site = s.cloud.agents, s.random.choice(("hohhot", "linz", "lagos"))
+    agents, site = s.cloud.agents, s.random.choice(("hohhot", "graz", "lagos"))
     fault = s.random.choice((agents.part, agents.freeze))
     for name, node in agents.nodes.items():
         if node.node.site == site and name not in agents.gone:

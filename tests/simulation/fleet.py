@@ -20,7 +20,7 @@ region = "cn"
 tags = ["state"]
 
 [[sites]]
-name = "linz"
+name = "graz"
 region = "eu"
 
 [[sites]]
@@ -40,13 +40,13 @@ devices = [{ chip = "huawei-910b", count = 4 }]
 
 [[nodes]]
 name = "ppu"
-site = "linz"
+site = "graz"
 count = 2
 devices = [{ chip = "thead-ppu-810e", count = 2 }]
 
 [[nodes]]
 name = "metax"
-site = "linz"
+site = "graz"
 devices = [{ chip = "metax-c500", count = 2, like = "nvidia-a800-sxm-80gb" }]
 
 [[nodes]]
@@ -55,7 +55,7 @@ site = "lagos"
 devices = [{ chip = "nvidia-h20", count = 1 }, { chip = "thead-ppu-810e", count = 2, speed = 0.5 }]
 """
 CHIPS = ("nvidia-h20", "huawei-910b", "thead-ppu-810e", "metax-c500")
-PLACES = ("hohhot", "linz", "lagos", "cn", "eu", "state")
+PLACES = ("hohhot", "graz", "lagos", "cn", "eu", "state")
 _CARD = CATALOG.models["qwen3-0.6b"]
 _RECIPE = replace(
     a_recipe(_CARD.id), chip="nvidia-h20", engine="vllm", precision=_CARD.precision, cores=0, concurrency=16
