@@ -215,7 +215,6 @@ def _print_table(rest: list[float], death: Sums, longest_s: float, late_s: float
     for what, seen, goal, unit in (
         ("a pass at rest, median", median_s, REST_CPU_S, "s CPU"),
         ("a pass at rest, worst", max(rest), REST_CPU_S, "s CPU"),
-        ("a death until all is replaced", death.cpu_s, DEATH_CPU_S, "s CPU"),
         ("the longest pass after a death", death.pass_s_max, DEATH_CPU_S, "s CPU"),
         ("the longest pass of all", longest_s, PASS_CPU_S, "s CPU"),
         ("memory (PSS) now", _pss_mb(), MEMORY_MB, "MB"),

@@ -24,3 +24,11 @@ def test_a_slope_is_carried_on() -> None:
     """A rate that grows by one every four seconds is planned for ahead of what comes."""
     planned = a_tide([second // 4 for second in range(200)])
     assert planned[199] > 49.0
+
+
+def test_what_came_between_two_looks_that_were_far_apart_is_no_surge() -> None:
+    """Control was away for half a minute: what came meanwhile came over all of it."""
+    tide = Tide(300.0)
+    for second in range(0, 600, 30):
+        tide.add(float(second), 30 * 8 if second else 0)
+    assert tide.rate_rps <= 8 * GRID

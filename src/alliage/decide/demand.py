@@ -30,12 +30,17 @@ class Tide:
     now_rps: float = 0.0
     """The forecast of the last `add`, before it is held."""
     _counts: deque[tuple[float, int]] = field(default_factory=deque)
+    _added_s: float | None = None
     _peaks: deque[tuple[float, float]] = field(default_factory=deque)
 
     def add(self, at_s: float, asked: int) -> None:
-        """So many more requests by now; times never fall."""
-        if asked:
-            self._counts.append((at_s, asked))
+        """So many more requests since the last time, evenly as far as is known; times never fall."""
+        since_s = at_s if self._added_s is None else self._added_s
+        self._added_s = at_s
+        parts = max(1, min(int(at_s - since_s), int(WINDOW_S)))
+        for part in range(1, parts + 1):
+            if came := asked * part // parts - asked * (part - 1) // parts:
+                self._counts.append((since_s + (at_s - since_s) * part / parts, came))
         while self._counts and self._counts[0][0] < at_s - max(self.hold_s, WINDOW_S):
             self._counts.popleft()
         rate = self.now_rps = self._forecast(at_s)
