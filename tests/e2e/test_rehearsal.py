@@ -94,6 +94,8 @@ def test_a_stream_outlives_the_agent_of_the_rehearsal(rehearsed: Cloud) -> None:
     assert [int(word.split(":")[0]) for word in "".join(words).split()] == list(range(3000))
     eventually(lambda: rehearsed.pids().get("rehearsal", agents) != agents, what="the agent is back")
     eventually(lambda: _ready(rehearsed) == [before["id"]], what="the replica is adopted")
+    again = ("rehearse", "revive", before["node"])
+    eventually(lambda: rehearsed.run(*again, check=False).returncode == 0, what="it takes faults again")
 
 
 def test_engines_that_die_are_started_again(rehearsed: Cloud) -> None:
