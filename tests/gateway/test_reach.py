@@ -113,16 +113,18 @@ def test_a_doubt_alone_changes_nothing_for_who_is_answered() -> None:
     run(main())
 
 
+async def falls_silent(call: Call) -> None:
+    """Two letters, then nothing more, until whoever asked is gone."""
+    await call.begin_stream()
+    for letter in "de":
+        await call.chunk(event(letter))
+    await call.gone.wait()
+
+
 def test_a_stream_on_a_machine_that_is_lost_is_gone_on_with() -> None:
     """Nothing comes and nothing breaks, as when a machine is off: neither control nor we reach it, so another goes on."""
 
     async def main() -> None:
-        async def falls_silent(call: Call) -> None:
-            await call.begin_stream()
-            for letter in "de":
-                await call.chunk(event(letter))
-            await call.gone.wait()
-
         async with Engine(falls_silent) as lost, Engine(reciting) as other:
             a, b = upstream("a", lost.port, engine="llama.cpp"), upstream("b", other.port, engine="llama.cpp")
             async with house(table(1, route("m", a, b)), _QUICK) as place:
@@ -142,13 +144,7 @@ def test_a_machine_that_only_accepts_connections_is_out_of_reach() -> None:
     """Its kernel goes on, its programs stand still: what it was answering is gone on with; when it goes on itself it is reached."""
 
     async def main() -> None:
-        async def stalls(call: Call) -> None:
-            await call.begin_stream()
-            for letter in "de":
-                await call.chunk(event(letter))
-            await call.gone.wait()
-
-        async with Engine(stalls) as frozen, Engine(reciting) as other:
+        async with Engine(falls_silent) as frozen, Engine(reciting) as other:
             a, b = upstream("a", frozen.port, engine="llama.cpp"), upstream("b", other.port, engine="llama.cpp")
             async with house(table(1, route("m", a, b)), _QUICK) as place:
                 asking = asyncio.create_task(place.chat(stream=True))

@@ -9,8 +9,9 @@ from alliage.decide.aiming.aims import Aims
 from alliage.decide.reasons import Facts, Reason, ReasonCode, Unwanted
 from alliage.fleet.ids import DeviceId, NodeId
 from alliage.fleet.lifecycles import ServicePhase
-from alliage.fleet.nodes import Device
+from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Replica
+from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
 
@@ -35,10 +36,8 @@ def is_misplaced(replica: Replica, devices: Mapping[DeviceId, Device]) -> bool:
     )
 
 
-def is_banned(replica: Replica, view: FleetView) -> bool:
-    """Whether its service may not live where it stands any more."""
-    node = view.node(replica.node)
-    service = next((each for each in view.services if each.name == replica.service), None)
+def is_banned(node: Node | None, service: Service | None) -> bool:
+    """Whether the service may not live at the node any more."""
     return node is not None and service is not None and not node.keeps(service.residency)
 
 
@@ -49,7 +48,7 @@ def _unwanted(replica: Replica, view: FleetView, aims: Aims | None) -> Facts:
     node = view.node(replica.node)
     if is_misplaced(replica, {} if node is None else {device.id: device for device in node.devices}):
         return {"cause": Unwanted.DEVICE_GONE.value}
-    if is_banned(replica, view):
+    if is_banned(node, view.service(replica.service)):
         return {"cause": Unwanted.BANNED.value}
     known = None if aims is None else aims.aims.get(replica.service)
     if aims is None or known is None or any(each.allows(replica.node, replica.recipe) for each in known):

@@ -194,10 +194,13 @@ def _without_misplaced(view: FleetView) -> FleetView:
     there is another one: make before break would answer from a place that was just forbidden.
     """
     devices = {device.id: device for node in view.nodes for device in node.devices}
+    nodes = {node.id: node for node in view.nodes}
+    services = {service.name: service for service in view.services}
     gone = {
         each.id
         for each in view.replicas
-        if each.phase not in LEAVING and (is_misplaced(each, devices) or is_banned(each, view))
+        if each.phase not in LEAVING
+        and (is_misplaced(each, devices) or is_banned(nodes.get(each.node), services.get(each.service)))
     }
     if not gone:
         return view

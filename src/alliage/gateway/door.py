@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-from dataclasses import replace
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -20,7 +19,7 @@ from alliage.gateway.problems import Problem
 from alliage.gateway.reach import Reach
 from alliage.gateway.room import Room
 from alliage.gateway.stats import Stats
-from alliage.gateway.upstream import Pool
+from alliage.gateway.upstream import Pool, renew_pools
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _LATE_S: Final = 0.15
@@ -132,16 +131,7 @@ class Door:
     def take_table(self, table: RoutingTable) -> None:
         """Route by this table from now on. Answers that have begun go on where they are."""
         wanted = {upstream.replica: upstream for route in table.routes.values() for upstream in route.upstreams}
-        for replica, pool in list(self.pools.items()):
-            upstream = wanted.get(replica)
-            if upstream is not None and replace(upstream, is_doubted=pool.upstream.is_doubted) == pool.upstream:
-                pool.upstream = upstream
-            else:
-                pool.close()
-                del self.pools[replica]
-        for replica, upstream in wanted.items():
-            if replica not in self.pools:
-                self.pools[replica] = Pool(upstream, self.loop, self.limits, self.reach)
+        renew_pools(self.pools, wanted, lambda upstream: Pool(upstream, self.loop, self.limits, self.reach))
         self.board.take(wanted.values(), table.routes)
         self.table = table
         self._remembered.clear()

@@ -1,10 +1,13 @@
 """Connections to engines: one response parser each, kept alive in a pool per replica. Knows nothing of clients."""
 
 import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, Protocol, cast
 
 import httptools
 
+from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.limits import GatewayLimits
 
@@ -327,3 +330,19 @@ class Pool:
         self.is_closed = True
         while self._idle:
             self._idle.pop().drop()
+
+
+def renew_pools(
+    pools: dict[ReplicaId, Pool], wanted: Mapping[ReplicaId, Upstream], opened: Callable[[Upstream], Pool]
+) -> None:
+    """For a new table's upstreams: a replica that is as it was keeps its pool, whether it is doubted or not."""
+    for replica, pool in list(pools.items()):
+        upstream = wanted.get(replica)
+        if upstream is not None and replace(upstream, is_doubted=pool.upstream.is_doubted) == pool.upstream:
+            pool.upstream = upstream
+        else:
+            pool.close()
+            del pools[replica]
+    for replica, upstream in wanted.items():
+        if replica not in pools:
+            pools[replica] = opened(upstream)

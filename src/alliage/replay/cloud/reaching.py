@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.limits import GatewayLimits
-from alliage.gateway.upstream import Pool
+from alliage.gateway.upstream import Pool, renew_pools
 from alliage.replay.cloud.clock import VirtualClock
 
 
@@ -36,17 +36,8 @@ class Reaching:
         """It reaches none of them: its own trouble."""
 
     def take(self, wanted: Mapping[ReplicaId, Upstream]) -> None:
-        """A new table's upstreams: a replica that is as it was keeps its pool."""
-        for replica, pool in list(self.pools.items()):
-            upstream = wanted.get(replica)
-            if upstream is not None and replace(upstream, is_doubted=pool.upstream.is_doubted) == pool.upstream:
-                pool.upstream = upstream
-            else:
-                pool.close()
-                del self.pools[replica]
-        for replica, upstream in wanted.items():
-            if replica not in self.pools:
-                self.pools[replica] = Pool(upstream, self._loop, self._limits, self)
+        """A new table's upstreams."""
+        renew_pools(self.pools, wanted, lambda upstream: Pool(upstream, self._loop, self._limits, self))
 
     def unreachable(self) -> frozenset[ReplicaId]:
         """What it cannot reach now."""
