@@ -1,5 +1,6 @@
 """leaving: which of the replicas that are not wanted any more may go now. Make before break, unless room is needed. Pure."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from alliage.catalog.records import Catalog
@@ -49,9 +50,7 @@ def let_go(view: FleetView, planned: Plan, catalog: Catalog) -> FleetView:
     }
     staying = [each for each in surplus if each.id not in gone and each.service not in starting]
     gone |= _in_the_way(view, staying, planned, gone)
-    if not gone:
-        return view
-    return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
+    return all_unwanted(view, gone)
 
 
 def _finishes(replica: Replica, view: FleetView, catalog: Catalog) -> bool:
@@ -78,6 +77,13 @@ def unwanted(replica: Replica) -> Replica:
     """It begins to leave."""
     phase = advance(REPLICA_TRANSITIONS, replica.phase, ReplicaEvent.UNWANTED)
     return replace(replica, phase=phase or replica.phase, retry_s=0.0)
+
+
+def all_unwanted(view: FleetView, gone: AbstractSet[ReplicaId]) -> FleetView:
+    """The view in which these begin to leave."""
+    if not gone:
+        return view
+    return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
 
 
 def _starting(view: FleetView, extra: set[ReplicaId]) -> set[ServiceName]:

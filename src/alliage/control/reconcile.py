@@ -9,7 +9,7 @@ from alliage.control.actions import Action, SleepReplica, StartReplica, StopRepl
 from alliage.control.draining import as_leaving, with_movers
 from alliage.control.failing import give_up
 from alliage.control.gone import is_banned, is_misplaced, why_gone
-from alliage.control.leaving import let_go, stuck, unwanted
+from alliage.control.leaving import all_unwanted, let_go, stuck
 from alliage.control.observed import OVER, EngineState, Observation, ReplicaReport
 from alliage.control.ports import Changes
 from alliage.control.resting import at_rest, bedtimes, make_room, without_lost_beds, woken
@@ -202,9 +202,7 @@ def _without_misplaced(view: FleetView) -> FleetView:
         if each.phase not in LEAVING
         and (is_misplaced(each, devices) or is_banned(nodes.get(each.node), services.get(each.service)))
     }
-    if not gone:
-        return view
-    return replace(view, replicas=tuple(unwanted(each) if each.id in gone else each for each in view.replicas))
+    return all_unwanted(view, gone)
 
 
 def _without_gone(view: FleetView) -> FleetView:

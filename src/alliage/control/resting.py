@@ -7,7 +7,7 @@ node end when a newer one needs their memory.
 from dataclasses import replace
 
 from alliage.catalog.records import Catalog
-from alliage.control.leaving import unwanted
+from alliage.control.leaving import all_unwanted
 from alliage.decide.plan import Plan
 from alliage.decide.reasons import Decision, Facts, Outcome, Reason, ReasonCode
 from alliage.decide.sleeping import can_sleep_at, host_room, sleep_bytes
@@ -44,7 +44,7 @@ def without_lost_beds(view: FleetView) -> FleetView:
         for replica in view.replicas
         if replica.phase in ABED and (replica.service in deleting or not _may_stay(replica, nodes.get(replica.node)))
     }
-    return _ended(view, ending)
+    return all_unwanted(view, ending)
 
 
 def woken(view: FleetView, planned: Plan) -> FleetView:
@@ -114,7 +114,7 @@ def make_room(view: FleetView, planned: Plan) -> FleetView:
         here = [each for each in view.replicas if each.node in blocked.aim.kind.nodes]
         if not any(each.phase in LEAVING or each.phase in _FALLING for each in here):
             ending.update(each.id for each in here if each.phase is ReplicaPhase.ASLEEP and _is_seen(each, view))
-    return _ended(view, ending)
+    return all_unwanted(view, ending)
 
 
 def _rested(view: FleetView, replica: Replica, node: Node, needed: int) -> FleetView:
@@ -133,7 +133,7 @@ def _rested(view: FleetView, replica: Replica, node: Node, needed: int) -> Fleet
         coming += sleeper.host_bytes
     if room + coming < needed:
         return view
-    return _with(_ended(view, ending), replica)
+    return _with(all_unwanted(view, ending), replica)
 
 
 def _may_stay(replica: Replica, node: Node | None) -> bool:
@@ -159,12 +159,6 @@ def _woken(replica: Replica) -> Replica:
     if phase is ReplicaPhase.WAKING:
         return replace(replica, phase=phase, bindings=replica.bed, bed=())
     return replace(replica, phase=phase, host_bytes=0)
-
-
-def _ended(view: FleetView, ending: set[ReplicaId]) -> FleetView:
-    if not ending:
-        return view
-    return replace(view, replicas=tuple(unwanted(each) if each.id in ending else each for each in view.replicas))
 
 
 def _with(view: FleetView, replica: Replica) -> FleetView:
