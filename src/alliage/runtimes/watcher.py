@@ -72,6 +72,7 @@ class Engine:
         self.pid = os.fork()
         if self.pid == 0:
             self._become(theirs, watcher)
+        self._lead()
         os.close(theirs)
         self.started = _started_ticks(self.pid)
         self.exit: int | None = None
@@ -95,6 +96,13 @@ class Engine:
             os.write(output, f"cannot start {self._argv[0]} {where}: {error.strerror}\n".encode())
         finally:
             os._exit(127)
+
+    def _lead(self) -> None:
+        """Its own process group from here on, whichever of the two processes runs first."""
+        try:
+            os.setpgid(self.pid, self.pid)
+        except (PermissionError, ProcessLookupError):  # it did so itself and went on, or has ended
+            return
 
     def reap(self) -> bool:
         """Whether it has ended; whatever is left of its process group goes with it."""
