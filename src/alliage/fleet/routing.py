@@ -1,13 +1,16 @@
 """The routing table: all that the gateway needs to know, pushed by control, a value with a version."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from alliage.catalog.records import Task
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.keys import Role
+from alliage.fleet.limits import Limits, Priority, Scope
+from alliage.fleet.prices import FREE, TokenPrice
 from alliage.fleet.services import UNASKED, Objective
+from alliage.fleet.usage import UNKNOWN_ORIGIN, Origin
 
 REPLICA_HEADER: Final = "X-Alliage-Replica"
 """Names the one replica that may answer a request, so that what is measured can be told of it. For admins."""
@@ -61,6 +64,7 @@ class Upstream:
     """Control does not hear its agent: gateways find out whether they still reach it, and tell."""
     tempo: Tempo | None = None
     """None where nothing is known of its speed."""
+    origin: Origin = UNKNOWN_ORIGIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,21 +82,30 @@ class Route:
     refusal: str
     """Why it cannot be served now (a sentence); "" while it can or will be."""
     objective: Objective = UNASKED
+    price: TokenPrice = FREE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyEntry:
-    """Who a key is."""
+    """Who a key is. `scopes` are those of it that have limits: its own, its project's, its tenant's."""
 
     key: KeyId
     tenant: str
     role: Role
+    project: str = ""
+    priority: Priority = Priority.STANDARD
+    scopes: tuple[Scope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingTable:
-    """`version` grows with every change; `keys` maps the hex SHA-256 of a secret to who it is."""
+    """`version` grows with every change; `keys` maps the hex SHA-256 of a secret to who it is.
+
+    `limits` are those of every scope that has any, `weights` those of tenants that are not 1.
+    """
 
     version: int
     routes: Mapping[ServiceName, Route]
     keys: Mapping[str, KeyEntry]
+    limits: Mapping[Scope, Limits] = field(default_factory=dict)
+    weights: Mapping[str, float] = field(default_factory=dict)

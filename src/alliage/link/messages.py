@@ -8,11 +8,13 @@ import msgspec
 from alliage.control.actions import SleepReplica, StartReplica, StopReplica, WakeReplica
 from alliage.control.observed import ReplicaReport
 from alliage.fleet.ids import DeviceId, ReplicaId, ServiceName
+from alliage.fleet.limits import Lease, Scope, Use
 from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
+from alliage.fleet.usage import UsageRecord
 
-PROTOCOL: Final = 2
+PROTOCOL: Final = 3
 """Moves when messages change in a way that an older side cannot read; a hello with another one is refused."""
 
 
@@ -96,10 +98,33 @@ class GatewayReport(msgspec.Struct, frozen=True, kw_only=True, tag="gateway_repo
     replicas: Mapping[ReplicaId, ReplicaTraffic] | None = None
     unreachable: tuple[ReplicaId, ...] = ()
     """Replicas of the table that this gateway cannot reach now, sorted."""
+    use: Mapping[Scope, Use] | None = None
+    """Of each scope that has limits and was used; whole, or None: as told last."""
+
+
+class UsageTold(msgspec.Struct, frozen=True, kw_only=True, tag="usage_told"):
+    """Records of one journal up to the offset `upto` of it, oldest first. It is told again until it was taken."""
+
+    journal: str
+    upto: int
+    records: tuple[UsageRecord, ...]
 
 
 class NewTable(msgspec.Struct, frozen=True, kw_only=True, tag="new_table"):
     table: RoutingTable
+
+
+class NewLeases(msgspec.Struct, frozen=True, kw_only=True, tag="new_leases"):
+    """The gateway's shares of all limits, whole; a scope that is not in it is not limited."""
+
+    leases: Mapping[Scope, Lease]
+
+
+class UsageTaken(msgspec.Struct, frozen=True, kw_only=True, tag="usage_taken"):
+    """The ledger has all that the journal told up to there: it may be forgotten."""
+
+    journal: str
+    upto: int
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
@@ -108,5 +133,5 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):
     why: str
 
 
-ToControl = AgentHello | AgentReport | LogPiece | GatewayHello | GatewayReport
-FromControl = Start | Stop | Sleep | Wake | ReadLog | LeaveLog | NewTable | Refused
+ToControl = AgentHello | AgentReport | LogPiece | GatewayHello | GatewayReport | UsageTold
+FromControl = Start | Stop | Sleep | Wake | ReadLog | LeaveLog | NewTable | NewLeases | UsageTaken | Refused

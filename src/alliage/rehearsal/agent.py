@@ -26,12 +26,14 @@ from alliage.link.messages import (
     FromControl,
     LeaveLog,
     LogPiece,
+    NewLeases,
     NewTable,
     ReadLog,
     Refused,
     Sleep,
     Start,
     Stop,
+    UsageTaken,
     Wake,
 )
 from alliage.rehearsal.engines import EnginesLine
@@ -269,7 +271,7 @@ class _Hall:
                 line.send(
                     LogPiece(request=request, text="a rehearsed engine: it keeps time and logs nothing\n", end=True)
                 )
-            case LeaveLog() | NewTable():
+            case LeaveLog() | NewTable() | NewLeases() | UsageTaken():
                 return
             case Refused(why=why):
                 _log.error("control refused a rehearsed node", node=agent.rehearsed.node.id, why=why)

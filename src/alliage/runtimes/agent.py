@@ -24,12 +24,14 @@ from alliage.link.messages import (
     FromControl,
     LeaveLog,
     LogPiece,
+    NewLeases,
     NewTable,
     ReadLog,
     Refused,
     Sleep,
     Start,
     Stop,
+    UsageTaken,
     Wake,
 )
 from alliage.runtimes.detect import detect_node, free_bytes
@@ -224,7 +226,7 @@ class _Agent:
                     self._read_log(message, line)
                 case LeaveLog(request=request):
                     self._leave_log(request)
-                case NewTable() | Refused():
+                case NewTable() | NewLeases() | UsageTaken() | Refused():
                     _log.warning("not for an agent", message=type(message).__name__)
                 case _:
                     assert_never(message)
