@@ -7,6 +7,8 @@ from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 
 
 class Ending(StrEnum):
+    """How a request ended."""
+
     FINISHED = "finished"
     """The answer went to the client whole."""
     FAILED = "failed"
