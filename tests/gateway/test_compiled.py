@@ -14,11 +14,9 @@ _TELL = "from alliage.compiled import use_compiled; print(use_compiled()); impor
 
 def _told(first: Path | None) -> list[str]:
     """What a fresh Python says, with `first` before all else on its path."""
-    path = [str(compiled.SOURCES), *([] if first is None else [])]
     program = f"import sys; sys.path[:0] = {[str(first)] if first else []!r}; {_TELL}"
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(path)}
-    )
+    environment = {"PYTHONPATH": str(compiled.SOURCES)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment)
     return done.stdout.splitlines()
 
 
