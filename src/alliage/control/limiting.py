@@ -91,7 +91,9 @@ def _check_number(limit: Limit, value: int | None, least: int, most: int, word: 
         remedy = f"give {least} to {most}, or none for no limit"
         if least:
             remedy += "; to shut somebody out, revoke the key"
-        raise BadInput(f"a limit of {value} {word} ({limit})", remedy=remedy)
+        digits = str(value)
+        shown = digits if len(digits) <= 20 else f"{digits[:10]}... ({len(digits)} digits)"
+        raise BadInput(f"a limit of {shown} {word} ({limit})", remedy=remedy)
 
 
 def _check_models(models: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ def create_key(
     tenant: Annotated[str, typer.Option(help="Whose it is.")] = "default",
     *,
     home: HomeAgain = None,
-    project: Annotated[str | None, typer.Option(help="Of the tenant; it needs no making.", show_default=False)] = None,
+    project: Annotated[str | None, typer.Option(help="Of the tenant; it needs no making.", show_default="none")] = None,
     priority: Annotated[
         KeyPriority, typer.Option(help="Which of a tenant's requests go first where a service is full.")
     ] = KeyPriority.STANDARD,
@@ -75,7 +75,7 @@ def create_key(
         "name": name,
         "role": role.value,
         "tenant": tenant,
-        "project": project,
+        "project": None if project == "none" else project,
         "priority": priority.value,
         "limits": limits.limits_body(
             rpm=rpm, tpm=tpm, parallel=parallel, context=context_tokens, models=model, day=day, month=month

@@ -85,7 +85,7 @@ def limit_words(limits: LimitsAnswer) -> str:
 
 def doubt_lines(doubts: Sequence[str]) -> list[str]:
     """A line for each doubt of limits."""
-    return [f"  limited to what is not there: {doubt}" for doubt in doubts]
+    return [f"  note: {doubt}" for doubt in doubts]
 
 
 def limits_table(scopes: Sequence[ScopedLimitsAnswer]) -> Table:
