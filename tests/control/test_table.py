@@ -9,7 +9,7 @@ from alliage.control.table import build_table, endpoints_after
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import ReplicaPhase
-from alliage.fleet.limits import Limits, Priority
+from alliage.fleet.limits import Limits, Priority, key_scope, tenant_scope
 from alliage.fleet.routing import KeyEntry
 from alliage.fleet.services import Objective
 from alliage.fleet.tenants import Project, Tenant
@@ -63,11 +63,9 @@ def test_keys_come_with_the_scopes_that_have_limits() -> None:
         tenants=(Tenant(name="acme", limits=some), Tenant(name="other", weight=2.5)),
     )
     table = build_table(view, {}, {}, version=1)
-    user = {"tenant": "acme", "role": Role.USER, "project": "web"}
-    assert table.keys == {
-        "00": KeyEntry(key=KeyId("key-1"), scopes=("key:key-1", "tenant:acme"), **user),
-        "01": KeyEntry(key=KeyId("key-2"), priority=Priority.BATCH, **user | {"tenant": "other"}),
-    }
+    mine = KeyEntry(key=KeyId("key-1"), tenant="acme", role=Role.USER, project="web")
+    theirs = replace(mine, key=KeyId("key-2"), tenant="other", priority=Priority.BATCH)
+    assert table.keys == {"00": replace(mine, scopes=(key_scope("key-1"), tenant_scope("acme"))), "01": theirs}
     assert table.limits == {"tenant:acme": some, "project:other/app": some, "key:key-1": few}
     assert table.weights == {"other": 2.5}
     assert msgspec.json.decode(msgspec.json.encode(NewTable(table=table)), type=NewTable).table == table

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from rich.console import RenderableType
 from syrupy.assertion import SnapshotAssertion
 
 from alliage.control.used import Used
@@ -205,7 +206,7 @@ def test_tables_of_limits(cloud: Served, snapshot: SnapshotAssertion) -> None:
     keys = KeysAnswer.model_validate_json(ask(cloud, "GET", "/v1/keys").text).keys
     tenants = TenantsAnswer.model_validate_json(ask(cloud, "GET", "/v1/tenants").text).tenants
     projects = ProjectsAnswer.model_validate_json(ask(cloud, "GET", "/v1/projects").text).projects
-    shown = [
+    shown: list[RenderableType] = [
         limits_table(ScopesAnswer.model_validate_json(scopes).scopes),
         limits_table(ScopesAnswer.model_validate_json(ask(cloud, "GET", "/v1/limits").text).scopes),
         projects_table(projects),
