@@ -19,7 +19,7 @@ from alliage.errors import AlliageError, BadInput, Unavailable
 from bench.gateway import measure, processes, profile, rivals, sections, tools
 from bench.gateway.control import standing_in
 from bench.gateway.report import GATEWAY, Idle, Latency, Report, Turns
-from bench.gateway.settings import FULL, SECTIONS, SHORT, Settings
+from bench.gateway.settings import ANY_FOREIGN, FULL, SECTIONS, SHORT, Settings
 from bench.gateway.table import render
 from bench.gateway.tools import Interpreter
 from bench.gateway.windows import Bench
@@ -157,6 +157,7 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--only", metavar="A,B", help=f"parts of the table, of {','.join(SECTIONS)} (default all)")
     parser.add_argument("--rounds", type=int, metavar="N", help=f"clean rounds of each kind (default {FULL.rounds})")
+    parser.add_argument("--noisy", action="store_true", help="keep rounds in which others used the proxies' core, too")
     parser.add_argument("--python", metavar="PATH", help="the interpreter that runs the gateway, and no other")
     parser.add_argument("--profile", action="store_true", help="where the gateway's CPU goes by function, nothing else")
     return parser.parse_args()
@@ -175,6 +176,8 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     if arguments.rounds is not None:
         rounds = max(arguments.rounds, 1)
         settings = replace(settings, rounds=rounds, few=min(rounds, settings.few))
+    if arguments.noisy:
+        settings = replace(settings, foreign_max=ANY_FOREIGN)
     return settings
 
 

@@ -56,6 +56,8 @@ class Settings:
     """Share of the proxy's core that others may use in a window; a window above it is dropped."""
 
 
+ANY_FOREIGN: Final = 9.0
+"""A share that no window reaches: every round is kept."""
 FULL: Final = Settings(
     rounds=5,
     few=3,

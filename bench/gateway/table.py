@@ -7,7 +7,7 @@ from typing import Final
 
 from bench.gateway.report import GATEWAY, Beside, Column, Idle, Lag, Latency, Report, Sample, Turns
 from bench.gateway.rivals import NGINX
-from bench.gateway.settings import ADDED_GOAL, WORSE_GOAL_MS
+from bench.gateway.settings import ADDED_GOAL, ANY_FOREIGN, WORSE_GOAL_MS
 from bench.gateway.tools import ROOT
 
 _LABEL: Final = 30
@@ -27,6 +27,8 @@ def render(report: Report) -> str:
         where = [f"  {one}" for one in report.invalid]
         return "\n".join([*lines, "", "INVALID: an answer was wrong or missing, so there are no figures", *where])
     lines += _render_features(report)
+    if report.settings.foreign_max >= ANY_FOREIGN:
+        lines.append("NOISY: rounds in which others used the proxies' core were kept")
     lines += [f"not run: {one}" for one in report.missing]
     for one in report.turns:
         lines += ["", *_render_turns(one)]
