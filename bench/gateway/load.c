@@ -96,8 +96,7 @@ static void drive_requests(int count, long prompt_bytes, double warm_s, double w
     join_all(clients, count);
     plan_window(warm_s, window_s);
     for (int i = 0; i < count; i++) ask(&clients[i], &asked_for);
-    while (!window_closed && count_asked(clients, count)) serve(turn_window(), ask_again);
-    if (!window_closed) wrong("no connection is left");
+    for (uint64_t next; next = turn_window(), !window_closed;) serve(next, ask_again);
     drain(clients, count, ask_again);
 }
 
@@ -125,14 +124,11 @@ static void drive_streams(int count, long interval_us, double warm_s, double win
     join_all(clients, count);
     plan_window(warm_s, window_s);
     uint64_t start = now_ns();
-    for (int i = 0; !window_closed;) {
-        uint64_t next = turn_window(), due = i < count ? start + begin_ns(i, count, interval_s, 0.8 * warm_s) : next;
+    int i = 0;
+    for (uint64_t next; next = turn_window(), !window_closed;) {
+        uint64_t due = i < count ? start + begin_ns(i, count, interval_s, 0.8 * warm_s) : next;
         if (i < count && now_ns() >= due) begin_stream(&clients[i++], &asked_for, tokens);
         else serve(due < next ? due : next, leave);
-        if (i == count && !count_asked(clients, count) && !window_closed) {
-            wrong("no stream is left");
-            close_ns = now_ns();
-        }
     }
     drain(clients, count, leave);
 }
@@ -191,7 +187,7 @@ static void drive_latency(int count, double warm_s, double window_s) {
     join_all(clients, count);
     plan_window(warm_s, window_s);
     while (turn_window(), !window_closed && !errors) take_turn(clients, count, &asked_for);
-    while (turn_window(), !window_closed) serve(turn_window(), note);
+    for (uint64_t next; next = turn_window(), !window_closed;) serve(next, note);
 }
 
 // --- a crowd ---------------------------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ class Proxy:
     name: str
     port: int
     pid: int
+    key: str = ""
+    """The one that it takes; "": those of the table."""
 
 
 @asynccontextmanager

@@ -3,9 +3,10 @@
 Each is set up as its own documents recommend for this work, or by its defaults, and runs on one core.
 """
 
+import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from socket import create_server
 from typing import Final, Protocol
@@ -134,15 +135,17 @@ def vllm_router(*, upstream_port: int, core: int, folder: Path) -> AbstractAsync
     return _listening(ROUTER, port, argv, core=core, folder=folder, environment={"HOME": str(folder)})
 
 
-def litellm(*, upstream_port: int, core: int, folder: Path) -> AbstractAsyncContextManager[Proxy]:
-    """Its defaults with one model: one worker, no keys, no database. Its table of prices is its own copy, not a fetched one."""
-    port, conf = _free_port(), folder / "litellm.yaml"
+@asynccontextmanager
+async def litellm(*, upstream_port: int, core: int, folder: Path) -> AsyncIterator[Proxy]:
+    """Its defaults with one model: one worker, no database, the one key that it insists on, its own copy of its price table."""
+    port, conf, key = _free_port(), folder / "litellm.yaml", f"sk-{secrets.token_urlsafe(32)}"
     conf.write_text(_LITELLM.format(upstream_port=upstream_port))
-    words = ("--config", str(conf), "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1")
+    argv = [str(_program(LITELLM)), "--config", str(conf), "--host", "127.0.0.1", "--port", str(port)]
     environment = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    return _listening(
-        LITELLM, port, (str(_program(LITELLM)), *words), core=core, folder=folder, environment=environment
-    )
+    environment["LITELLM_MASTER_KEY"] = key
+    started = _listening(LITELLM, port, argv, core=core, folder=folder, environment=environment)
+    async with started as proxy:
+        yield replace(proxy, key=key)
 
 
 def _program(name: str) -> Path:

@@ -65,7 +65,7 @@ FULL: Final = Settings(
     request=Spans(warm_s=1.0, window_s=4.0),
     stream=Spans(warm_s=1.2, window_s=5.0),
     latency=Spans(warm_s=0.5, window_s=4.0),
-    litellm=Spans(warm_s=2.0, window_s=4.0),
+    litellm=Spans(warm_s=3.0, window_s=5.0),
     prompt=Spans(warm_s=0.5, window_s=3.0),
     crowd_spans=Spans(warm_s=1.0, window_s=6.0),
 )
@@ -77,7 +77,7 @@ SHORT: Final = Settings(
     request=Spans(warm_s=0.2, window_s=0.4),
     stream=Spans(warm_s=0.4, window_s=0.6),
     latency=Spans(warm_s=0.1, window_s=0.3),
-    litellm=Spans(warm_s=1.0, window_s=1.0),
+    litellm=Spans(warm_s=2.0, window_s=2.0),
     prompt=Spans(warm_s=0.2, window_s=0.3),
     crowd=Crowd(idle=200, streams=100, interval_us=200_000, others_per_s=200.0),
     crowd_spans=Spans(warm_s=0.2, window_s=0.5),

@@ -76,7 +76,8 @@ class Bench:
     def _loading(self, words: tuple[str, ...], proxy: Proxy | None, seed: int) -> AbstractAsyncContextManager[Process]:
         port = proxy.port if proxy else 0
         argv = (str(self.load), *(word.format(port=port) for word in words))
-        environment = {"BENCH_KEYS": ",".join(self.control.secrets), "BENCH_SEED": str(seed)}
+        keys = proxy.key if proxy and proxy.key else ",".join(self.control.secrets)
+        environment = {"BENCH_KEYS": keys, "BENCH_SEED": str(seed)}
         return processes.running(*argv, core=self.cores.others, log=self.folder / "load.log", environment=environment)
 
     def _tell_errors(self, name: str, loaded: Loaded) -> None:
