@@ -79,7 +79,7 @@ SHORT: Final = Settings(
     latency=Spans(warm_s=0.1, window_s=0.3),
     litellm=Spans(warm_s=2.0, window_s=2.0),
     prompt=Spans(warm_s=0.2, window_s=0.3),
-    crowd=Crowd(idle=200, streams=100, interval_us=200_000, others_per_s=200.0),
+    crowd=Crowd(idle=100, streams=50, interval_us=200_000, others_per_s=200.0),
     crowd_spans=Spans(warm_s=0.2, window_s=0.5),
 )
 """A smoke test: it shows that everything runs, its figures mean nothing."""

@@ -72,6 +72,7 @@ def answering(answers: Iterator[bytes], piece: int = 1 << 20, *, bodies: list[by
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
+        request_queue_size = 128
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             """The generator hangs up on a wrong answer; that is no error of the server."""
