@@ -62,7 +62,10 @@ async def _rounds(
 
 
 def _tell(kind: str, one: Round) -> None:
-    words = (f"{name} {sample.cpu_us:.1f} us ({sample.foreign:.0%} foreign)" for name, sample in one.items())
+    words = (
+        f"{name} {'wrong answers' if sample.errors else f'{sample.cpu_us:.1f} us'} ({sample.foreign:.0%} foreign)"
+        for name, sample in one.items()
+    )
     print(f"{kind}: {', '.join(words)}", file=sys.stderr)
 
 
