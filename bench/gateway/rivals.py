@@ -127,7 +127,7 @@ def haproxy(*, upstream_port: int, core: int, folder: Path) -> AbstractAsyncCont
 
 
 def vllm_router(*, upstream_port: int, core: int, folder: Path) -> AbstractAsyncContextManager[Proxy]:
-    """One worker by turns, the cheapest of its policies (its default looks for shared prefixes and costs more)."""
+    """One worker by `round_robin`, without its default's search for shared prefixes: nothing is added to what it must do."""
     port = _free_port()
     argv = [str(_program(ROUTER)), "--host", "127.0.0.1", "--port", str(port), "--policy", "round_robin"]
     argv += ["--worker-urls", f"http://127.0.0.1:{upstream_port}", "--log-level", "warning"]
