@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compiled up down test coverage fuzz soak test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
+.PHONY: compiled up down test coverage fuzz soak test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-rivals bench-route bench-shared bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -63,11 +63,14 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 
 bench: bench-gateway ## all benchmarks
 
-bench-gateway: $(VENV)/.dev compiled ## the gateway against nginx (bench/README.md)
+bench-gateway: $(VENV)/.dev compiled ## the gateway against nginx and others (bench/README.md); bench-rivals installs the others
 	@$(BIN)/python -m bench.gateway.run $(ARGS)
 
 bench-decide: $(VENV)/.dev ## the decisions against published rivals (bench/README.md); ALLIAGE_TEST_DATA names the folder of traces
 	@$(BIN)/python -m bench.decide $(ARGS)
+
+bench-rivals: ## install what bench-gateway compares with: haproxy, nginx, vllm-router, LiteLLM (about 1 GB)
+	@PYTHON=$(PYTHON) scripts/bench-rivals
 
 bench-heal: $(VENV)/.dev ## a node with eight busy replicas dies under load, live (bench/README.md)
 	$(BIN)/python -m bench.heal.run $(ARGS)
@@ -97,4 +100,4 @@ pin: ## make requirements/*.txt again from pyproject.toml
 	$(PYTHON) scripts/pin.py
 
 clean: ## remove everything that make made
-	rm -rf $(VENV) .venv-vllm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist bench/out
+	rm -rf $(VENV) .venv-vllm .venv-vllm-router .venv-litellm .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* build dist bench/out

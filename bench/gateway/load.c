@@ -1,274 +1,72 @@
 // The clients of a benchmark: they check every byte that comes back and say what they saw.
 //
-//     load requests PORT CONNECTIONS WARM_S WINDOW_S          each connection asks again as soon as it was answered
-//     load streams  PORT STREAMS INTERVAL_US WARM_S WINDOW_S  streams begin during WARM_S, all run through the window
+//     load requests PORT CONNECTIONS PROMPT_BYTES WARM_S WINDOW_S   each connection asks again as soon as it was answered
+//     load streams  PORT STREAMS INTERVAL_US WARM_S WINDOW_S        streams begin during WARM_S, all run through the window
+//     load latency  PORT... WARM_S WINDOW_S                         one connection a port, asked in turns, one at a time
+//     load crowd    PORT IDLE STREAMS INTERVAL_US PER_S WARM_S WINDOW_S
+//                   IDLE connections that were answered once and stay, STREAMS slow streams, and others that ask PER_S
 //
-// The API key is in BENCH_KEY. Prints `open` and `close` when the measured window begins and ends, so that the caller
-// reads the proxy's CPU time then, and one line of JSON at the end. One thread, one epoll. An error is an answer that
-// is not the whole expected one: it is counted, its connection is dropped, and the first is told on stderr.
+// PROMPT_BYTES 0: of many lengths. The API keys are in BENCH_KEYS, with commas between them; BENCH_SEED draws the texts.
+// Prints `open` and `close` when the measured window begins and ends, so that the caller reads the proxy's CPU time then
+// (a crowd prints `idle` before, when all idle connections are there), and one line of JSON at the end. One thread, one
+// epoll. An error is an answer that is not the whole expected one: it is counted, its connection is dropped, and the
+// first is told on stderr.
 
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
+#include "load.h"
+
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { BUFFER_BYTES = 64 * 1024, EVENTS_MAX = 512, TOKENS_SPARE = 10, GRACE_S = 10 };
+enum { TOKENS_SPARE = 10, GRACE_S = 20, PORTS_MAX = 8, ASKERS = 32, OPENING = 32, STREAMS_PER_S = 400 };
 
-#define PROMPT                                                                                                         \
-    "Tell me about the tide at the foot of the cliffs: when it comes, what it leaves behind, and why the stones of "   \
-    "the beach are rounder every year. Then say in one more paragraph which of it a child would want to know first. "
-
-// Where in an HTTP response the next byte belongs.
-typedef enum { HEAD, BODY, CHUNK_SIZE, CHUNK, CHUNK_END, LAST_LINE, WHOLE } Part;
-
-typedef struct {
-    int fd;
-    bool asked;             // a request is out and its answer is not whole yet
-    Part part;
-    size_t left;            // bytes that the body or chunk still has
-    size_t raw_used, body_used;
-    uint64_t asked_ns, last_ns;
-    long tokens;            // that came in this stream
-    bool finished;          // [DONE] came
-    char raw[BUFFER_BYTES + 1], body[BUFFER_BYTES + 1];
-} Client;
-
-static struct {
-    uint32_t *us;
-    size_t count, room;
-} samples;
-static long errors, in_window;
-static bool window_open, window_closed;
-static long tokens_wanted;  // of each stream; 0 when the mode is `requests`
-static char request[8192];
-static size_t request_bytes;
-static char expected[BUFFER_BYTES];
-static size_t expected_bytes;
-
-static uint64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
+static Target targets[PORTS_MAX];
+static Samples samples, turns[PORTS_MAX];
+static long in_window;
+static double bytes_in_window;
+static bool window_open, window_closed, has_crowd;  // a crowd's tokens are not what is measured
 
 static void mark(const char *word) {
     puts(word);
     fflush(stdout);
 }
 
-static void keep(uint64_t ns) {
-    if (samples.count == samples.room) {
-        samples.room = samples.room ? samples.room * 2 : 1 << 16;
-        samples.us = realloc(samples.us, samples.room * sizeof *samples.us);
-        if (!samples.us) fail("realloc");
-    }
-    samples.us[samples.count++] = (uint32_t)(ns / 1000);
-}
+// --- what is counted -------------------------------------------------------------------------------------------------
 
-static int by_size(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
+static bool is_measured(void) { return window_open && !window_closed; }
 
-static uint32_t quantile_us(double q) {
-    return samples.count ? samples.us[(size_t)(q * (double)(samples.count - 1))] : 0;
-}
-
-// Count an error and tell the first; always false.
-static bool wrong(const char *format, ...) {
-    if (!errors++) {
-        va_list arguments;
-        va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
-        va_end(arguments);
-        fputc('\n', stderr);
-    }
-    return false;
-}
-
-static void drop(Client *client) {
-    close(client->fd);
-    client->fd = -1;
-    client->asked = false;
-}
-
-// --- one HTTP response, piece by piece -------------------------------------------------------------------------------
-
-static bool read_head(Client *client, char *head, char *end) {
-    *end = 0;
-    if (strncmp(head, "HTTP/1.1 200 ", 13) != 0) return wrong("not 200: %.400s", head);
-    char *length = strcasestr(head, "\r\ncontent-length:");
-    client->left = length ? strtoul(length + 17, NULL, 10) : 0;
-    if (!length && !strcasestr(head, "\r\ntransfer-encoding: chunked")) return wrong("no length: %.400s", head);
-    client->part = length ? BODY : CHUNK_SIZE;
-    return true;
-}
-
-// Move body bytes out of `raw`; returns how many were taken, 0 when there is no room.
-static size_t take_body(Client *client, const char *from, size_t available) {
-    size_t size = client->left < available ? client->left : available;
-    if (size > BUFFER_BYTES - client->body_used) size = 0;
-    memcpy(client->body + client->body_used, from, size);
-    client->body_used += size;
-    client->left -= size;
-    return size;
-}
-
-// One step through `raw` from *at; 1 went on, 0 needs more bytes, -1 is wrong.
-static int step(Client *client, char **at, char *end) {
-    const char *stop = client->part == HEAD ? "\r\n\r\n" : "\r\n";
-    char *line_end = memmem(*at, (size_t)(end - *at), stop, strlen(stop));
-    switch (client->part) {
-    case HEAD:
-        if (!line_end) return 0;
-        if (!read_head(client, *at, line_end)) return -1;
-        *at = line_end + 4;
-        return 1;
-    case CHUNK_SIZE:
-        if (!line_end) return 0;
-        client->left = strtoul(*at, NULL, 16);
-        client->part = client->left ? CHUNK : LAST_LINE;
-        *at = line_end + 2;
-        return 1;
-    case BODY:
-    case CHUNK:
-        if (client->left && *at == end) return 0;
-        *at += take_body(client, *at, (size_t)(end - *at));
-        if (!client->left) client->part = client->part == BODY ? WHOLE : CHUNK_END;
-        return client->left && *at < end ? wrong("an answer is too long") - 1 : 1;
-    case CHUNK_END:
-    case LAST_LINE:
-        if (end - *at < 2) return 0;
-        if (line_end != *at) return wrong("a chunk is not closed") - 1;
-        client->part = client->part == CHUNK_END ? CHUNK_SIZE : WHOLE;
-        *at += 2;
-        return 1;
-    case WHOLE:
-        return *at == end ? 0 : wrong("bytes after the answer's end") - 1;
-    }
-    return -1;
-}
-
-static bool decode(Client *client) {
-    char *at = client->raw, *end = client->raw + client->raw_used;
-    int went;
-    while ((went = step(client, &at, end)) > 0) continue;
-    client->raw_used = (size_t)(end - at);
-    memmove(client->raw, at, client->raw_used);
-    return went == 0 && (client->raw_used < BUFFER_BYTES || wrong("a head is too long"));
-}
-
-// --- what must be in it ----------------------------------------------------------------------------------------------
-
-static bool ask(Client *client) {
-    client->asked = true;
-    client->part = HEAD;
-    client->body_used = 0;
-    client->asked_ns = client->last_ns = now_ns();
-    ssize_t sent = send(client->fd, request, request_bytes, MSG_NOSIGNAL);
-    return sent == (ssize_t)request_bytes || wrong("a request could not be sent: %s", strerror(errno));
-}
-
-// Every answer must be the first one's bytes again, and that one a completion.
-static bool check_answer(Client *client, uint64_t now) {
-    if (client->part != WHOLE) return true;
-    client->asked = false;
-    if (!expected_bytes && memmem(client->body, client->body_used, "\"choices\":[{", 12))
-        memcpy(expected, client->body, expected_bytes = client->body_used);
-    if (client->body_used != expected_bytes || memcmp(client->body, expected, expected_bytes) != 0 || !expected_bytes)
-        return wrong("an answer differs: %.*s", (int)client->body_used, client->body);
-    if (window_open && !window_closed) {
+// Called for each token of a stream that came whole and in its order.
+void count_token(Client *client, bool is_first) {
+    if (is_measured() && !has_crowd) {
         in_window++;
-        keep(now - client->asked_ns);
+        if (!is_first) keep(&samples, (int64_t)(client->answered_ns - client->last_ns));
     }
-    return window_closed || ask(client);
+    client->last_ns = client->answered_ns;
 }
 
-static bool check_event(Client *client, const char *event, uint64_t now) {
-    const char *token = strstr(event, "\"content\":\" tok");
-    if (strcmp(event, "data: [DONE]") == 0) client->finished = true;
-    if (strstr(event, "\"choices\":[]")) return wrong("usage came unasked: %.300s", event);
-    if (!token) return true;
-    if (atol(token + 15) != client->tokens) return wrong("token %ld is missing: %.300s", client->tokens, event);
-    if (window_open && !window_closed) {
-        in_window++;
-        if (client->tokens) keep(now - client->last_ns);
-    }
-    client->tokens++;
-    client->last_ns = now;
-    return true;
+static void take(Client *client) {
+    if (!is_measured()) return;
+    in_window++;
+    bytes_in_window += (double)client->shape->body_bytes;
+    keep(&samples, (int64_t)(client->answered_ns - client->asked_ns));
 }
 
-// Every token must come once and in order, then [DONE], then the end of the body.
-static bool check_stream(Client *client, uint64_t now) {
-    char *line = client->body, *end = client->body + client->body_used, *line_end;
-    for (; (line_end = memchr(line, '\n', (size_t)(end - line))); line = line_end + 1) {
-        *line_end = 0;
-        if (!check_event(client, line, now)) return false;
-    }
-    client->body_used = (size_t)(end - line);
-    memmove(client->body, line, client->body_used);
-    if (client->part != WHOLE) return true;
-    client->asked = false;
-    if (client->finished && client->tokens == tokens_wanted) return true;
-    return wrong("a stream ended after %ld tokens", client->tokens);
+// --- the window ------------------------------------------------------------------------------------------------------
+
+static uint64_t open_ns, close_ns;
+
+static void plan_window(double warm_s, double window_s) {
+    open_ns = now_ns() + (uint64_t)(warm_s * 1e9);
+    close_ns = open_ns + (uint64_t)(window_s * 1e9);
 }
 
-static bool hear(Client *client) {
-    ssize_t got = recv(client->fd, client->raw + client->raw_used, BUFFER_BYTES - client->raw_used, MSG_DONTWAIT);
+// Open and close the window when it is time; returns when that is next, or when the grace after it ends.
+static uint64_t turn_window(void) {
     uint64_t now = now_ns();
-    if (got < 0 && errno == EAGAIN) return true;
-    if (got <= 0 || !client->asked) return wrong("a connection was closed");
-    client->raw_used += (size_t)got;
-    if (!decode(client)) return false;
-    return tokens_wanted ? check_stream(client, now) : check_answer(client, now);
-}
-
-// --- the run ---------------------------------------------------------------------------------------------------------
-
-static void write_request(int port) {
-    char body[4096], more[128] = "";
-    const char *key = getenv("BENCH_KEY");
-    if (tokens_wanted) sprintf(more, ",\"stream\":true,\"max_tokens\":%ld", tokens_wanted);
-    int size = sprintf(body,
-                       "{\"model\":\"bench\",\"messages\":["
-                       "{\"role\":\"system\",\"content\":\"You are a helpful assistant.\"},"
-                       "{\"role\":\"user\",\"content\":\"" PROMPT PROMPT "\"}],\"temperature\":0.7%s}",
-                       more);
-    request_bytes = (size_t)sprintf(request,
-                                    "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-                                    "Authorization: Bearer %.200s\r\nContent-Type: application/json\r\nAccept: */*\r\n"
-                                    "Content-Length: %d\r\n\r\n%s",
-                                    port, key ? key : "", size, body);
-}
-
-static void connect_all(Client *clients, int count, int port, int poll_fd) {
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int yes = 1;
-    for (int i = 0; i < count; i++) {
-        int fd = clients[i].fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address)) fail("connect");
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &clients[i]};
-        if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, fd, &event)) fail("epoll_ctl");
-    }
+    if (!window_open && now >= open_ns) window_open = true, mark("open");
+    if (!window_closed && now >= close_ns) window_closed = true, mark("close");
+    return !window_open ? open_ns : !window_closed ? close_ns : close_ns + GRACE_S * 1000000000ull;
 }
 
 static int count_asked(const Client *clients, int count) {
@@ -277,61 +75,225 @@ static int count_asked(const Client *clients, int count) {
     return asked;
 }
 
-// When client `i` asks first. Streams begin over most of the warm-up, and no two fall on the same moment of the
-// interval: tokens would come in bursts otherwise, and a proxy that is woken once for many looks cheap.
-static uint64_t begin_ns(int i, int count, double interval_s, double warm_s) {
-    if (interval_s == 0) return 0;
-    long slots = (long)(0.8 * warm_s / interval_s);
-    return (uint64_t)(1e9 * interval_s * ((double)(i * slots / count) + (double)i / count));
-}
-
-// Ask, then serve answers until the window is closed and all that was asked is answered, or the grace is over.
-static void drive(Client *clients, int count, int poll_fd, double interval_s, double warm_s, double window_s) {
-    struct epoll_event events[EVENTS_MAX];
-    uint64_t start = now_ns(), now = start;
-    uint64_t open_ns = start + (uint64_t)(warm_s * 1e9), close_ns = open_ns + (uint64_t)(window_s * 1e9);
-    int begun = 0;
-    while ((!window_closed || count_asked(clients, count)) && now < close_ns + GRACE_S * 1000000000ull) {
-        for (; begun < count && now >= start + begin_ns(begun, count, interval_s, warm_s); begun++)
-            if (!ask(&clients[begun])) drop(&clients[begun]);
-        int ready = epoll_wait(poll_fd, events, EVENTS_MAX, begun < count ? 0 : 10);
-        for (int i = 0; i < ready; i++)
-            if (!hear(events[i].data.ptr)) drop(events[i].data.ptr);
-        now = now_ns();
-        if (!window_open && now >= open_ns) {
-            window_open = true;
-            mark("open");
-        }
-        if (!window_closed && now >= close_ns) {
-            window_closed = true;
-            mark("close");
-        }
-    }
+// After the window: until all that was asked is answered, or the grace is over.
+static void drain(const Client *clients, int count, void (*on_answer)(Client *)) {
+    while (count_asked(clients, count) && now_ns() < turn_window()) serve(turn_window(), on_answer);
     for (int late = count_asked(clients, count); late; late--) wrong("an answer did not come in time");
 }
 
-int main(int count, char **words) {
-    bool streams = count == 7 && strcmp(words[1], "streams") == 0;
-    if (!streams && !(count == 6 && strcmp(words[1], "requests") == 0)) {
-        fprintf(stderr, "usage: load requests PORT CONNECTIONS WARM_S WINDOW_S\n"
-                        "       load streams PORT STREAMS INTERVAL_US WARM_S WINDOW_S\n");
-        return 2;
+// --- requests --------------------------------------------------------------------------------------------------------
+
+static Shapes asked_for;
+
+static void ask_again(Client *client) {
+    take(client);
+    if (!window_closed) ask(client, &asked_for);
+}
+
+static void drive_requests(int count, long prompt_bytes, double warm_s, double window_s) {
+    Client *clients = make_clients(count, targets);
+    asked_for = make_shapes((Wish){.model = "bench", .port = targets->port, .prompt_bytes = prompt_bytes, .pace_us = 20000});
+    join_all(clients, count);
+    plan_window(warm_s, window_s);
+    for (int i = 0; i < count; i++) ask(&clients[i], &asked_for);
+    for (uint64_t next; next = turn_window(), !window_closed;) serve(next, ask_again);
+    drain(clients, count, ask_again);
+}
+
+// --- streams ---------------------------------------------------------------------------------------------------------
+
+static void leave(Client *client) { (void)client; }
+
+// When stream `i` begins. They begin over most of the warm-up, and no two fall on the same moment of the interval:
+// tokens would come in bursts otherwise, and a proxy that is woken once for many looks cheap.
+static uint64_t begin_ns(int i, int count, double interval_s, double span_s) {
+    long slots = (long)(span_s / interval_s) + 1;
+    return (uint64_t)(1e9 * interval_s * ((double)((long)i * slots / count) + (double)i / count));
+}
+
+static void begin_stream(Client *client, const Shapes *shapes, long tokens) {
+    client->tokens_wanted = tokens;
+    ask(client, shapes);
+}
+
+static void drive_streams(int count, long interval_us, double warm_s, double window_s) {
+    double interval_s = (double)interval_us / 1e6;
+    long tokens = (long)((warm_s + window_s) / interval_s) + TOKENS_SPARE;
+    Client *clients = make_clients(count, targets);
+    asked_for = make_shapes((Wish){.model = "bench", .port = targets->port, .tokens = tokens, .pace_us = interval_us});
+    join_all(clients, count);
+    plan_window(warm_s, window_s);
+    uint64_t start = now_ns();
+    int i = 0;
+    for (uint64_t next; next = turn_window(), !window_closed;) {
+        uint64_t due = i < count ? start + begin_ns(i, count, interval_s, 0.8 * warm_s) : next;
+        if (i < count && now_ns() >= due) begin_stream(&clients[i++], &asked_for, tokens);
+        else serve(due < next ? due : next, leave);
     }
-    int port = atoi(words[2]), clients_count = atoi(words[3]);
+    drain(clients, count, leave);
+}
+
+// --- latency ---------------------------------------------------------------------------------------------------------
+
+static bool was_answered;
+
+static void note(Client *client) {
+    (void)client;
+    was_answered = true;
+}
+
+// One request to each port, one after the other; kept when all were answered.
+static void take_turn(Client *clients, int count, const Shapes *shapes) {
+    int64_t took_ns[PORTS_MAX];
+    Shapes one = {.count = 1};  // each port is asked the same
+    one.shapes = (Shape *)pick_shape(shapes);
+    for (int i = 0; i < count; i++) {
+        uint64_t late_ns = now_ns() + GRACE_S * 1000000000ull;
+        was_answered = false;
+        ask(&clients[i], &one);
+        while (!was_answered && clients[i].asked && now_ns() < late_ns) serve(late_ns, note);
+        if (!was_answered) {
+            wrong("an answer did not come in time");
+            return;
+        }
+        took_ns[i] = (int64_t)(clients[i].answered_ns - clients[i].asked_ns);
+    }
+    if (!is_measured()) return;
+    in_window++;
+    for (int i = 0; i < count; i++) keep(&turns[i], took_ns[i]);
+}
+
+// The first port is the engine itself: what the others take beyond it, turn by turn, is what they add.
+static void tell_turns(int count) {
+    Samples added[PORTS_MAX] = {0};
+    for (int i = 0; i < count; i++) {
+        for (size_t k = 0; k < turns[i].count; k++) keep(&added[i], turns[i].ns[k] - turns[0].ns[k]);
+        sort(&added[i]);
+    }
+    printf("{\"done\":%ld,\"errors\":%ld,\"ports\":[", in_window, errors);
+    for (int i = 0; i < count; i++) {
+        sort(&turns[i]);
+        printf("%s{\"p50_us\":%.1f,\"p99_us\":%.1f,\"added_p50_us\":%.1f,\"added_p99_us\":%.1f}", i ? "," : "",
+               quantile_us(&turns[i], 0.5), quantile_us(&turns[i], 0.99), quantile_us(&added[i], 0.5),
+               quantile_us(&added[i], 0.99));
+    }
+    printf("]}\n");
+}
+
+static void drive_latency(int count, double warm_s, double window_s) {
+    Client *clients = make_clients(count, targets);
+    for (int i = 0; i < count; i++) clients[i].target = &targets[i];
+    asked_for = make_shapes((Wish){.model = "bench", .port = targets->port, .pace_us = 20000});
+    join_all(clients, count);
+    plan_window(warm_s, window_s);
+    while (turn_window(), !window_closed && !errors) take_turn(clients, count, &asked_for);
+    for (uint64_t next; next = turn_window(), !window_closed;) serve(next, note);
+}
+
+// --- a crowd ---------------------------------------------------------------------------------------------------------
+
+// Connect and ask `count` clients once, a few at a time, until all are answered.
+static void settle(Client *clients, int count) {
+    int joined = 0, late_s = 120;
+    uint64_t late_ns = now_ns() + (uint64_t)late_s * 1000000000u;
+    for (int first = 0; joined < count || count_asked(clients + first, joined - first);) {
+        while (first < joined && !clients[first].asked) first++;
+        while (joined < count && joined - first < OPENING) {
+            join(&clients[joined]);
+            ask(&clients[joined++], &asked_for);
+        }
+        serve(now_ns() + 100000000u, leave);
+        if (now_ns() > late_ns) {
+            wrong("idle connections were not answered in %d s", late_s);
+            return;
+        }
+    }
+}
+
+static void begin_streams(Client *clients, int count, long interval_us, long tokens) {
+    Shapes slow = make_shapes((Wish){.model = "slow", .port = targets->port, .tokens = tokens, .pace_us = interval_us});
+    double span_s = (double)count / STREAMS_PER_S;
+    uint64_t start = now_ns(), end = start + (uint64_t)(1e9 * span_s) + 2 * (uint64_t)interval_us * 1000u;
+    for (int i = 0; count && (i < count || now_ns() < end);) {
+        uint64_t due = i < count ? start + begin_ns(i, count, (double)interval_us / 1e6, span_s) : end;
+        if (i == count || now_ns() < due) {
+            serve(due, leave);
+            continue;
+        }
+        join(&clients[i]);
+        begin_stream(&clients[i++], &slow, tokens);
+    }
+}
+
+// Ask at a steady pace; what waits for a connection waited since it was due.
+static void ask_steadily(Client *askers, double per_s, double warm_s, double window_s) {
+    plan_window(warm_s, window_s);
+    uint64_t due = now_ns(), step_ns = (uint64_t)(1e9 / per_s), next;
+    while (next = turn_window(), !window_closed) {
+        int free_one = 0;
+        while (free_one < ASKERS && (askers[free_one].asked || askers[free_one].fd < 0)) free_one++;
+        if (free_one == ASKERS || now_ns() < due) {
+            serve(free_one == ASKERS || next < due ? next : due, take);
+            continue;
+        }
+        ask(&askers[free_one], &asked_for);
+        askers[free_one].asked_ns = due;
+        due += step_ns;
+    }
+    drain(askers, ASKERS, take);
+}
+
+static void drive_crowd(int idle, int streams, long interval_us, double per_s, double warm_s, double window_s) {
+    has_crowd = true;
+    long tokens = 1000000;  // they outlast the window and are left then
+    asked_for = make_shapes((Wish){.model = "bench", .port = targets->port, .pace_us = 20000});
+    Client *askers = make_clients(ASKERS, targets), *idlers = make_clients(idle, targets);
+    Client *slow = make_clients(streams, targets);
+    settle(askers, ASKERS);
+    mark("ready");
+    settle(idlers, idle);
+    mark("idle");
+    begin_streams(slow, streams, interval_us, tokens);
+    ask_steadily(askers, per_s, warm_s, window_s);
+    for (int i = 0; i < idle; i++)
+        if (idlers[i].fd < 0) wrong("an idle connection was lost");
+    for (int i = 0; i < streams; i++)
+        if (slow[i].fd < 0 || slow[i].last_ns + 4000u * (uint64_t)interval_us < close_ns) wrong("a slow stream fell silent");
+}
+
+// --- words -----------------------------------------------------------------------------------------------------------
+
+static int refuse(void) {
+    fprintf(stderr, "usage: load requests PORT CONNECTIONS PROMPT_BYTES WARM_S WINDOW_S\n"
+                    "       load streams PORT STREAMS INTERVAL_US WARM_S WINDOW_S\n"
+                    "       load latency PORT... WARM_S WINDOW_S\n"
+                    "       load crowd PORT IDLE STREAMS INTERVAL_US PER_S WARM_S WINDOW_S\n");
+    return 2;
+}
+
+int main(int count, char **words) {
+    if (count < 5) return refuse();
     double warm_s = atof(words[count - 2]), window_s = atof(words[count - 1]);
-    double interval_s = streams ? atof(words[4]) / 1e6 : 0;
-    if (streams) tokens_wanted = (long)((warm_s + window_s) / interval_s) + TOKENS_SPARE;
+    const char *mode = words[1];
     signal(SIGPIPE, SIG_IGN);
-    write_request(port);
-    Client *clients = calloc((size_t)clients_count, sizeof *clients);
-    int poll_fd = epoll_create1(0);
-    if (!clients || poll_fd < 0) fail("start");
-    connect_all(clients, clients_count, port, poll_fd);
-    drive(clients, clients_count, poll_fd, interval_s, warm_s, window_s);
-    qsort(samples.us, samples.count, sizeof *samples.us, by_size);
-    printf("{\"done\":%ld,\"errors\":%ld,\"p50_us\":%u,\"p99_us\":%u}\n", in_window, errors, quantile_us(0.5),
-           quantile_us(0.99));
-    free(samples.us);
-    free(clients);
+    open_net();
+    targets->port = atoi(words[2]);
+    if (strcmp(mode, "latency") == 0 && count - 4 <= PORTS_MAX) {
+        for (int i = 0; i < count - 4; i++) targets[i].port = atoi(words[2 + i]);
+        drive_latency(count - 4, warm_s, window_s);
+        tell_turns(count - 4);
+        return 0;
+    }
+    if (strcmp(mode, "requests") == 0 && count == 7)
+        drive_requests(atoi(words[3]), atol(words[4]), warm_s, window_s);
+    else if (strcmp(mode, "streams") == 0 && count == 7)
+        drive_streams(atoi(words[3]), atol(words[4]), warm_s, window_s);
+    else if (strcmp(mode, "crowd") == 0 && count == 9)
+        drive_crowd(atoi(words[3]), atoi(words[4]), atol(words[5]), atof(words[6]), warm_s, window_s);
+    else
+        return refuse();
+    sort(&samples);
+    printf("{\"done\":%ld,\"errors\":%ld,\"p50_us\":%.1f,\"p99_us\":%.1f,\"mib\":%.3f}\n", in_window, errors,
+           quantile_us(&samples, 0.5), quantile_us(&samples, 0.99), bytes_in_window / 1048576);
     return 0;
 }

@@ -1,6 +1,7 @@
 """CPU time and load as Linux counts them, read from /proc. Reads only; starts and decides nothing."""
 
 import os
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,3 +77,28 @@ def spent(before: Reading, after: Reading) -> Spent:
     own_ns = after.cpu_ns - before.cpu_ns
     busy_ns = after.busy_ns - before.busy_ns
     return Spent(cpu_ns=own_ns, core_busy=busy_ns / wall_ns, foreign=max(0.0, (busy_ns - own_ns) / wall_ns))
+
+
+def memory_bytes(pids: Sequence[int]) -> int:
+    """Memory that these processes hold (RSS) now; raises OSError when one is gone."""
+    pages = sum(int((_PROC / str(pid) / "statm").read_text().split()[1]) for pid in pids)
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def descriptors_max(pid: int) -> int:
+    """How many files and connections this process may have open (its soft limit)."""
+    for line in (_PROC / str(pid) / "limits").read_text().splitlines():
+        if line.startswith("Max open files"):
+            return int(line.split()[3])
+    raise ValueError(f"/proc/{pid}/limits names no limit of open files")
+
+
+def raise_own_descriptors() -> None:
+    """Let this process and all that it starts have as many open as the hard limit allows."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def own_descriptors_max() -> int:
+    """How many files and connections this process, and each that it starts, may have open."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

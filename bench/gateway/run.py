@@ -1,4 +1,4 @@
-"""`python -m bench.gateway.run`: the gateway's CPU time a request and a token against nginx's (see bench/README.md)."""
+"""`python -m bench.gateway.run`: what the gateway costs beside nginx and others (see bench/README.md)."""
 
 import argparse
 import asyncio
@@ -8,161 +8,131 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
-from alliage.errors import AlliageError, Unavailable
-from bench.gateway import measure, processes, tools
-from bench.gateway.control import Control, standing_in
-from bench.gateway.processes import Proxy
-from bench.gateway.report import Pair, Pass, Report, Result, Sample, render, summarise
-from bench.gateway.settings import FULL, SHORT, Settings
-from bench.gateway.tools import Cores, Interpreter
+from alliage.errors import AlliageError, BadInput, Unavailable
+from bench.gateway import measure, processes, profile, rivals, sections, tools
+from bench.gateway.control import standing_in
+from bench.gateway.report import GATEWAY, Idle, Latency, Report, Turns
+from bench.gateway.settings import ANY_FOREIGN, FULL, SECTIONS, SHORT, Settings
+from bench.gateway.table import render
+from bench.gateway.tools import Interpreter
+from bench.gateway.windows import Bench
 
 INVALID, UNABLE, NOISY = 1, 2, 3
-"""Exit statuses: an answer was wrong; the benchmark cannot run here; no clean pair was had."""
-_LOAD_S: Final = 60.0
+"""Exit statuses: an answer was wrong; the benchmark cannot run here; no clean round was had."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Loaded:
-    """What the load generator says at its end: units done in the window, errors, percentiles."""
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What was measured so far."""
 
-    done: int
-    errors: int
-    p50_us: int
-    p99_us: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What stays the same through a run."""
-
-    settings: Settings
-    cores: Cores
-    load: Path
-    folder: Path
-    control: Control
-
-    async def drive(self, proxy: Proxy, *words: str) -> Sample:
-        """One window of load on `proxy`; `words` are the load generator's, `{port}` among them."""
-        log = self.folder / "load.log"
-        argv = (str(self.load), *(word.format(port=proxy.port) for word in words))
-        environment = {"BENCH_KEY": self.control.secret}
-        async with processes.running(*argv, core=self.cores.others, log=log, environment=environment) as process:
-            await processes.read_line(process, log, _LOAD_S)
-            pids = measure.process_tree(proxy.pid)  # now, because nginx listens before it has a worker
-            before = self.read(proxy, pids)
-            await processes.read_line(process, log, _LOAD_S)
-            after = self.read(proxy, pids)
-            loaded = msgspec.json.decode(await processes.read_line(process, log, _LOAD_S), type=_Loaded)
-            await process.wait()
-        if loaded.errors:
-            print(f"{proxy.name}: {loaded.errors} errors, the first: {log.read_text()[:500].strip()}", file=sys.stderr)
-        return _sample(loaded, measure.spent(before, after), (after.at_ns - before.at_ns) / 1e9)
-
-    def read(self, proxy: Proxy, pids: tuple[int, ...]) -> measure.Reading:
-        """The counters of the proxy's processes now; raises Unavailable when one has ended."""
-        try:
-            return measure.read(pids, self.cores.proxy)
-        except OSError as error:
-            words = processes.last_words(self.folder / f"{proxy.name}.log")
-            raise Unavailable(f"{proxy.name} ended under load", remedy=words) from error
-
-    async def drive_requests(self, proxy: Proxy) -> Sample:
-        """A window of requests in a closed loop."""
-        s = self.settings
-        return await self.drive(
-            proxy, "requests", "{port}", str(s.connections), str(s.request_warm_s), str(s.request_window_s)
-        )
-
-    async def drive_streams(self, proxy: Proxy) -> Sample:
-        """A window in which all streams run."""
-        s = self.settings
-        spans = (str(s.interval_us), str(s.stream_warm_s), str(s.stream_window_s))
-        return await self.drive(proxy, "streams", "{port}", str(s.streams), *spans)
+    turns: list[Turns] = field(default_factory=list)
+    latency: Latency | None = None
+    idle: Idle | None = None
+    missing: list[str] = field(default_factory=list)
 
 
-def _sample(loaded: _Loaded, spent: measure.Spent, window_s: float) -> Sample:
-    return Sample(
-        cpu_us=spent.cpu_ns / 1e3 / max(loaded.done, 1),
-        per_s=loaded.done / window_s,
-        p50_us=loaded.p50_us,
-        p99_us=loaded.p99_us,
-        core_busy=spent.core_busy,
-        foreign=spent.foreign,
-        errors=loaded.errors + (loaded.done == 0),
-    )
-
-
-async def _pair_up(
-    drive: Callable[[Proxy], Awaitable[Sample]], nginx: Proxy, gateway: Proxy, pairs: list[Pair], kind: str
-) -> None:
-    pair = Pair(nginx=await drive(nginx), gateway=await drive(gateway))
-    pairs.append(pair)
-    print(
-        f"{kind}: nginx {pair.nginx.cpu_us:.1f} us, gateway {pair.gateway.cpu_us:.1f} us,"
-        f" ratio {pair.ratio:.2f}, foreign {pair.foreign:.0%}",
-        file=sys.stderr,
-    )
-
-
-async def _measure_pass(bench: Bench, nginx: Proxy, python: Interpreter) -> Pass:
-    settings = bench.settings
-    requests: list[Pair] = []
-    tokens: list[Pair] = []
-
-    def wanted(pairs: list[Pair]) -> bool:
-        if any(pair.errors for pair in (*requests, *tokens)):
-            return False  # the run is invalid already
-        clean = sum(pair.foreign <= settings.foreign_max for pair in pairs)
-        return clean < settings.rounds and len(pairs) < settings.tries
-
-    def summary(pairs: list[Pair]) -> Result:
-        return summarise(pairs, settings.foreign_max)
-
-    print(f"gateway under {python.path} {python.version.split()[0]}", file=sys.stderr)
-    async with processes.gateway(
-        python.path, control=bench.control, core=bench.cores.proxy, folder=bench.folder
-    ) as gateway:
-        while wanted(requests) or wanted(tokens):
-            if wanted(requests):
-                await _pair_up(bench.drive_requests, nginx, gateway, requests, "request")
-            if wanted(tokens):
-                await _pair_up(bench.drive_streams, nginx, gateway, tokens, "token")
-    return Pass(python=python, requests=summary(requests), tokens=summary(tokens))
-
-
-async def measure_all(settings: Settings, pythons: tuple[Interpreter, ...]) -> Report:
-    """Start everything, measure one pass an interpreter, end everything; raises Unavailable when a part fails."""
-    program, cores = tools.find_program("nginx"), tools.pick_cores()
-    load, engine = tools.build("load"), tools.build("upstream")
-    os.sched_setaffinity(0, {cores.others})
+async def _measure_beside(bench: Bench, python: str, wanted: frozenset[str], found: Found) -> None:
+    """All that nginx, ours and the light rivals do on processes that stay."""
+    s = bench.settings
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alliage-bench-")))
-        port = await stack.enter_async_context(
-            processes.upstream(engine, interval_us=settings.interval_us, core=cores.others, folder=folder)
-        )
-        control = await stack.enter_async_context(standing_in(folder / "control.sock", port))
-        nginx = await stack.enter_async_context(
-            processes.nginx(program, upstream_port=port, core=cores.proxy, folder=folder)
-        )
-        bench = Bench(settings=settings, cores=cores, load=load, folder=folder, control=control)
-        passes = tuple([await _measure_pass(bench, nginx, python) for python in pythons])
+        standing = await stack.enter_async_context(sections.standing(bench, python))
+        others = [
+            await sections.started(bench, one, stack, found.missing)
+            for one in rivals.find_rivals()
+            if one.name != rivals.LITELLM and wanted & {"requests", "latency"}
+        ]
+        every = (*standing, *(one for one in others if one))
+        if "requests" in wanted:
+            found.turns.append(await sections.measure_requests(bench, every, s.rounds))
+        if "streams" in wanted and not bench.wrong:
+            found.turns.append(await sections.measure_streams(bench, standing, s.streams, s.rounds))
+        if "streams" in wanted and not bench.wrong:
+            found.turns.append(await sections.measure_streams(bench, standing, s.many_streams, s.few))
+        if "latency" in wanted and not bench.wrong:
+            found.latency = await sections.measure_latency(bench, standing, every)
+        if "prompts" in wanted and not bench.wrong:
+            found.turns += await sections.measure_prompts(bench, standing)
+
+
+async def _measure_litellm(bench: Bench, python: str, found: Found) -> None:
+    (rival,) = (one for one in rivals.find_rivals() if one.name == rivals.LITELLM)
+    async with AsyncExitStack() as stack:
+        proxy = await sections.started(bench, rival, stack, found.missing)
+        if proxy:
+            standing = await stack.enter_async_context(sections.standing(bench, python))
+            found.turns += await sections.measure_litellm(bench, (*standing, proxy))
+
+
+async def _measure_other(bench: Bench, python: Interpreter, wanted: frozenset[str], found: Found) -> None:
+    """The figures of the first two parts under another interpreter, fewer rounds."""
+    s, name = bench.settings, f"gateway under {python.path}, Python {python.version.split()[0]}: "
+    async with sections.standing(bench, python.path) as standing:
+        if "requests" in wanted:
+            seen = await sections.measure_requests(bench, standing, s.few)
+            found.turns.append(replace(seen, title=name + seen.title, goal=None))
+        if "streams" in wanted and not bench.wrong:
+            seen = await sections.measure_streams(bench, standing, s.streams, s.few)
+            found.turns.append(replace(seen, title=name + seen.title, goal=None))
+
+
+async def _measure(bench: Bench, pythons: tuple[Interpreter, ...], wanted: frozenset[str], found: Found) -> None:
+    first, *others = pythons
+    if wanted & {"requests", "streams", "latency", "prompts"}:
+        await _measure_beside(bench, first.path, wanted, found)
+    if "litellm" in wanted and not bench.wrong:
+        await _measure_litellm(bench, first.path, found)
+    if "idle" in wanted and not bench.wrong:
+        found.idle = await sections.measure_idle(bench, first.path)
+    for python in others:
+        if wanted & {"requests", "streams"} and not bench.wrong:
+            await _measure_other(bench, python, wanted, found)
+
+
+async def measure_all(settings: Settings, pythons: tuple[Interpreter, ...], wanted: frozenset[str]) -> Report:
+    """Start everything, measure the wanted parts, end everything; raises Unavailable when a part fails."""
+    began_s, found = time.monotonic(), Found()
+    async with AsyncExitStack() as stack:
+        bench = await open_bench(settings, stack)
+        await _measure(bench, pythons, wanted, found)
+        told = bench.control.told
     return Report(
         date=time.strftime("%Y-%m-%d %H:%M %Z"),
-        valid=not any(one.requests.errors or one.tokens.errors for one in passes),
+        valid=not bench.wrong,
         processor=_processor(),
         kernel=platform.release(),
-        nginx=tools.ask_nginx_version(program),
+        nginx=tools.ask_nginx_version(tools.find_program("nginx")),
+        python=pythons[0],
         settings=settings,
-        passes=passes,
+        missing=tuple(found.missing),
+        turns=() if bench.wrong else tuple(found.turns),
+        latency=None if bench.wrong else found.latency,
+        idle=None if bench.wrong else found.idle,
+        tells_use=told.use,
+        records=told.records,
+        took_s=time.monotonic() - began_s,
+        invalid=tuple(bench.wrong),
     )
+
+
+async def open_bench(settings: Settings, stack: AsyncExitStack) -> Bench:
+    """The engine, control's stand-in and a folder, open until the stack is."""
+    cores = tools.pick_cores()
+    load, engine = tools.build("load"), tools.build("upstream")
+    os.sched_setaffinity(0, {cores.others})
+    measure.raise_own_descriptors()
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="alliage-bench-")))
+    port = await stack.enter_async_context(
+        processes.upstream(engine, interval_us=settings.interval_us, core=cores.others, folder=folder)
+    )
+    control = await stack.enter_async_context(standing_in(folder / "control.sock", port))
+    return Bench(settings=settings, cores=cores, load=load, folder=folder, control=control, upstream_port=port)
 
 
 def _processor() -> str:
@@ -183,34 +153,64 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-gateway", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the whole report as JSON")
     parser.add_argument(
-        "--short", action="store_true", help="a few seconds, to see that it runs; its figures mean nothing"
+        "--short", action="store_true", help="under a minute, to see that it runs; its figures mean nothing"
     )
-    parser.add_argument("--rounds", type=int, metavar="N", help=f"clean pairs of each kind (default {FULL.rounds})")
-    parser.add_argument("--python", metavar="PATH", help="the interpreter that runs the gateway")
+    parser.add_argument("--only", metavar="A,B", help=f"parts of the table, of {','.join(SECTIONS)} (default all)")
+    parser.add_argument("--rounds", type=int, metavar="N", help=f"clean rounds of each kind (default {FULL.rounds})")
+    parser.add_argument("--noisy", action="store_true", help="keep rounds in which others used the proxies' core, too")
+    parser.add_argument("--python", metavar="PATH", help="the interpreter that runs the gateway, and no other")
+    parser.add_argument("--profile", action="store_true", help="where the gateway's CPU goes by function, nothing else")
     return parser.parse_args()
+
+
+def _wanted(only: str | None) -> frozenset[str]:
+    """The parts that were asked for; raises BadInput for one that there is not."""
+    wanted = frozenset(only.split(",")) if only else frozenset(SECTIONS)
+    if unknown := sorted(wanted - set(SECTIONS)):
+        raise BadInput(f"--only names {', '.join(unknown)}", remedy=f"there are {', '.join(SECTIONS)}")
+    return wanted
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    settings = SHORT if arguments.short else FULL
+    if arguments.rounds is not None:
+        rounds = max(arguments.rounds, 1)
+        settings = replace(settings, rounds=rounds, few=min(rounds, settings.few))
+    if arguments.noisy:
+        settings = replace(settings, foreign_max=ANY_FOREIGN)
+    return settings
+
+
+def _run(arguments: argparse.Namespace) -> Report | str:
+    if missing := tools.find_missing():
+        raise Unavailable("the gateway's benchmark cannot run here", remedy=missing)
+    settings, wanted = _settings(arguments), _wanted(arguments.only)
+    pythons = tools.choose_interpreters(arguments.python)
+    if arguments.profile:
+        return asyncio.run(profile.profile(settings, pythons[0].path, open_bench))
+    if arguments.short or arguments.python:
+        pythons = pythons[:1]
+    return asyncio.run(_until_told(measure_all(settings, pythons, wanted)))
 
 
 def main() -> int:
     """Run, print the report, give the exit status."""
     arguments = _parse()
-    settings = SHORT if arguments.short else FULL
-    if arguments.rounds is not None:
-        rounds = max(arguments.rounds, 1)
-        settings = replace(settings, rounds=rounds, tries=rounds * FULL.tries // FULL.rounds)
     try:
-        if missing := tools.find_missing():
-            raise Unavailable("the gateway's benchmark cannot run here", remedy=missing)
-        pythons = tools.choose_interpreters(arguments.python)
-        report = asyncio.run(_until_told(measure_all(settings, pythons[:1] if arguments.short else pythons)))
+        report = _run(arguments)
     except AlliageError as error:
         print(error, file=sys.stderr)
         return UNABLE
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 128 + signal.SIGINT
+    if isinstance(report, str):
+        print(report)
+        return 0
     print(msgspec.json.format(msgspec.json.encode(report)).decode() if arguments.json else render(report))
     if not report.valid:
         return INVALID
-    return NOISY if any(one.requests.ratio is None or one.tokens.ratio is None for one in report.passes) else 0
+    ours = (column for turns in report.turns for column in turns.columns if column.name == GATEWAY)
+    return NOISY if any(column.ratio is None for column in ours) else 0
 
 
 if __name__ == "__main__":

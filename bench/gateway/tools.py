@@ -15,9 +15,11 @@ from alliage.errors import BadInput, Unavailable
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _HERE: Final = Path(__file__).resolve().parent
-_OUT: Final = _HERE.parent / "out"
+OUT: Final = _HERE.parent / "out"
 _DISTRIBUTION_PYTHON: Final = Path("/usr/bin/python3")
 _NEEDED: Final = {"nginx": "nginx-light", "gcc": "gcc", "taskset": "util-linux"}
+_PARTS: Final = {"load": ("load.c", "load_shapes.c", "load_answers.c", "load_net.c"), "upstream": ("upstream.c",)}
+"""The sources of each program."""
 _PATH: Final = os.environ.get("PATH", "") + os.pathsep + "/usr/sbin"  # where Debian has nginx, off most users' PATH
 _ASK: Final = (
     "import json, sys; v = sys.version_info;"
@@ -62,6 +64,11 @@ def find_program(name: str) -> str:
     return path
 
 
+def find_optional(name: str) -> str | None:
+    """The path of a program that the benchmark can do without, None where it is not installed."""
+    return shutil.which(name, path=_PATH)
+
+
 def pick_cores() -> Cores:
     """The first two cores that this process may use."""
     first, second = sorted(os.sched_getaffinity(0))[:2]
@@ -69,16 +76,17 @@ def pick_cores() -> Cores:
 
 
 def build(name: str) -> Path:
-    """Compile NAME.c into bench/out/ unless what is there is newer; raises Unavailable with the compiler's words."""
-    source, program = _HERE / f"{name}.c", _OUT / name
-    if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+    """Compile a program into bench/out/ unless what is there is newer; raises Unavailable with the compiler's words."""
+    sources, program = [_HERE / part for part in _PARTS[name]], OUT / name
+    youngest_s = max(one.stat().st_mtime for one in (*sources, *_HERE.glob("*.h")))
+    if program.exists() and program.stat().st_mtime > youngest_s:
         return program
-    _OUT.mkdir(exist_ok=True)
-    fresh = _OUT / f"{name}.{os.getpid()}"  # moved into place whole: two runs may build at once
-    argv = (find_program("gcc"), "-O2", "-Wall", "-Wextra", "-o", str(fresh), str(source))
+    OUT.mkdir(exist_ok=True)
+    fresh = OUT / f"{name}.{os.getpid()}"  # moved into place whole: two runs may build at once
+    argv = (find_program("gcc"), "-O2", "-Wall", "-Wextra", "-o", str(fresh), *map(str, sources))
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Unavailable(f"{source.name} does not compile: {done.stderr.strip()}", remedy="see the compiler's message")
+        raise Unavailable(f"{name} does not compile: {done.stderr.strip()}", remedy="see the compiler's message")
     return fresh.replace(program)
 
 
