@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import shutil
 import socket
 import tempfile
@@ -261,10 +262,13 @@ class House:
         return await self.ask(post(chat_body(model, **more)))
 
     async def metrics(self) -> dict[str, float]:
-        """Every sample of `/metrics`, by its whole name."""
-        text = (await self.ask(get("/metrics"))).body.decode()
-        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, value in lines}
+        """Every sample of `/metrics` by its name and labels, summed over gateways, tenants and chips."""
+        text, sums = (await self.ask(get("/metrics"))).body.decode(), dict[str, float]()
+        for name, labels, value in re.findall(r"^(\w+)\{(.*)\} (\S+)$", text, flags=re.MULTILINE):
+            kept = sorted(re.findall(r'(?!gateway=|tenant=|chip=)\b\w+="[^"]*"', labels))
+            whole = f"{name}{{{','.join(kept)}}}" if kept else name
+            sums[whole] = sums.get(whole, 0) + float(value)
+        return sums
 
     async def holds(self, number: int) -> None:
         """Wait until so many requests are held."""

@@ -7,7 +7,8 @@ import msgspec
 from alliage.fleet.routing import Route
 from alliage.gateway import problems, wire
 from alliage.gateway.door import Door
-from alliage.gateway.metrics import CONTENT_TYPE, exposition
+from alliage.gateway.exposition import CONTENT_TYPE
+from alliage.gateway.metrics import exposition
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Action, Endpoint, Request, model_named
 
