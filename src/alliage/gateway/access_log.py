@@ -141,7 +141,7 @@ def line_of(ended: Ended, gateway: str) -> AccessLine:
         time=datetime.fromtimestamp(ended.ended_s, UTC),
         request=ended.request.decode("latin-1"),
         gateway=gateway,
-        client=_address(ended.peer),
+        client=address_of(ended.peer),
         tenant="" if entry is None else entry.tenant,
         project="" if entry is None else entry.project,
         key="" if entry is None else entry.key,
@@ -179,6 +179,6 @@ def _ms(seconds: float) -> float | None:
     return round(seconds * 1000.0, 3) if seconds else None
 
 
-def _address(peer: object) -> str:
+def address_of(peer: object) -> str:
     """The host of a socket's address; of a Unix socket there is none."""
     return str(peer[0]) if isinstance(peer, tuple) and peer else ""

@@ -3,8 +3,6 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -52,22 +50,6 @@ class Guest(Protocol):
         """Close now, whatever is in work."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """One of a part's numbers for the metrics; a counter's name ends with `_total`."""
-
-    name: str
-    text: str
-    value: float
-
-
-class Counted(Protocol):
-    """A part of the gateway process that has such numbers."""
-
-    def numbers(self) -> Iterable[Number]:
-        """As they are now."""
-
-
 class Reporter(Protocol):
     """Whoever tells control."""
 
@@ -92,7 +74,7 @@ class Door:
 
     __slots__ = (
         "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guests", "held", "kept", "limits",
-        "loop", "name", "now_s", "parts", "pools", "reach", "recorder", "reporter", "room", "stats", "table",
+        "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "stats", "table",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, name: str = "") -> None:
@@ -120,8 +102,6 @@ class Door:
         self.reporter: Reporter | None = None
         self.recorder: Recorder | None = None
         """Told of each request's end, where there is an access log or tracing."""
-        self.parts: list[Counted] = []
-        """Whoever else has numbers for the metrics."""
         self._remembered: dict[bytes, KeyEntry] = {}
         """Headers that were let in under this table, so that a key is not hashed for each request."""
         self._id_prefix = os.urandom(5).hex().encode()

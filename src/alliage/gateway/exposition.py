@@ -36,10 +36,11 @@ class Exposition:
 
     def histogram(self, labels: str, edges: Sequence[str], counts: Sequence[int], sum_: float) -> None:
         """One histogram: the count below each edge, `+Inf` last, is what the counts before it add up to."""
-        name, total = self._name, 0
-        for edge, total in zip(edges, accumulate(counts), strict=True):  # noqa: B007  # the last one is used
-            self._lines.append(f'{name}_bucket{{{labels},le="{edge}"}} {total}\n')
-        self._lines.append(f"{name}_sum{{{labels}}} {sum_}\n{name}_count{{{labels}}} {total}\n")
+        name = self._name
+        lines = [""]
+        lines += [f'{edge}"}} {so_far}\n' for edge, so_far in zip(edges, accumulate(counts), strict=True)]
+        self._lines.append(f'{name}_bucket{{{labels},le="'.join(lines))
+        self._lines.append(f"{name}_sum{{{labels}}} {sum_}\n{name}_count{{{labels}}} {sum(counts)}\n")
 
     def encode(self) -> bytes:
         """All of it."""

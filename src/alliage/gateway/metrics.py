@@ -104,9 +104,10 @@ def exposition(door: Door) -> bytes:
 
 def _sums(door: Door, out: Exposition) -> None:
     """What was counted by service, tenant and chip; service "" stands for requests that named none of ours."""
-    found: list[_Each] = []
-    for sums in door.stats.parties.all_sums():
-        found.append((labels_of(gateway=door.name, service=sums.service, tenant=sums.tenant, chip=sums.chip), sums))
+    found = [
+        (labels_of(gateway=door.name, service=sums.service, tenant=sums.tenant, chip=sums.chip), sums)
+        for sums in door.stats.parties.all_sums()
+    ]
     _by_word(out, found)
     for counter in _COUNTERS:
         out.family(counter.name, "counter", counter.text)
@@ -164,9 +165,10 @@ def _replicas(door: Door, out: Exposition) -> None:
 
 
 def _now(door: Door, out: Exposition) -> None:
-    """Single numbers."""
+    """Single numbers; counters are those whose name ends with `_total`."""
     own = labels_of(gateway=door.name)
     version = -1 if door.table is None else door.table.version
+    lost = 0 if door.recorder is None else door.recorder.lost
     for name, text, value in (
         ("held", "Requests that wait for a service to start", len(door.held)),
         ("unreachable", "Replicas of the table out of our reach", len(door.reach.unreachable)),
@@ -174,13 +176,7 @@ def _now(door: Door, out: Exposition) -> None:
         ("connections", "Client connections now", len(door.guests)),
         ("table_version", "Version of the routing table, -1 for none", version),
         ("control_connected", "1 while the line to control is up", int(door.control_connected)),
+        ("records_lost_total", "Ended requests that access log and traces did not get", lost),
     ):
-        out.family(f"alliage_gateway_{name}", "gauge", text)
+        out.family(f"alliage_gateway_{name}", "counter" if name.endswith("_total") else "gauge", text)
         out.sample(own, value)
-    if door.recorder is not None:
-        out.family("alliage_gateway_records_lost_total", "counter", "Ended requests that were not written down")
-        out.sample(own, door.recorder.lost)
-    for part in door.parts:
-        for number in part.numbers():
-            out.family(number.name, "counter" if number.name.endswith("_total") else "gauge", number.text)
-            out.sample(own, number.value)

@@ -144,7 +144,7 @@ class Recorder:
     def _write(self, batch: Sequence[Ended]) -> int:
         try:
             return max((sink.take(batch) for sink in self._sinks), default=0)
-        except Exception:
+        except Exception:  # noqa: BLE001  # a bug here must not end the gateway
             _log.exception("ended requests could not be written down", number=len(batch))
             return len(batch)
 

@@ -19,7 +19,7 @@ DURATION_BUCKETS_S: Final[tuple[float, ...]] = (
 QUEUE_BUCKETS_S: Final[tuple[float, ...]] = (0.001, 0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 TENANTS_MAX: Final = 100
 """Tenants that one gateway process tells apart, in the order of their first requests; later ones are `OTHER`."""
-SUMS_MAX: Final = 512
+SUMS_MAX: Final = 256
 """Combinations of service, tenant and chip that it tells apart; what comes beyond is counted under `OTHER`."""
 OTHER: Final = "other"
 

@@ -15,11 +15,11 @@ from alliage.gateway.tracing import Trace
 
 
 class Timing:
-    """From the whole request to its end. `enter` of a replica is followed by one `leave`; `whole`, `failed`, `refused` or `left` comes once,
-    then `over`.
+    """From the whole request to its end. `enter` of a replica is followed by one `leave`.
 
-    What is public is of this request, for whoever tells of it at its end; times are `perf_counter`'s, 0 until they came.
-    """  # fmt: skip
+    One of `whole`, `broke`, `refused` and `left` comes once, then `over`. What is public is of this request, for whoever tells
+    of it at its end; times are `perf_counter`'s, 0 until they came.
+    """
 
     __slots__ = (
         "_entered_s", "_first_here_s", "_party", "_price", "_promised_tpot_s", "_promised_ttft_s", "_replica", "_service", "_stats",
@@ -192,9 +192,10 @@ class Timing:
     def left(self) -> None:
         """The client went away: what it had waited for by then may have been too long already."""
         service = self._service
-        if service is not None and self._promised_ttft_s is not None and self._streams:
-            if (self.first_s or perf_counter()) - self.began_s > self._promised_ttft_s:
-                self._missed(service)
+        if service is None or self._promised_ttft_s is None or not self._streams:
+            return
+        if (self.first_s or perf_counter()) - self.began_s > self._promised_ttft_s:
+            self._missed(service)
 
     def over(self, status: int) -> None:
         """Nothing more comes; 499 for a client that left."""
