@@ -22,6 +22,7 @@ from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.fleet.services import UNASKED, Objective
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.recorder import Recorder
 from alliage.gateway.serve import serve
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import GatewayHello, GatewayReport, NewTable, Refused
@@ -306,7 +307,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(first: RoutingTable | None, limits: GatewayLimits | None = None) -> AsyncIterator[House]:
+async def house(
+    first: RoutingTable | None, limits: GatewayLimits | None = None, recorder: Recorder | None = None
+) -> AsyncIterator[House]:
     """A gateway on a port of its own, with control giving it the table `first`; ended with the block."""
     folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
     control = Control(folder / "control.sock", first)
@@ -317,7 +320,10 @@ async def house(first: RoutingTable | None, limits: GatewayLimits | None = None)
     sock.setblocking(False)
     port, stop = sock.getsockname()[1], asyncio.Event()
     limits = limits or GatewayLimits(drain_s=2.0)
-    done = asyncio.create_task(serve(sock=sock, control=folder / "control.sock", limits=limits, stop=stop, door="test"))
+    serving = serve(
+        sock=sock, control=folder / "control.sock", limits=limits, stop=stop, door="test", recorder=recorder
+    )
+    done = asyncio.create_task(serving)
     place = House(port, control, stop, done)
     try:
         if first is not None:

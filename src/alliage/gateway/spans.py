@@ -3,6 +3,7 @@
 Attributes are those of OpenTelemetry's GenAI and HTTP conventions; `alliage.*` where they have none.
 """
 
+import threading
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,6 +16,10 @@ QUEUE_MAX: Final = 8192
 """Spans that wait to be sent; those beyond are lost."""
 _BATCH_MAX: Final = 512
 _DELAY_MS: Final = 2000
+_SEND_S: Final = 2.0
+"""How long the collector may take for a batch, tries again included."""
+_CLOSE_S: Final = 1.0
+"""What is left for it at the end."""
 _NANOSECONDS: Final = 1_000_000_000
 _OPERATIONS: Final = {
     b"/v1/chat/completions": "chat",
@@ -59,7 +64,9 @@ class Spans:
                 f"tracing is asked for, but OpenTelemetry is not installed ({error.name} is missing)",
                 remedy="install the extra: pip install 'alliage[otel]'",
             ) from error
-        exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None)
+        self._exporter = exporter = OTLPSpanExporter(
+            endpoint=f"{endpoint.rstrip('/')}/v1/traces" if endpoint else None, timeout=_SEND_S
+        )
         resource = Resource.create({
             "service.name": "alliage-gateway", "service.version": version, "service.instance.id": gateway,
         })  # fmt: skip
@@ -87,8 +94,12 @@ class Spans:
         return 0
 
     def close(self) -> None:
-        """Send what waits."""
+        """Send what waits, if the collector takes it at once: the end of the gateway does not wait for it."""
+        impatience = threading.Timer(_CLOSE_S, self._exporter.shutdown)
+        impatience.daemon = True
+        impatience.start()
         self._provider.shutdown()
+        impatience.cancel()
 
     def _take(self, ended: Ended, trace: Trace) -> None:
         api = self._api
