@@ -16,11 +16,16 @@ from tests.gateway.house import KEY, House, chat_body, get, house, post, route, 
 from tests.gateway.upstream import Call, Engine
 
 _OTHERS_KEY = "another-house"
+_ADMINS_KEY = "an-admin"
 
 
-async def _samples(place: House) -> dict[tuple[str, ...], float]:
+def _key(secret: str, tenant: str, role: Role = Role.USER) -> dict[str, KeyEntry]:
+    return {sha256(secret.encode()).hexdigest(): KeyEntry(key=KeyId(secret), tenant=tenant, role=role)}
+
+
+async def _samples(place: House, key: str = KEY) -> dict[tuple[str, ...], float]:
     """Every sample by its name and the values of its labels, by their names' order, without the gateway's."""
-    text = (await place.ask(get("/metrics"))).body.decode()
+    text = (await place.ask(get("/metrics", key=key))).body.decode()
     return {
         (sample.name, *(value for name, value in sorted(sample.labels.items()) if name != "gateway")): sample.value
         for family in text_string_to_metric_families(text)
@@ -29,7 +34,10 @@ async def _samples(place: House) -> dict[tuple[str, ...], float]:
 
 
 def test_each_request_is_its_services_tenants_and_chips() -> None:
-    """Two tenants ask for one service that is on two chips; money is of the tokens at the route's price."""
+    """Two tenants ask for one service that is on two chips; money is of the tokens at the route's price.
+
+    A tenant is shown none of another's figures.
+    """
 
     async def main() -> None:
         async with Engine() as engine:
@@ -37,8 +45,9 @@ def test_each_request_is_its_services_tenants_and_chips() -> None:
             two = replace(upstream("m-2", engine.port), origin=Origin(chip="cpu-x86"))
             price = TokenPrice(prompt_micros=2_000_000, output_micros=4_000_000)
             first = table(1, replace(route("m", one), price=price))
-            stranger = KeyEntry(key=KeyId("x"), tenant="mill", role=Role.USER)
-            first = replace(first, keys={**first.keys, sha256(_OTHERS_KEY.encode()).hexdigest(): stranger})
+            first = replace(
+                first, keys={**first.keys, **_key(_OTHERS_KEY, "mill"), **_key(_ADMINS_KEY, "it", Role.ADMIN)}
+            )
             async with house(first) as place:
                 await place.chat()
                 await place.control.swap(
@@ -46,7 +55,7 @@ def test_each_request_is_its_services_tenants_and_chips() -> None:
                 )
                 for key in (KEY, _OTHERS_KEY, _OTHERS_KEY):
                     assert (await place.ask(post(chat_body(), key=key))).status == 200
-                seen = await _samples(place)
+                seen = await _samples(place, _ADMINS_KEY)
                 requests = "alliage_gateway_requests_total"
                 assert seen[requests, "nvidia-h20", "m", "200", "house"] == 1
                 assert seen[requests, "cpu-x86", "m", "200", "house"] == 1
@@ -54,6 +63,8 @@ def test_each_request_is_its_services_tenants_and_chips() -> None:
                 assert seen["gen_ai_server_request_duration_seconds_count", "cpu-x86", "m", "mill"] == 2
                 assert seen["alliage_gateway_tokens_total", "cpu-x86", "output", "m", "mill"] == 10
                 assert seen["alliage_gateway_spent_micros_total", "cpu-x86", "m", "mill"] == 2 * (3 * 2 + 5 * 4)
+                assert any("house" in key for key in seen)
+                assert not any("house" in key for key in await _samples(place, _OTHERS_KEY))
 
     run(main())
 

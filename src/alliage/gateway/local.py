@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from alliage.fleet.keys import Role
 from alliage.fleet.routing import Route
 from alliage.gateway import problems, wire
 from alliage.gateway.door import Door
@@ -25,7 +26,9 @@ def answer_locally(door: Door, request: Request, endpoint: Endpoint) -> tuple[by
     if table is None:
         return problems.not_ready("This gateway has not heard from control yet.", retry_after_s=1)
     if endpoint.action is Action.METRICS:
-        return CONTENT_TYPE, exposition(door)
+        entry = request.entry
+        tenant = None if entry is not None and entry.role is Role.ADMIN else ("" if entry is None else entry.tenant)
+        return CONTENT_TYPE, exposition(door, tenant)
     if endpoint.action is Action.MODELS:
         return wire.JSON, _encode({"object": "list", "data": [_model(route) for route in table.routes.values()]})
     name = model_named(request.path)

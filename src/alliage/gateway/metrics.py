@@ -92,21 +92,23 @@ _HISTOGRAMS: Final = (
 )
 
 
-def exposition(door: Door) -> bytes:
-    """All metrics of this gateway process as Prometheus text."""
+def exposition(door: Door, tenant: str | None = None) -> bytes:
+    """All metrics of this gateway process as Prometheus text; with a tenant, none that tell of another one."""
     out = Exposition()
-    _sums(door, out)
-    _waiting(door, out)
+    shown = None if tenant is None else ("", tenant)
+    _sums(door, out, shown)
+    _waiting(door, out, shown)
     _replicas(door, out)
     _now(door, out)
     return out.encode()
 
 
-def _sums(door: Door, out: Exposition) -> None:
+def _sums(door: Door, out: Exposition, shown: tuple[str, ...] | None) -> None:
     """What was counted by service, tenant and chip; service "" stands for requests that named none of ours."""
     found = [
         (labels_of(gateway=door.name, service=sums.service, tenant=sums.tenant, chip=sums.chip), sums)
         for sums in door.stats.parties.all_sums()
+        if shown is None or sums.tenant in shown
     ]
     _by_word(out, found)
     for counter in _COUNTERS:
@@ -142,11 +144,12 @@ def _by_word(out: Exposition, found: list[_Each]) -> None:
             out.sample(f'{labels},kind="output"', sums.output_tokens)
 
 
-def _waiting(door: Door, out: Exposition) -> None:
+def _waiting(door: Door, out: Exposition, shown: tuple[str, ...] | None) -> None:
     out.family("alliage_gateway_num_requests_waiting", "gauge", "Requests that no replica was asked for yet")
     for party in door.stats.parties.all_parties():
-        labels = labels_of(gateway=door.name, service=party.service, tenant=party.tenant)
-        out.sample(labels, party.waiting)
+        if shown is None or party.tenant in shown:
+            labels = labels_of(gateway=door.name, service=party.service, tenant=party.tenant)
+            out.sample(labels, party.waiting)
 
 
 def _replicas(door: Door, out: Exposition) -> None:
