@@ -270,7 +270,7 @@ _ROWS: Final = (
         title="Spending",
         panels=(
             Panel(
-                title="A hour, by tenant",
+                title="An hour, by tenant",
                 text="In the currency of the installation, as the gateways reckon; the ledger is what counts.",
                 stacked=True,
                 queries=(

@@ -49,7 +49,7 @@ class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
     output_tokens: int
     ttft_ms: float | None
     tpot_ms: float | None
-    duration_ms: float
+    duration_ms: float | None
     bytes: int
     retried: int
     continued: bool
@@ -158,7 +158,7 @@ def line_of(ended: Ended, gateway: str) -> AccessLine:
         output_tokens=ended.output_tokens,
         ttft_ms=_ms(ended.ttft_s),
         tpot_ms=_ms(ended.tpot_s),
-        duration_ms=round(ended.duration_s * 1000.0, 3),
+        duration_ms=_ms(ended.duration_s),
         bytes=ended.sent_bytes,
         retried=ended.retries,
         continued=ended.is_continued,

@@ -23,7 +23,7 @@ from alliage.gateway.naming import named_route
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Endpoint, Request, sane_accept
-from alliage.gateway.stats import CLIENT_GONE
+from alliage.gateway.stats import CLIENT_GONE, ServiceStats
 from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Pool, UpstreamConnection
 
@@ -36,7 +36,7 @@ class Exchange:
 
     __slots__ = (
         "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_fresh", "_held_until_s", "_joins", "_passing",
-        "_paused", "_pool", "_request", "_resumed", "_timing", "_touched_s", "_transport",
+        "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +55,7 @@ class Exchange:
         self._timing = Timing(door.stats)
         self._touched_s = door.now_s
         self._held_until_s = 0.0
+        self._stats: ServiceStats = door.stats.by_service[""]
         self._choosing = Choosing(door.board)
         self._pool: Pool | None = None
         self._connection: UpstreamConnection | None = None
@@ -101,11 +102,12 @@ class Exchange:
             if not self._hold(""):
                 self._refuse(waited_for(None, self._failures, door.limits.hold_s))
             return
+        self._stats = door.stats.of(ask.model)
         if self._endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
         tenant = "" if request.entry is None else request.entry.tenant
-        self._timing.named(door.stats.of(ask.model), route, tenant, streams=bool(ask.stream))
+        self._timing.named(self._stats, route, tenant, streams=bool(ask.stream))
         upstreams = door.reach.preferred(route.upstreams) if door.reach.unreachable else route.upstreams
         if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
             problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)

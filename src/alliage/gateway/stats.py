@@ -30,7 +30,7 @@ class Total:
 
 
 class ServiceStats:
-    """One service's counters, as `Traffic` names them."""
+    """One service's counters, as `Traffic` names them; the service "" stands for requests that named none of ours."""
 
     __slots__ = (
         "answered", "asked", "began_s", "completion_tokens", "continued", "failed", "in_flight", "kept", "missed", "prompt_tokens",
@@ -134,7 +134,7 @@ class Stats:
     __slots__ = ("by_replica", "by_service", "parties", "unnamed")
 
     def __init__(self) -> None:
-        self.by_service: dict[str, ServiceStats] = {}
+        self.by_service: dict[str, ServiceStats] = {"": ServiceStats()}
         self.by_replica: dict[ReplicaId, ReplicaStats] = {}
         self.parties = Parties()
         self.unnamed = self.parties.sums("", "", "")
@@ -157,7 +157,7 @@ class Stats:
     def services_now(self, held: Iterable[str]) -> dict[ServiceName, Traffic]:
         """What to tell of each service; `held` are the services that requests wait for, one entry a request."""
         waiting = Counter(held)
-        return {ServiceName(name): one.traffic(waiting[name]) for name, one in self.by_service.items()}
+        return {ServiceName(name): one.traffic(waiting[name]) for name, one in self.by_service.items() if name}
 
     def replicas_now(self, paces: Mapping[ReplicaId, PaceNow]) -> dict[ReplicaId, ReplicaTraffic]:
         """What to tell of each replica."""
@@ -167,7 +167,7 @@ class Stats:
     def forget(self, *, services: Collection[str], replicas: Collection[ReplicaId]) -> None:
         """What is not among these and not busy: told once more after it left, then no longer."""
         for name, service in list(self.by_service.items()):
-            if name not in services and not service.in_flight:
+            if name and name not in services and not service.in_flight:
                 del self.by_service[name]
         self.parties.forget(services)
         for name_, replica in list(self.by_replica.items()):
