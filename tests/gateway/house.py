@@ -308,7 +308,12 @@ class House:
 
 @asynccontextmanager
 async def house(
-    first: RoutingTable | None, limits: GatewayLimits | None = None, recorder: Recorder | None = None
+    first: RoutingTable | None,
+    limits: GatewayLimits | None = None,
+    recorder: Recorder | None = None,
+    *,
+    name: str = "test",
+    metrics: Path | None = None,
 ) -> AsyncIterator[House]:
     """A gateway on a port of its own, with control giving it the table `first`; ended with the block."""
     folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
@@ -321,7 +326,13 @@ async def house(
     port, stop = sock.getsockname()[1], asyncio.Event()
     limits = limits or GatewayLimits(drain_s=2.0)
     serving = serve(
-        sock=sock, control=folder / "control.sock", limits=limits, stop=stop, door="test", recorder=recorder
+        sock=sock,
+        control=folder / "control.sock",
+        limits=limits,
+        stop=stop,
+        door=name,
+        recorder=recorder,
+        metrics=metrics,
     )
     done = asyncio.create_task(serving)
     place = House(port, control, stop, done)

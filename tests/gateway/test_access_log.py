@@ -44,7 +44,7 @@ def test_each_request_leaves_a_line_without_what_was_said(tmp_path: Path) -> Non
             async with house(table(1, route("m", one)), recorder=recorder) as place:
                 body = chat_body(stream=True, user=_SECRET)
                 await place.ask(post(body, extra=f"X-Request-Id: mine-1\r\ntraceparent: {_PARENT}\r\n"))
-                await place.ask(post(b'{"modle": "' + _SECRET.encode() + b'"}'))
+                await place.ask(post(b'{"no-model": "' + _SECRET.encode() + b'"}'))
                 await place.ask(post(chat_body(), key=_SECRET.replace(" ", "-")))
                 await place.chat("absent")
                 await place.ask(get(f"/v1/models?x={_SECRET.replace(' ', '-')}"))

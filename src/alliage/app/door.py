@@ -24,6 +24,7 @@ async def run_door(home: Home, settings: Settings, listener: socket.socket, leav
             stop=leave.stop,
             door=door,
             recorder=recorder,
+            metrics=home.run / "metrics",
         ),
     )
     at_once = asyncio.ensure_future(leave.at_once.wait())

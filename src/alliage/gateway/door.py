@@ -20,6 +20,7 @@ from alliage.gateway.reach import Reach
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.request import Request
 from alliage.gateway.room import Room
+from alliage.gateway.siblings import Siblings
 from alliage.gateway.stats import Stats
 from alliage.gateway.upstream import Pool, renew_pools
 
@@ -74,7 +75,8 @@ class Door:
 
     __slots__ = (
         "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guests", "held", "kept", "limits",
-        "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "stats", "table",
+        "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "siblings", "stats",
+        "table",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, name: str = "") -> None:
@@ -102,6 +104,7 @@ class Door:
         self.reporter: Reporter | None = None
         self.recorder: Recorder | None = None
         """Told of each request's end, where there is an access log or tracing."""
+        self.siblings: Siblings | None = None
         self._remembered: dict[bytes, KeyEntry] = {}
         """Headers that were let in under this table, so that a key is not hashed for each request."""
         self._id_prefix = os.urandom(5).hex().encode()
