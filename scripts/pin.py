@@ -30,7 +30,8 @@ def main() -> None:
     """Resolve and write."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     run = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["llama"]
-    dev = project["dependency-groups"]["dev"] + project["project"]["optional-dependencies"]["postgres"]
+    extras = project["project"]["optional-dependencies"]
+    dev = project["dependency-groups"]["dev"] + extras["otel"] + extras["postgres"]
     everything = resolve(run + dev, [])
     TARGETS.mkdir(exist_ok=True)
     for name, wanted in {"run": run, "dev": run + dev}.items():

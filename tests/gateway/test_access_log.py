@@ -217,6 +217,27 @@ def test_a_disk_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
     run(main())
 
 
+def test_what_is_put_by_is_small_whatever_is_sent(tmp_path: Path) -> None:
+    """A path and a trace header of 30 KiB: as many as wait at most must not fill the memory."""
+
+    async def main() -> None:
+        recorder = Recorder([_log(tmp_path)])
+        async with (
+            Engine() as engine,
+            house(table(1, route("m", upstream("m-1", engine.port))), recorder=recorder) as place,
+        ):
+            assert (await place.ask(get("/" + 30_000 * "x"))).status == 404
+            assert (
+                await place.ask(post(chat_body(), extra=f"traceparent: {_PARENT}-{30_000 * 'x'}\r\n"))
+            ).status == 200
+        refused, answered = _lines(tmp_path / "access.log")
+        assert len(refused["endpoint"]) == 200
+        assert answered["trace"] == ""  # version 00 says no more than this
+        assert (tmp_path / "access.log").stat().st_size < 2000
+
+    run(main())
+
+
 def test_keys_and_projects_are_in_the_line(tmp_path: Path) -> None:
     """By their ids: secrets are never known here."""
     who = KeyEntry(key=KeyId("key-7"), tenant="mill", role=Role.USER, project="night")

@@ -17,6 +17,9 @@ from alliage.gateway.tracing import HEADER, Sampler, Trace
 _log: Final = structlog.get_logger("alliage.gateway")
 PENDING_MAX: Final = 20_000
 """Ended requests that wait to be written; those beyond are lost, and counted."""
+_PATH_BYTES_MAX: Final = 256
+_PARENT_BYTES_MAX: Final = 64
+"""What is put by is small, whatever somebody sends."""
 
 
 class Ended(msgspec.Struct, frozen=True, gc=False):
@@ -91,14 +94,15 @@ class Recorder:
         if len(self._pending) >= PENDING_MAX:
             self.lost += 1
             return
-        began_s, first_s = timing.began_s, timing.first_s
+        began_s, first_s, parent = timing.began_s, timing.first_s, request.headers.get(HEADER)
         self._pending.append(
             Ended(
                 time(), request.id, transport.get_extra_info("peername"), request.entry, request.method, request.path,
                 status, timing.reason, timing.service, timing.replica, timing.chip,
                 timing.prompt_tokens, timing.cached_tokens, timing.output_tokens,
                 first_s - began_s if first_s else 0.0, timing.tpot_s, perf_counter() - began_s, timing.sent_bytes,
-                timing.retries, timing.is_continued, timing.is_broken, request.headers.get(HEADER), timing.trace,
+                timing.retries, timing.is_continued, timing.is_broken, None if parent is None else parent[:_PARENT_BYTES_MAX],
+                timing.trace,
             )
         )  # fmt: skip
 
@@ -111,7 +115,8 @@ class Recorder:
         if request is None:
             ended = Ended(time(), b"", peer, None, b"", b"", status, reason)
         else:
-            ended = Ended(time(), request.id, peer, request.entry, request.method, request.path, status, reason)
+            path = request.path[:_PATH_BYTES_MAX]
+            ended = Ended(time(), request.id, peer, request.entry, request.method, path, status, reason)
         self._pending.append(ended)
 
     def hand_on(self) -> None:

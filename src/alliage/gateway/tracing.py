@@ -6,7 +6,7 @@ from typing import Final
 
 HEADER: Final = b"traceparent"
 _PARENT: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
-"""A later version may say more behind; version 00 may not, but whoever writes so means the same."""
+"""A later version may say more behind."""
 _SAMPLED: Final = 1
 _RATIO_ONE: Final = 1 << 64
 
@@ -30,7 +30,7 @@ class Trace:
 def read_parent(header: bytes | None) -> Trace | None:
     """What a `traceparent` header says, as W3C Trace Context has it; None for one that is malformed or all zeros."""
     found = None if header is None else _PARENT.fullmatch(header)
-    if found is None:
+    if header is None or found is None or (found.end(3) < len(header) and header.startswith(b"00")):
         return None
     trace_id, span_id = int(found[1], 16), int(found[2], 16)
     if not trace_id or not span_id:
