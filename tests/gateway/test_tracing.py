@@ -82,12 +82,14 @@ def test_a_parent_decides_and_the_ratio_decides_for_the_others() -> None:
 
 def test_what_is_handed_on_names_the_span_as_the_parent() -> None:
     """Where there is tracing, the request's own header is replaced; where there is none, it is left as it came."""
-    request = Request(b"POST", b"/v1/chat/completions", "1.1", {b"traceparent": _parent().encode()}, keep=True)
+    came = {b"traceparent": _parent().encode()}
+    request = Request(b"POST", b"/v1/chat/completions", "1.1", came, keep=True)
     assert Recorder([]).trace(request) is None
     assert request.headers[b"traceparent"] == _parent().encode()
     trace = Recorder([], Sampler(1.0, seed=4)).trace(request)
     assert trace is not None
     assert request.headers[b"traceparent"] == f"00-{_TRACE:032x}-{trace.span_id:016x}-01".encode()
+    assert came == {b"traceparent": _parent().encode()}, "headers may be another request's too"
 
 
 class _Collector(http.server.BaseHTTPRequestHandler):

@@ -86,7 +86,7 @@ class Recorder:
         if self._sampler is None:
             return None
         trace = self._sampler.begin(request.headers.get(HEADER))
-        request.headers[HEADER] = trace.header()
+        request.headers = {**request.headers, HEADER: trace.header()}  # those that came may be another request's too
         return trace
 
     def add(self, request: Request, timing: Timing, transport: asyncio.Transport, status: int) -> None:
