@@ -28,10 +28,10 @@ _SELECTOR = re.compile(r"\b((?:alliage|gen_ai)_\w+)\{([^}]*)\}")
 _PARTS = ("_bucket", "_sum", "_count")
 _PROMTOOL = shutil.which("promtool") or shutil.which("promtool", path=str(Path(sys.prefix) / "bin"))
 TO_COME = frozenset({
-    "alliage_gateway_usage_bytes", "alliage_gateway_usage_full", "alliage_gateway_usage_taken_total",
-    "alliage_gateway_usage_unwritten_total",
+    "alliage_gateway_queued", "alliage_gateway_usage_bytes", "alliage_gateway_usage_full", "alliage_gateway_usage_open",
+    "alliage_gateway_usage_taken_total", "alliage_gateway_usage_unwritten_total",
 })  # fmt: skip
-"""What the usage journal is to tell; goes when the gateway does."""
+"""What admission and the usage journal are to tell; each goes when the gateway tells it."""
 
 Seen = dict[str, set[str]]
 """Labels of each sample's name; none for a name of which there was no sample."""
