@@ -31,7 +31,7 @@ def main() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["project"]["optional-dependencies"]
     run = project["project"]["dependencies"] + extras["llama"] + extras["compile"]
-    dev = project["dependency-groups"]["dev"] + extras["postgres"]
+    dev = project["dependency-groups"]["dev"] + extras["otel"] + extras["postgres"]
     everything = resolve(run + dev, [])
     TARGETS.mkdir(exist_ok=True)
     for name, wanted in {"run": run, "dev": run + dev}.items():

@@ -30,7 +30,7 @@ MODULES: Final = (
         f"alliage.gateway.{name}"
         for name in (
             "body", "choosing", "chosen", "client", "door", "exchange", "failing", "flights", "heads", "intake", "kept", "limits", "local", "naming",
-            "passing", "problems", "request", "room", "sse", "stats", "timing", "upstream", "wire",
+            "passing", "problems", "request", "room", "sse", "stats", "sums", "timing", "tracing", "upstream", "wire",
         )
     ),
 )  # fmt: skip

@@ -419,6 +419,9 @@ def test_metrics_tell_every_phase(cloud: Served) -> None:
         'alliage_services{phase="ready"} 1.0',
         'alliage_services{phase="unserved"} 0.0',
         'alliage_replicas{phase="ready"} 1.0',
+        f'alliage_service_ready{{service="{MODEL}",tenant="default"}} 1.0',
+        f'alliage_service_wanted{{service="{MODEL}",tenant="default"}} 1.0',
+        f'alliage_service_replicas{{chip="cpu-x86",phase="ready",service="{MODEL}"}} 1.0',
         "alliage_gateways_connected 1.0",
         'alliage_device_free_bytes{device="laptop/cpu0"}',
     ):

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 import shutil
 import socket
 import tempfile
@@ -21,6 +22,7 @@ from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.fleet.services import UNASKED, Objective
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.recorder import Recorder
 from alliage.gateway.serve import serve
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import GatewayHello, GatewayReport, NewTable, Refused
@@ -261,10 +263,13 @@ class House:
         return await self.ask(post(chat_body(model, **more)))
 
     async def metrics(self) -> dict[str, float]:
-        """Every sample of `/metrics`, by its whole name."""
-        text = (await self.ask(get("/metrics"))).body.decode()
-        lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-        return {name: float(value) for name, value in lines}
+        """Every sample of `/metrics` by its name and labels, summed over gateways, tenants and chips."""
+        text, sums = (await self.ask(get("/metrics"))).body.decode(), dict[str, float]()
+        for name, labels, value in re.findall(r"^(\w+)\{(.*)\} (\S+)$", text, flags=re.MULTILINE):
+            kept = sorted(re.findall(r'(?!gateway=|tenant=|chip=)\b\w+="[^"]*"', labels))
+            whole = f"{name}{{{','.join(kept)}}}" if kept else name
+            sums[whole] = sums.get(whole, 0) + float(value)
+        return sums
 
     async def holds(self, number: int) -> None:
         """Wait until so many requests are held."""
@@ -302,7 +307,14 @@ class House:
 
 
 @asynccontextmanager
-async def house(first: RoutingTable | None, limits: GatewayLimits | None = None) -> AsyncIterator[House]:
+async def house(
+    first: RoutingTable | None,
+    limits: GatewayLimits | None = None,
+    recorder: Recorder | None = None,
+    *,
+    name: str = "test",
+    metrics: Path | None = None,
+) -> AsyncIterator[House]:
     """A gateway on a port of its own, with control giving it the table `first`; ended with the block."""
     folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
     control = Control(folder / "control.sock", first)
@@ -313,7 +325,16 @@ async def house(first: RoutingTable | None, limits: GatewayLimits | None = None)
     sock.setblocking(False)
     port, stop = sock.getsockname()[1], asyncio.Event()
     limits = limits or GatewayLimits(drain_s=2.0)
-    done = asyncio.create_task(serve(sock=sock, control=folder / "control.sock", limits=limits, stop=stop, door="test"))
+    serving = serve(
+        sock=sock,
+        control=folder / "control.sock",
+        limits=limits,
+        stop=stop,
+        door=name,
+        recorder=recorder,
+        metrics=metrics,
+    )
+    done = asyncio.create_task(serving)
     place = House(port, control, stop, done)
     try:
         if first is not None:

@@ -207,7 +207,7 @@ def test_a_stream_survives_its_replica() -> None:
             metrics = await place.metrics()
             assert metrics['alliage_gateway_continued_total{service="m"}'] == 1
             assert metrics['alliage_gateway_broken_total{service="m"}'] == 0
-            assert metrics['alliage_gateway_tokens_total{kind="completion",service="m"}'] == 7
+            assert metrics['alliage_gateway_tokens_total{kind="output",service="m"}'] == 7
 
     run(main())
 

@@ -110,7 +110,7 @@ def test_a_stream_loses_only_the_usage_that_nobody_asked_for() -> None:
             assert answer.headers["content-type"] == "text/event-stream"
             assert answer.body == b"".join(map(event, "abcde")) + DONE
             metrics = await place.metrics()
-            assert metrics['alliage_gateway_tokens_total{kind="completion",service="m"}'] == 4
+            assert metrics['alliage_gateway_tokens_total{kind="output",service="m"}'] == 4
             assert metrics['alliage_gateway_streamed_total{service="m"}'] == 1
 
     run(main())

@@ -73,8 +73,8 @@ def test_an_objective_is_kept_or_missed(objective: Objective, *, stream: bool, k
                 metrics = await place.metrics()
                 assert metrics['alliage_gateway_objective_kept_total{service="m"}'] == kept
                 assert metrics['alliage_gateway_objective_missed_total{service="m"}'] == missed
-                assert metrics['alliage_gateway_time_to_first_token_seconds_count{service="m"}'] == stream
-                assert metrics['alliage_gateway_time_per_output_token_seconds_count{service="m"}'] == stream
+                assert metrics['gen_ai_server_time_to_first_token_seconds_count{service="m"}'] == stream
+                assert metrics['gen_ai_server_time_per_output_token_seconds_count{service="m"}'] == stream
 
     run(main())
 

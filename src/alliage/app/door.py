@@ -8,14 +8,24 @@ import socket
 from alliage.app.config import Settings
 from alliage.app.home import Home
 from alliage.app.leave import Leave
+from alliage.app.watching import build_recorder
 from alliage.gateway.serve import serve
 
 
 async def run_door(home: Home, settings: Settings, listener: socket.socket, leave: Leave) -> None:
     """Serve on the listening socket until told to leave; `at_once` cuts what is still in flight."""
     door = f"gateway-{os.getpid()}"
+    recorder = build_recorder(home.logs, settings.gateway, door)
     serving = asyncio.ensure_future(
-        serve(sock=listener, control=home.control_socket, limits=settings.gateway, stop=leave.stop, door=door),
+        serve(
+            sock=listener,
+            control=home.control_socket,
+            limits=settings.gateway,
+            stop=leave.stop,
+            door=door,
+            recorder=recorder,
+            metrics=home.run / "metrics",
+        ),
     )
     at_once = asyncio.ensure_future(leave.at_once.wait())
     await asyncio.wait({serving, at_once}, return_when=asyncio.FIRST_COMPLETED)

@@ -181,7 +181,7 @@ class ClientConnection(asyncio.Protocol):
             keep = request.keep and not self._door.draining
             connection = wire.connection_header(keep=keep, old=request.old)
             transport.write(wire.answer(200, body, kind=kind, request_id=request.id, connection=connection))
-            self._door.stats.by_service[""].ended(200)
+            self._door.told(request, 200, "", transport)
             self._answered(keep)
 
     def _refuse(self, request: Request, problem: Problem) -> None:
@@ -201,7 +201,7 @@ class ClientConnection(asyncio.Protocol):
             self._transport.write(
                 wire.refusal(problem, request_id=request_id, connection=connection, bodyless=bodyless)
             )
-        self._door.stats.by_service[""].ended(problem.status)
+            self._door.told(request, problem.status, problem.code, self._transport)
 
     def _answered(self, keep: bool) -> None:  # noqa: FBT001  # the exchange's callback
         """The request in work is done."""

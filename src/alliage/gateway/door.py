@@ -17,8 +17,10 @@ from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.reach import Reach
+from alliage.gateway.recorder import Recorder
 from alliage.gateway.request import Request
 from alliage.gateway.room import Room
+from alliage.gateway.siblings import Siblings
 from alliage.gateway.stats import Stats
 from alliage.gateway.upstream import Pool, renew_pools
 
@@ -73,11 +75,14 @@ class Door:
 
     __slots__ = (
         "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guests", "heads", "held", "kept", "limits",
-        "loop", "now_s", "pools", "reach", "reporter", "room", "stats", "table",
+        "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "siblings", "stats",
+        "table",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, name: str = "") -> None:
         self.loop = loop
+        self.name = name
+        """This process's among the gateways."""
         self.limits = limits
         self.now_s = loop.time()
         """The loop's clock as of the last sweep: good enough for deadlines, free on the data path."""
@@ -99,6 +104,9 @@ class Door:
         """Draining, and the last guest has left."""
         self.control_connected = False
         self.reporter: Reporter | None = None
+        self.recorder: Recorder | None = None
+        """Told of each request's end, where there is an access log or tracing."""
+        self.siblings: Siblings | None = None
         self._remembered: dict[bytes, KeyEntry] = {}
         """Headers that were let in under this table, so that a key is not hashed for each request."""
         self._id_prefix = os.urandom(5).hex().encode()
@@ -174,6 +182,17 @@ class Door:
             pool.sweep(self.now_s)
         for guest in list(self.guests):
             guest.sweep(self.now_s)
+        if self.recorder is not None:
+            self.recorder.hand_on()
+
+    def told(self, request: Request | None, status: int, reason: str, transport: asyncio.Transport) -> None:
+        """A request was answered without going to a replica; `reason` is a refusal's code, None a request that was not whole."""
+        sums = self.stats.unnamed
+        sums.ended(status)
+        if reason:
+            sums.refused[reason] = sums.refused.get(reason, 0) + 1
+        if self.recorder is not None:
+            self.recorder.add_local(request, status, reason, transport)
 
     def forget(self, guest: Guest) -> None:
         """The guest's connection is closed."""

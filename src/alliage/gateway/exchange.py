@@ -71,6 +71,8 @@ class Exchange:
 
     def begin(self) -> None:
         """Route it: the body is whole."""
+        if self._door.recorder is not None:
+            self._timing.trace = self._door.recorder.trace(self._request)
         ask = read_ask(self._request.body)
         if isinstance(ask, Problem):
             self._refuse(ask)
@@ -105,7 +107,8 @@ class Exchange:
         if self._endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
-        self._timing.named(self._stats, route, streams=bool(ask.stream))
+        tenant = "" if request.entry is None else request.entry.tenant
+        self._timing.named(self._stats, route, tenant, streams=bool(ask.stream))
         upstreams = door.reach.preferred(route.upstreams) if door.reach.unreachable else route.upstreams
         if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
             problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)
@@ -139,7 +142,7 @@ class Exchange:
         pool = self._door.pools[upstream.replica]
         self._pool = pool
         self._door.flights.take(upstream.replica)
-        self._timing.enter(upstream.replica)
+        self._timing.enter(upstream.replica, upstream.origin.chip)
         connection = pool.take()
         if connection is None:
             self._fresh = True
@@ -208,7 +211,7 @@ class Exchange:
             return
         self._failures.add(pool, until_reached=until_reached)
         self._fresh = False
-        self._stats.retried += 1
+        self._timing.retried()
         self._route(ask)
 
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
@@ -238,6 +241,7 @@ class Exchange:
             self._timing.saw(body)
         out = passing.take(body, complete)
         if out:
+            self._timing.sent_bytes += len(out)
             self._transport.write(out)
         if complete or (self._resumed is not None and passing.is_over):
             self._connection = None
@@ -303,7 +307,7 @@ class Exchange:
         able = [each for each in door.reach.preferred(route.upstreams) if each.engine in CONTINUES]
         upstream = self._choosing.among(able, failures.excluded(), route, self._request.entry, b"", True)
         if upstream is not None:
-            self._stats.continued += not failures.seams
+            self._timing.continued()
             failures.seams += 1
             self._joins, self._fresh = True, False
             self._go_to(upstream)
@@ -312,8 +316,7 @@ class Exchange:
 
     def _break_off(self, passing: Passing, why: str) -> None:
         """The engine failed in the middle: a stream gets an error event, anything else is cut short."""
-        self._stats.broken += 1
-        self._timing.failed()
+        self._timing.broke()
         last = passing.break_off(why)
         if last is None:
             self._transport.close()
@@ -327,7 +330,7 @@ class Exchange:
         keep = request.keep and not self._door.draining and not problem.closes
         connection = wire.connection_header(keep=keep, old=request.old)
         self._transport.write(wire.refusal(problem, request_id=request.id, connection=connection))
-        self._timing.refused(problem.status)
+        self._timing.refused(problem.status, problem.code)
         self._finish(problem.status, keep=keep)
 
     def _finish(self, status: int, *, keep: bool) -> None:
@@ -339,7 +342,9 @@ class Exchange:
         self._leave_replica()
         if self._passing is not None:
             self._passing.let_go()
-        self._stats.ended(status)
+        self._timing.over(status)
+        if self._door.recorder is not None:
+            self._door.recorder.add(self._request, self._timing, self._transport, status)
 
     def _leave_replica(self) -> ReplicaId | None:
         pool, self._pool = self._pool, None
@@ -358,9 +363,9 @@ class Exchange:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.drop()
+        self._timing.left()
         self._over(CLIENT_GONE)
         self._door.room.give_back(self._request)
-        self._timing.left()
 
     def pause(self) -> None:
         """The client does not read: neither do we."""

@@ -68,12 +68,22 @@ class GatewayLimits:
     """Longest wait before control is dialled again."""
     heartbeat_s: float = 1.0
     """Control hears from the gateway at least this often."""
+    access_log: bool = False
+    """Whether each request leaves a line in `logs/access.log`."""
+    access_log_bytes_max: int = 64 * MIB
+    """A file of it that is larger is put aside; three older ones are kept."""
+    otlp_endpoint: str = ""
+    """Where spans are sent, by OTLP over HTTP (`http://HOST:4318`); empty for what `OTEL_EXPORTER_OTLP_ENDPOINT` says."""
+    trace_ratio: float = 0.05
+    """Of the requests that come without a trace, the share that is traced; above zero, at most 1."""
 
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if value <= 0:
+            if not isinstance(value, bool | str) and value <= 0:
                 raise BadInput(f"the gateway's limit {limit.name} is {value}", remedy="it must be above zero")
+        if self.trace_ratio > 1:
+            raise BadInput(f"the gateway's trace_ratio is {self.trace_ratio}", remedy="it must be at most 1")
         for low, high in (("write_low_bytes", "write_high_bytes"), ("body_bytes_max", "bodies_bytes_max")):
             least, most = getattr(self, low), getattr(self, high)
             if least > most:

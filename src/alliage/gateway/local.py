@@ -4,12 +4,15 @@ from typing import Final
 
 import msgspec
 
-from alliage.fleet.routing import Route
+from alliage.fleet.keys import Role
+from alliage.fleet.routing import KeyEntry, Route
 from alliage.gateway import problems, wire
 from alliage.gateway.door import Door
-from alliage.gateway.metrics import CONTENT_TYPE, exposition
+from alliage.gateway.exposition import CONTENT_TYPE
+from alliage.gateway.metrics import exposition
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Action, Endpoint, Request, model_named
+from alliage.gateway.siblings import together
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -24,12 +27,24 @@ def answer_locally(door: Door, request: Request, endpoint: Endpoint) -> tuple[by
     if table is None:
         return problems.not_ready("This gateway has not heard from control yet.", retry_after_s=1)
     if endpoint.action is Action.METRICS:
-        return CONTENT_TYPE, exposition(door)
+        return CONTENT_TYPE, _metrics(door, request.entry)
     if endpoint.action is Action.MODELS:
         return wire.JSON, _encode({"object": "list", "data": [_model(route) for route in table.routes.values()]})
     name = model_named(request.path)
     found = next((route for route in table.routes.values() if route.service == name), None)
     return problems.unknown_model(name, table.routes) if found is None else (wire.JSON, _encode(_model(found)))
+
+
+def _metrics(door: Door, who: KeyEntry | None) -> bytes:
+    """To an admin those of all gateway processes; to another one this one's, without other tenants'."""
+    if who is None or who.role is not Role.ADMIN:
+        return exposition(door, "" if who is None else who.tenant)
+    if door.siblings is None:
+        return exposition(door)
+    others = door.siblings.others()
+    door.siblings.ask()
+    own = exposition(door)
+    return together((own, *others)) if others else own
 
 
 def _model(route: Route) -> dict[str, str | int]:

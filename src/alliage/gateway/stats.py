@@ -1,6 +1,5 @@
-"""Counters of the data path: plain numbers, exported by `metrics` and told to control. No I/O, no labels made on the way."""
+"""Counters of the data path that control is told, by service and by replica; `sums` has those that metrics show. No I/O."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from time import perf_counter, time
@@ -9,29 +8,23 @@ from typing import Final
 from alliage.decide.routing.looks import UNSEEN, PaceNow
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
+from alliage.gateway.sums import Parties
 
-FIRST_BUCKETS_S: Final[tuple[float, ...]] = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)  # fmt: skip
 CLIENT_GONE: Final = 499
 """What counts as the status of a request whose client left before it was answered."""
-TOKEN_BUCKETS_S: Final[tuple[float, ...]] = (
-    0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0,
-)  # fmt: skip
 
 
-class Times:
-    """Durations: how many, their sum, and how many in each bucket."""
+class Total:
+    """Durations: how many, and their sum."""
 
-    __slots__ = ("buckets_s", "counts", "number", "sum_s")
+    __slots__ = ("number", "sum_s")
 
-    def __init__(self, buckets_s: tuple[float, ...]) -> None:
-        self.buckets_s = buckets_s
-        self.counts = [0] * (len(buckets_s) + 1)
+    def __init__(self) -> None:
         self.number = 0
         self.sum_s = 0.0
 
     def add(self, seconds: float) -> None:
         """One more."""
-        self.counts[bisect_left(self.buckets_s, seconds)] += 1
         self.number += 1
         self.sum_s += seconds
 
@@ -40,35 +33,25 @@ class ServiceStats:
     """One service's counters, as `Traffic` names them; the service "" stands for requests that named none of ours."""
 
     __slots__ = (
-        "answered", "asked", "began_s", "broken", "completion_tokens", "continued", "failed", "first_byte", "in_flight", "kept", "missed",
-        "prompt_tokens", "retried", "statuses", "streamed", "tokens_counted", "tpot", "ttft",
+        "answered", "asked", "began_s", "completion_tokens", "continued", "failed", "in_flight", "kept", "missed", "prompt_tokens",
+        "tokens_counted", "tpot", "ttft",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.began_s = time()
-        self.statuses: dict[int, int] = {}
         self.asked = 0
         self.answered = 0
         self.failed = 0
-        self.streamed = 0
-        self.broken = 0
-        """Answers that had begun and could not be finished, because the engine failed."""
         self.continued = 0
         """Answers whose engine failed and that another one went on with."""
-        self.retried = 0
         self.tokens_counted = 0
         self.prompt_tokens = 0
         self.completion_tokens = 0
-        self.first_byte = Times(FIRST_BUCKETS_S)
-        self.ttft = Times(FIRST_BUCKETS_S)
-        self.tpot = Times(TOKEN_BUCKETS_S)
+        self.ttft = Total()
+        self.tpot = Total()
         self.kept = 0
         self.missed = 0
         self.in_flight = 0
-
-    def ended(self, status: int) -> None:
-        """One answer of this status."""
-        self.statuses[status] = self.statuses.get(status, 0) + 1
 
     def traffic(self, held: int) -> Traffic:
         """The sums now, with how many requests are held."""
@@ -146,13 +129,16 @@ class ReplicaStats:
 
 
 class Stats:
-    """All counters: by service, and by replica that was asked."""
+    """All counters: by service, by replica that was asked, and what metrics tell apart."""
 
-    __slots__ = ("by_replica", "by_service")
+    __slots__ = ("by_replica", "by_service", "parties", "unnamed")
 
     def __init__(self) -> None:
         self.by_service: dict[str, ServiceStats] = {"": ServiceStats()}
         self.by_replica: dict[ReplicaId, ReplicaStats] = {}
+        self.parties = Parties()
+        self.unnamed = self.parties.sums("", "", "")
+        """Of requests that named no service of ours."""
 
     def of(self, service: str) -> ServiceStats:
         """The counters of a service, made when first needed. Only names that a table had may be given."""
@@ -183,6 +169,7 @@ class Stats:
         for name, service in list(self.by_service.items()):
             if name and name not in services and not service.in_flight:
                 del self.by_service[name]
+        self.parties.forget(services)
         for name_, replica in list(self.by_replica.items()):
             if name_ not in replicas and not replica.in_flight:
                 del self.by_replica[name_]

@@ -7,44 +7,83 @@ is taken to come with the stream's end, which follows at once.
 from time import perf_counter
 
 from alliage.fleet.ids import ReplicaId
+from alliage.fleet.prices import FREE, TokenPrice, charge_micros
 from alliage.fleet.routing import Route
 from alliage.gateway.stats import ReplicaStats, ServiceStats, Stats
+from alliage.gateway.sums import Party, Sums
+from alliage.gateway.tracing import Trace
 
 
 class Timing:
-    """From the whole request to its end. `enter` of a replica is followed by one `leave`; `whole`, `failed`, `refused` or `left` comes once."""
+    """From the whole request to its end. `enter` of a replica is followed by one `leave`.
+
+    One of `whole`, `broke`, `refused` and `left` comes once, then `over`. What is public is of this request, for whoever tells
+    of it at its end; times are `perf_counter`'s, 0 until they came.
+    """
 
     __slots__ = (
-        "_began_s", "_entered_s", "_first_here_s", "_first_s", "_promised_tpot_s", "_promised_ttft_s", "_replica", "_service", "_stats",
-        "_streams", "_unread", "awaits_first",
+        "_entered_s", "_first_here_s", "_party", "_price", "_promised_tpot_s", "_promised_ttft_s", "_replica", "_service", "_stats",
+        "_streams", "_sums", "_unread", "_waits", "awaits_first", "began_s", "cached_tokens", "chip", "first_s", "is_broken", "is_continued",
+        "output_tokens", "prompt_tokens", "reason", "replica", "retries", "sent_bytes", "service", "tpot_s", "trace",
     )  # fmt: skip
 
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
-        self._began_s = perf_counter()
-        self._first_s = 0.0  # of the answer; 0 until it was seen
         self._service: ServiceStats | None = None
+        self._party: Party | None = None
+        self._sums: Sums = stats.unnamed
+        self._price: TokenPrice = FREE
         self._replica: ReplicaStats | None = None
         self._unread = False
+        self._waits = False
         self.awaits_first = False
         """Whether `saw` is to be told what comes."""
+        self.began_s = perf_counter()
+        self.first_s = 0.0
+        """Of the answer."""
+        self.tpot_s = 0.0
+        self.prompt_tokens = self.cached_tokens = self.output_tokens = 0
+        self.sent_bytes = 0
+        """Of an engine's answer, as they went to the client."""
+        self.service = ""
+        self.replica = self.chip = ""
+        """The last that had it."""
+        self.trace: Trace | None = None
+        self.retries = 0
+        """Replicas that had it and did not begin to answer."""
+        self.is_continued = self.is_broken = False
+        self.reason = ""
+        """The code of the gateway's own refusal."""
 
-    def named(self, service: ServiceStats, route: Route, *, streams: bool) -> None:
+    def named(self, service: ServiceStats, route: Route, tenant: str, *, streams: bool) -> None:
         """It asks for this service, and may; told again whenever it is routed again."""
         if self._service is None:
             self._service = service
             service.asked += 1
+            self.service = route.service
+            self._party = party = self._stats.parties.of(route.service, tenant)
+            self._sums = party.on("")
+            party.waiting += 1
+            self._waits = True
         self._promised_ttft_s, self._promised_tpot_s = route.objective.ttft_s, route.objective.tpot_s
+        self._price = route.price
         self._streams = streams
 
-    def enter(self, replica: ReplicaId) -> None:
-        """It is given to this replica."""
+    def enter(self, replica: ReplicaId, chip: str) -> None:
+        """It is given to this replica, which is on such a chip."""
         self._entered_s = now_s = perf_counter()
         self._first_here_s = 0.0  # of the part that this replica says
+        self.replica, self.chip = replica, chip
         self._replica = stats = self._stats.by_replica.get(replica) or self._stats.of_replica(replica)
         stats.enter(now_s)
-        if self._service is not None:
+        if self._service is not None and self._party is not None:
             self._service.in_flight += 1
+            self._sums = sums = self._party.on(chip)
+            sums.running += 1
+            if self._waits:
+                self._waits = False
+                self._party.waiting -= 1
+                sums.queued.add(now_s - self.began_s)
 
     def leave(self) -> None:
         """It is taken from its replica, if it has one."""
@@ -53,18 +92,38 @@ class Timing:
             replica.leave(perf_counter())
             if self._service is not None:
                 self._service.in_flight -= 1
+                self._sums.running -= 1
 
     def replica_failed(self) -> None:
         """The present replica did not finish it."""
         if self._replica is not None:
             self._replica.failed += 1
 
+    def retried(self) -> None:
+        """Another replica is asked, because the last one did not begin to answer."""
+        self.retries += 1
+        self._sums.retried += 1
+
+    def continued(self) -> None:
+        """Another replica goes on with the answer that has begun."""
+        if self.is_continued:
+            return
+        self.is_continued = True
+        self._sums.continued += 1
+        if self._service is not None:
+            self._service.continued += 1
+
+    def broke(self) -> None:
+        """The answer had begun and nobody can finish it."""
+        self.is_broken = True
+        self._sums.broken += 1
+        self.failed()
+
     def began(self, *, streams: bool) -> None:
         """An answer, or another replica's part of one, begins."""
         self.awaits_first = streams
-        if self._service is not None and not self._first_s:
-            self._service.first_byte.add(perf_counter() - self._began_s)
-            self._service.streamed += streams
+        if not self.is_continued:
+            self._sums.streamed += streams
 
     def saw(self, piece: bytes) -> None:
         """A piece of a stream of which no event was seen yet; comments are none."""
@@ -75,17 +134,22 @@ class Timing:
         if (replica := self._replica) is not None:
             replica.first_tokens += 1
             replica.ttft_s += now_s - self._entered_s
-        if not self._first_s:
-            self._first_s = now_s
+        if not self.first_s:
+            self.first_s = now_s
             if self._service is not None:
-                self._service.ttft.add(now_s - self._began_s)
+                ttft_s = now_s - self.began_s
+                self._service.ttft.add(ttft_s)
+                self._sums.ttft.add(ttft_s)
 
     def unread(self) -> None:
         """Its client does not read: how long it takes from here on says nothing of the engine."""
         self._unread = True
 
-    def whole(self, status: int, prompt: int, completion: int, *, said: int = 0) -> None:
-        """The client has the whole answer; of its tokens, other replicas had `said` some, which the last one read as prompt."""
+    def whole(self, status: int, prompt: int, completion: int, *, said: int = 0, cached: int = 0) -> None:
+        """The client has the whole answer; of its tokens, other replicas had `said` some, which the last one read as prompt.
+
+        `cached` of the prompt's tokens the engine held already, where it tells.
+        """
         service, replica, now_s = self._service, self._replica, perf_counter()
         if replica is not None:
             self._count(replica, status, prompt and prompt + said, completion - said, now_s)
@@ -95,14 +159,17 @@ class Timing:
             service.tokens_counted += 1
             service.prompt_tokens += prompt
             service.completion_tokens += completion
+            self._count_tokens(prompt, cached, completion)
         tpot_s = 0.0
-        if self._first_s and completion > 1 and not self._unread:
-            tpot_s = (now_s - self._first_s) / (completion - 1)
+        if self.first_s and completion > 1 and not self._unread:
+            self.tpot_s = tpot_s = (now_s - self.first_s) / (completion - 1)
             service.tpot.add(tpot_s)
+            self._sums.tpot.add(tpot_s)
         if status >= 500:
             self.failed()
         elif status < 300:
             service.answered += 1
+            self._sums.duration.add(now_s - self.began_s)
             if self._promised_ttft_s is not None or self._promised_tpot_s is not None:
                 self._judge(service, tpot_s)
 
@@ -111,18 +178,44 @@ class Timing:
         service = self._service
         if service is not None:
             service.failed += 1
-            service.missed += self._promised_ttft_s is not None or self._promised_tpot_s is not None
+            if self._promised_ttft_s is not None or self._promised_tpot_s is not None:
+                self._missed(service)
 
-    def refused(self, status: int) -> None:
-        """The gateway itself answered, with this status."""
+    def refused(self, status: int, reason: str) -> None:
+        """The gateway itself answered, with this status and the code `reason`."""
+        self.reason = reason
+        refused = self._sums.refused
+        refused[reason] = refused.get(reason, 0) + 1
         if status >= 500:
             self.failed()
 
     def left(self) -> None:
         """The client went away: what it had waited for by then may have been too long already."""
         service = self._service
-        if service is not None and self._promised_ttft_s is not None and self._streams:
-            service.missed += (self._first_s or perf_counter()) - self._began_s > self._promised_ttft_s
+        if service is None or self._promised_ttft_s is None or not self._streams:
+            return
+        if (self.first_s or perf_counter()) - self.began_s > self._promised_ttft_s:
+            self._missed(service)
+
+    def over(self, status: int) -> None:
+        """Nothing more comes; 499 for a client that left."""
+        if self._waits and self._party is not None:
+            self._waits = False
+            self._party.waiting -= 1
+        self._sums.ended(status)
+
+    def _missed(self, service: ServiceStats) -> None:
+        service.missed += 1
+        self._sums.missed += 1
+
+    def _count_tokens(self, prompt: int, cached: int, output: int) -> None:
+        self.prompt_tokens, self.cached_tokens, self.output_tokens = prompt, cached, output
+        sums, price = self._sums, self._price
+        sums.prompt_tokens += prompt
+        sums.cached_tokens += cached
+        sums.output_tokens += output
+        if price is not FREE:
+            sums.spent_micros += charge_micros(price, prompt=prompt, cached=cached, output=output)
 
     def _count(self, replica: ReplicaStats, status: int, read: int, own: int, now_s: float) -> None:
         """What the replica that ended it did: it read and said so many tokens."""
@@ -139,10 +232,11 @@ class Timing:
 
     def _judge(self, service: ServiceStats, tpot_s: float) -> None:
         """By what was seen; where nothing was (0), it neither kept nor missed."""
-        ttft_s = self._first_s - self._began_s if self._first_s else 0.0
+        ttft_s = self.first_s - self.began_s if self.first_s else 0.0
         promised = ((ttft_s, self._promised_ttft_s), (tpot_s, self._promised_tpot_s))
         kept = [seen_s <= promised_s for seen_s, promised_s in promised if promised_s is not None and seen_s]
         if not all(kept):
-            service.missed += 1
+            self._missed(service)
         elif kept:
             service.kept += 1
+            self._sums.kept += 1

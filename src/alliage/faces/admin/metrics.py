@@ -1,15 +1,20 @@
 """The fleet as Prometheus text, read from the desk at each scrape: nothing is counted here."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from alliage.control.desk import Desk
+from alliage.fleet.ids import ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.view import FleetView
+
+_SERVICE: Final = ("service", "tenant")
 
 
 class FleetCollector(Collector):
@@ -33,6 +38,7 @@ class FleetCollector(Collector):
         yield GaugeMetricFamily("alliage_gateways_connected", "Gateways on the line now.", value=len(doors))
         in_flight = sum(sum(door.in_flight.values()) for door in doors)
         yield GaugeMetricFamily("alliage_requests_in_flight", "Requests answered now, all gateways.", value=in_flight)
+        yield from _by_service(view, self._desk.wanted(view))
         yield self._memory()
 
     def _memory(self) -> GaugeMetricFamily:
@@ -40,6 +46,23 @@ class FleetCollector(Collector):
         for device, count in sorted(self._desk.view().free_bytes.items()):
             family.add_metric([device], count)
         return family
+
+
+def _by_service(view: FleetView, wanted: Mapping[ServiceName, int]) -> Iterator[GaugeMetricFamily]:
+    """How each service stands; a service that is not served has a ready replica on no chip, and is told all the same."""
+    replicas = GaugeMetricFamily(
+        "alliage_service_replicas", "Replicas of a service, by chip and phase.", labels=["service", "chip", "phase"]
+    )
+    counts = Counter((each.service, each.recipe.chip, each.phase) for each in view.replicas)
+    for (service, chip, phase), count in sorted(counts.items()):
+        replicas.add_metric([service, chip, phase.value], count)
+    ready = GaugeMetricFamily("alliage_service_ready", "Replicas of a service that are ready.", labels=_SERVICE)
+    aim = GaugeMetricFamily("alliage_service_wanted", "Replicas that the plan of now aims at.", labels=_SERVICE)
+    for each in view.services:
+        here = [replica for replica in view.replicas_of(each.name) if replica.phase is ReplicaPhase.READY]
+        ready.add_metric([each.name, each.tenant], len(here))
+        aim.add_metric([each.name, each.tenant], wanted.get(each.name, 0))
+    yield from (replicas, ready, aim)
 
 
 def scrape(collector: Collector) -> bytes:
