@@ -29,8 +29,9 @@ MODULES: Final = (
     *(
         f"alliage.gateway.{name}"
         for name in (
-            "body", "choosing", "chosen", "client", "door", "exchange", "failing", "flights", "heads", "intake", "kept", "limits", "local", "naming",
-            "passing", "problems", "request", "room", "sse", "stats", "sums", "timing", "tracing", "upstream", "wire",
+            "allowed", "body", "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "forms", "handing",
+            "heads", "intake", "kept", "limits", "local", "naming", "passing", "problems", "request", "room", "serving", "sse", "stats", "sums",
+            "timing", "tracing", "upstream", "wire",
         )
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from alliage.catalog.loader import load_catalog
-from alliage.catalog.records import Confidence, Fact, Precision
+from alliage.catalog.records import ApiPath, Confidence, Fact, Precision
 from alliage.errors import BadInput
 from tests.builders import CATALOG
 
@@ -197,3 +197,37 @@ def test_an_engine_may_share_a_launcher(tmp_path: Path) -> None:
     load(tmp_path, "")
     assert load_catalog(tmp_path).engines["example"].launcher == "vllm"
     assert CATALOG.engines["mindie"].launcher == "mindie"
+
+
+def test_every_engine_says_what_it_serves_and_where_that_was_read() -> None:
+    """What nobody states is not served: a gateway says so instead of asking."""
+    for engine in CATALOG.engines.values():
+        assert engine.serves
+        assert ApiPath.CHAT in engine.paths
+        assert all(each.source and each.confidence is not Confidence.UNKNOWN for each in engine.serves)
+    assert ApiPath.MESSAGES in CATALOG.engines["llama.cpp"].paths
+    assert ApiPath.MESSAGES not in CATALOG.engines["mindie"].paths
+
+
+def test_a_file_that_says_nothing_of_paths_means_those_of_its_tasks(tmp_path: Path) -> None:
+    """As engines had before there was a word for it."""
+    load(tmp_path, "")
+    engine = load_catalog(tmp_path).engines["example"]
+    assert engine.paths == (ApiPath.CHAT, ApiPath.COMPLETIONS)
+
+
+SERVES = '[[serves]]\npaths = ["{}"]\nconfidence = "{}"\nsource = "a page"\n[[on]]\nstack = "cpu"'
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (SERVES.format("/v1/chat", "vendor"), "/v1/chat/completions"),
+        (SERVES.format("/rerank", "unknown"), "unknown confidence"),
+        (SERVES.format('/rerank", "/rerank', "vendor"), "named twice"),
+    ],
+)
+def test_a_wrong_path_is_told(line: str, said: str, tmp_path: Path) -> None:
+    """A path that no gateway knows, one that nobody states, one that is named twice."""
+    with pytest.raises(BadInput, match=said):
+        load(tmp_path, f'sources = ["a page"]\n{line}')

@@ -16,7 +16,7 @@ from alliage.fleet.tenants import Project, Tenant
 from alliage.fleet.usage import Origin
 from alliage.fleet.view import FleetView
 from alliage.link.messages import NewTable
-from tests.builders import a_node, a_replica, a_replica_report, a_service
+from tests.builders import CATALOG, a_node, a_replica, a_replica_report, a_service
 
 _SERVICE = a_service(objective=Objective(ttft_s=1.0, tpot_s=0.04))
 _VIEW = FleetView(version=1, services=(_SERVICE,), replicas=(a_replica(phase=ReplicaPhase.READY),))
@@ -40,6 +40,15 @@ def test_a_route_tells_what_is_promised_and_that_none_runs() -> None:
     assert route.objective == _SERVICE.objective
     assert route.upstreams == ()
     assert "being started" in route.waiting
+
+
+def test_gateways_are_told_what_the_engines_behind_them_serve() -> None:
+    """Of those that have an upstream, by the catalogue."""
+    endpoints = endpoints_after({}, _VIEW, {NodeId("laptop"): _HEARD}, {})
+    (upstream,) = endpoints.values()
+    told = build_table(_VIEW, endpoints, {}, version=1, engines=CATALOG.engines).serves
+    assert told == {upstream.engine: CATALOG.engines[upstream.engine].paths}
+    assert build_table(_VIEW, {}, {}, version=1, engines=CATALOG.engines).serves == {}
 
 
 def test_an_upstream_tells_what_it_is() -> None:

@@ -3,9 +3,11 @@
 import subprocess
 from pathlib import Path
 
+import anthropic
 import httpx2
 import openai
 import pytest
+from anthropic.types import MessageParam
 
 from tests.e2e.cloud import Cloud, eventually
 from tests.models.alphabet import alphabet
@@ -49,6 +51,34 @@ def test_client_completes_text(calm_cloud: Cloud) -> None:
     """The older API."""
     answer = calm_cloud.client().completions.create(model="alphabet", prompt="abc", max_tokens=5)
     assert answer.choices[0].text == "defgh"
+
+
+def test_client_gets_responses(calm_cloud: Cloud) -> None:
+    """OpenAI's newer API, by the engine's own server."""
+    answer = calm_cloud.client().responses.create(model="alphabet", input="go", max_output_tokens=30)
+    assert answer.output_text == alphabet(30)
+
+
+def test_anthropics_client_gets_messages(calm_cloud: Cloud) -> None:
+    """Whole and streamed, with the same key; its list of models too."""
+    opened = calm_cloud.client()
+    url = calm_cloud.url.removesuffix("/v1")
+    asked: list[MessageParam] = [{"role": "user", "content": "go"}]
+    with anthropic.Anthropic(api_key=opened.api_key, base_url=url, max_retries=0) as client:
+        message = client.messages.create(model="alphabet", max_tokens=30, messages=asked)
+        assert [block.text for block in message.content if block.type == "text"] == [alphabet(30)]
+        with client.messages.stream(model="alphabet", max_tokens=300, messages=asked) as stream:
+            assert "".join(stream.text_stream) == alphabet(300)
+        assert sorted(model.id for model in client.models.list()) == ["alphabet", "embedder"]
+
+
+def test_what_its_engine_does_not_serve_is_told(calm_cloud: Cloud) -> None:
+    """By the engine's file in the catalogue, which reached the gateway with the table."""
+    key = calm_cloud.client().api_key
+    asked = {"model": "embedder", "query": "a", "documents": ["b"]}
+    answer = httpx2.post(f"{calm_cloud.url}/rerank", json=asked, headers={"x-api-key": key})
+    assert answer.status_code == 501
+    assert "llama.cpp serves /v1/chat/completions" in answer.json()["error"]["message"]
 
 
 def test_client_embeds(calm_cloud: Cloud) -> None:

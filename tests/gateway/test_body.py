@@ -116,9 +116,9 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("piece", "tokens"),
     [
-        (b'... ,"usage":{"prompt_tokens":3,"completion_tokens":5}', (3, 5)),
-        (b'"usage" : {"details":{"cached_tokens":1},"prompt_tokens":3}, "x":{', (3, 0)),
-        (b'"usage":{"prompt_tokens":3}, ... "usage":{"prompt_tokens":4}', (4, 0)),
+        (b'... ,"usage":{"prompt_tokens":3,"completion_tokens":5}', (3, 5, 0)),
+        (b'"usage" : {"details":{"cached_tokens":1},"prompt_tokens":3}, "x":{', (3, 0, 0)),
+        (b'"usage":{"prompt_tokens":3}, ... "usage":{"prompt_tokens":4}', (4, 0, 0)),
         (b'"usage":{"prompt_tokens":3', None),
         (b'"usage":null', None),
         (b'"text":"\\"usage\\":{}"', None),
@@ -126,7 +126,7 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
         (b"", None),
     ],
 )
-def test_usage_is_found_in_a_piece(piece: bytes, tokens: tuple[int, int] | None) -> None:
+def test_usage_is_found_in_a_piece(piece: bytes, tokens: tuple[int, int, int] | None) -> None:
     """The last whole usage object of a piece counts; texts that speak of one do not."""
     assert find_usage(piece) == tokens
 
@@ -134,13 +134,13 @@ def test_usage_is_found_in_a_piece(piece: bytes, tokens: tuple[int, int] | None)
 @pytest.mark.parametrize(
     ("answer", "tokens"),
     [
-        (b'{"usage":{"prompt_tokens":3,"completion_tokens":5}}', (3, 5)),
-        (b'{"usage":{"prompt_tokens":3}}', (3, 0)),
-        (b'{"usage":{"prompt_tokens":-3,"completion_tokens":"5"}}', (0, 0)),
-        (b'{"usage":null}', (0, 0)),
-        (b"no json", (0, 0)),
+        (b'{"usage":{"prompt_tokens":3,"completion_tokens":5}}', (3, 5, 0)),
+        (b'{"usage":{"prompt_tokens":3}}', (3, 0, 0)),
+        (b'{"usage":{"prompt_tokens":-3,"completion_tokens":"5"}}', (0, 0, 0)),
+        (b'{"usage":null}', (0, 0, 0)),
+        (b"no json", (0, 0, 0)),
     ],
 )
-def test_tokens_come_from_usage(answer: bytes, tokens: tuple[int, int]) -> None:
+def test_tokens_come_from_usage(answer: bytes, tokens: tuple[int, int, int]) -> None:
     """Counts are taken from a whole answer, zeros where it tells none."""
     assert read_usage(answer) == tokens

@@ -168,9 +168,9 @@ def test_a_stream_runs_from_its_first_event_to_its_end() -> None:
     board, there = Board(), timed("a", Engine())
     choosing = Choosing(board)
     assert choosing.among((there,), frozenset(), route("m", there), None, turns("hello"), True) is there
-    choosing.heard(b"", 200)
+    choosing.heard(b"", 200, b"")
     assert not board.lane(there).saying
-    choosing.heard(event("a") + event("b"), 200)
+    choosing.heard(event("a") + event("b"), 200, b"")
     stay = choosing.saying
     assert stay is not None
     assert list(board.lane(there).saying) == [stay]

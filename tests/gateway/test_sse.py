@@ -73,7 +73,7 @@ def test_tokens_are_noted() -> None:
         tap.feed(event("a"))
         tap.feed(usage_event(11, 22)[:30])
         tap.feed(usage_event(11, 22)[30:])
-        assert (tap.prompt_tokens, tap.completion_tokens) == (11, 22)
+        assert tap.counts == (11, 22, 0)
 
 
 def test_whole_events_pass_at_once() -> None:

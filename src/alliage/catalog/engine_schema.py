@@ -6,12 +6,14 @@ from pydantic import Field, StringConstraints, model_validator
 
 from alliage.catalog.fields import Count, Entry, FactTable, Id, Line, Note, Size, Text
 from alliage.catalog.records import (
+    ApiPath,
     Confidence,
     Engine,
     Fact,
     Mount,
     OnStack,
     Precision,
+    Serves,
     Serving,
     Task,
     WeightsFormat,
@@ -96,6 +98,24 @@ class OnStackTable(Entry):
         )
 
 
+class ServesTable(Entry):
+    """[[serves]]: paths of its HTTP server, by one source."""
+
+    paths: Annotated[tuple[ApiPath, ...], Field(min_length=1)]
+    confidence: Confidence
+    source: Text
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.confidence is Confidence.UNKNOWN:
+            raise ValueError("paths of unknown confidence: write vendor, press or community, or leave them out")
+        return self
+
+    def to_record(self) -> Serves:
+        """The paths."""
+        return Serves(paths=self.paths, confidence=self.confidence, source=self.source)
+
+
 class EngineFile(Entry):
     """engines/*.toml."""
 
@@ -111,6 +131,15 @@ class EngineFile(Entry):
     stacks: tuple[Id, ...] = ()
     """On which it runs without more to be said of them; the others have an [[on]] table."""
     on: tuple[OnStackTable, ...] = ()
+    serves: tuple[ServesTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_source_a_path(self) -> Self:
+        paths = [path for table in self.serves for path in table.paths]
+        twice = next((path for path in paths if paths.count(path) > 1), None)
+        if twice is not None:
+            raise ValueError(f"the path {twice} is named twice in [[serves]]: leave one of them out")
+        return self
 
     @model_validator(mode="after")
     def _one_table_a_stack(self) -> Self:
@@ -135,6 +164,7 @@ class EngineFile(Entry):
             context_tokens_max=self.context_tokens_max,
             pipeline_parallel=self.pipeline_parallel,
             on=tuple(table.to_record() for table in (*map(_plain, self.stacks), *self.on)),
+            serves=tuple(table.to_record() for table in self.serves),
         )
 
 

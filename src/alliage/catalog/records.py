@@ -83,6 +83,32 @@ class Task(StrEnum):
     EMBED = "embed"
 
 
+class ApiPath(StrEnum):
+    """What clients may ask an engine for: the paths that a gateway passes on, each as its API's documents name it."""
+
+    CHAT = "/v1/chat/completions"
+    COMPLETIONS = "/v1/completions"
+    RESPONSES = "/v1/responses"
+    MESSAGES = "/v1/messages"
+    COUNT_TOKENS = "/v1/messages/count_tokens"
+    EMBEDDINGS = "/v1/embeddings"
+    RERANK = "/rerank"
+    RERANK_V1 = "/v1/rerank"
+    RERANK_V2 = "/v2/rerank"
+    SCORE = "/score"
+    SCORE_V1 = "/v1/score"
+    CLASSIFY = "/classify"
+    CLASSIFY_V1 = "/v1/classify"
+    POOLING = "/pooling"
+    TOKENIZE = "/tokenize"
+    DETOKENIZE = "/detokenize"
+    TRANSCRIPTIONS = "/v1/audio/transcriptions"
+    TRANSLATIONS = "/v1/audio/translations"
+    SPEECH = "/v1/audio/speech"
+    IMAGES = "/v1/images/generations"
+    IMAGE_EDITS = "/v1/images/edits"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """The vendor software under a chip, by the names it goes by; "" and () where there is none or none is known."""
@@ -224,6 +250,15 @@ class OnStack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Serves:
+    """Paths that an engine serves as Alliage starts it, by one source."""
+
+    paths: tuple[ApiPath, ...]
+    confidence: Confidence
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Engine:
     """What an engine program can serve, and on what. Facts only; its launch spec is built in `engines/`."""
 
@@ -242,6 +277,17 @@ class Engine:
     pipeline_parallel: bool
     """Whether it can lay a model's layers over devices in stages, where more devices are needed than share a step."""
     on: tuple[OnStack, ...]
+    serves: tuple[Serves, ...] = ()
+    """Which paths; where its file names none, those of its tasks that every engine here has."""
+
+    @property
+    def paths(self) -> tuple[ApiPath, ...]:
+        """All that it serves, in the order of `ApiPath`."""
+        named = {path for each in self.serves for path in each.paths}
+        if not self.serves:
+            named |= {ApiPath.CHAT, ApiPath.COMPLETIONS} if Task.CHAT in self.tasks else set()
+            named |= {ApiPath.EMBEDDINGS} if Task.EMBED in self.tasks else set()
+        return tuple(path for path in ApiPath if path in named)
 
     @property
     def stacks(self) -> tuple[str, ...]:

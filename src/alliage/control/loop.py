@@ -274,7 +274,7 @@ class ControlLoop:
         settling = self._clock.monotonic_s() - self._began_s < self._settings.settle_s
         if settling and awaited(view, self._endpoints, reports):
             return
-        table = build_table(view, self._endpoints, reports, version=self._table.version)
+        table = build_table(view, self._endpoints, reports, version=self._table.version, engines=self._catalog.engines)
         if table != self._table or not self._pushed:
             self._pushed = True
             self._table = replace(table, version=max(self._table.version + 1, int(self._clock.now_s() * 1000)))

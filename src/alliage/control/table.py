@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
+from alliage.catalog.records import Engine
 from alliage.control.limiting import limited_scopes, scopes_of
 from alliage.control.observed import EngineState, NodeReport
 from alliage.control.tempos import Tempos, kind_of
+from alliage.engines.serving import serves
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
@@ -18,6 +21,7 @@ from alliage.fleet.view import FleetView
 from alliage.units import format_bytes
 
 Endpoints = Mapping[ReplicaId, Upstream]
+NO_ENGINES: Final[Mapping[str, Engine]] = {}
 
 
 def endpoints_after(
@@ -65,6 +69,7 @@ def build_table(
     reports: Mapping[NodeId, NodeReport],
     *,
     version: int,
+    engines: Mapping[str, Engine] = NO_ENGINES,
 ) -> RoutingTable:
     """All routes, keys and limits. A service that is being deleted has no route: new requests get a 404, old ones finish."""
     routes = {
@@ -72,6 +77,7 @@ def build_table(
         for service in view.services
         if service.phase is not ServicePhase.DELETING
     }
+    upstreams = (upstream for route in routes.values() for upstream in route.upstreams)
     limits = limited_scopes(view)
     return RoutingTable(
         version=version,
@@ -79,6 +85,7 @@ def build_table(
         keys={key.sha256: _entry(key, limits) for key in view.keys},
         limits=limits,
         weights={tenant.name: tenant.weight for tenant in view.tenants if tenant.weight != 1},
+        serves=serves(upstreams, engines),
     )
 
 

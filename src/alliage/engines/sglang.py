@@ -51,6 +51,7 @@ def launch_spec(
         "port": port,
         "api-key": key,
         **_sizes(replica),
+        "enable-cache-report": True,  # else nobody is told what of a prompt was cached
         "dtype": torch_type(replica.recipe.precision, facts, replica.recipe.chip),
         **({"is-embedding": True} if embed else {}),
         **(_SLEEPS if sleeps else {}),

@@ -57,6 +57,7 @@ def launch_spec(
             *("--model", model_path, "--served-model-name", alias, "--host", host, "--port", str(port)),
             *_sizes(replica),
             *("--dtype", torch_type(recipe.precision, facts, recipe.chip), "--disable-uvicorn-access-log"),
+            "--enable-prompt-tokens-details",  # else nobody is told what of a prompt was cached
             *(("--runner", "pooling") if embed else ()),
             *(("--enable-sleep-mode",) if sleeps else ()),
             *arguments,

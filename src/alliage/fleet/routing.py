@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from alliage.catalog.records import Task
+from alliage.catalog.records import ApiPath, Task
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.keys import Role
 from alliage.fleet.limits import Limits, Priority, Scope
@@ -16,6 +16,8 @@ REPLICA_HEADER: Final = "X-Alliage-Replica"
 """Names the one replica that may answer a request, so that what is measured can be told of it. For admins."""
 REHEARSAL_HEADER: Final = "X-Alliage-Rehearsal"
 """`true` in each answer of an engine that only keeps time."""
+REHEARSED: Final = "rehearsed"
+"""In `RoutingTable.serves`: the engines that only keep time, whichever they stand for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,8 @@ class KeyEntry:
 class RoutingTable:
     """`version` grows with every change; `keys` maps the hex SHA-256 of a secret to who it is.
 
-    `limits` are those of every scope that has any, `weights` those of tenants that are not 1.
+    `limits` are those of every scope that has any, `weights` those of tenants that are not 1. `serves` are the paths that
+    each engine of an upstream serves, by the catalogue.
     """
 
     version: int
@@ -109,3 +112,4 @@ class RoutingTable:
     keys: Mapping[str, KeyEntry]
     limits: Mapping[Scope, Limits] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
+    serves: Mapping[str, tuple[ApiPath, ...]] = field(default_factory=dict)

@@ -1,10 +1,11 @@
 """Request bodies: the few fields that the gateway reads, and the one that it may add. Everything else passes unread."""
 
 import re
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from alliage.gateway.counts import NOTHING, Counts, counts_of
 from alliage.gateway.decoded import Ask, PlainAnswer, Usage
 from alliage.gateway.problems import Problem, bad_body
 from alliage.units import KIB
@@ -63,27 +64,32 @@ _decode_plain: Final = msgspec.json.Decoder(PlainAnswer).decode
 _decode_usage: Final = msgspec.json.Decoder(Usage).decode
 
 
-def read_usage(answer: bytes) -> tuple[int, int]:
-    """Prompt and completion tokens of a whole JSON answer; zeros where it tells none."""
+def read_usage(answer: bytes) -> Counts:
+    """The tokens of a whole JSON answer; zeros where it tells none."""
     try:
         tokens = _decode_plain(answer).usage
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_odd_usage(answer)
     if tokens is None:
-        return (0, 0)
-    return max(tokens.prompt_tokens or 0, 0), max(tokens.completion_tokens or 0, 0)
+        return NOTHING
+    prompt = tokens.prompt_tokens
+    if prompt is None or prompt < 0:
+        return _read_odd_usage(answer)
+    details = tokens.prompt_tokens_details
+    cached = 0 if details is None else details.cached_tokens or 0
+    return prompt, max(tokens.completion_tokens or 0, 0), min(max(cached, 0), prompt)
 
 
-def _read_odd_usage(answer: bytes) -> tuple[int, int]:
-    """The same of an answer that has something else where numbers should be."""
+def _read_odd_usage(answer: bytes) -> Counts:
+    """The same of an answer that has something else where numbers should be, or is another API's."""
     try:
         usage = _decode_usage(answer).usage
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return (0, 0)
-    return (0, 0) if usage is None else (count(usage, "prompt_tokens"), count(usage, "completion_tokens"))
+        return NOTHING
+    return NOTHING if usage is None else counts_of(usage)
 
 
-def find_usage(text: bytes) -> tuple[int, int] | None:
+def find_usage(text: bytes) -> Counts | None:
     """The tokens of the last `"usage": {...}` in a piece of a JSON answer; None where no whole one is in it.
 
     Inside a JSON string the quotes would be escaped, so a text that speaks of usage is not taken for it.
@@ -91,9 +97,3 @@ def find_usage(text: bytes) -> tuple[int, int] | None:
     at = text.rfind(b'"usage"')
     found = _USAGE.match(text, at, at + USAGE_BYTES_MAX) if at >= 0 else None
     return None if found is None else read_usage(b"{%b}" % found[0])
-
-
-def count(usage: dict[str, msgspec.Raw], field: Literal["prompt_tokens", "completion_tokens"]) -> int:
-    """A count out of a usage object; 0 where it is missing or no plain number."""
-    text = bytes(usage.get(field, b""))
-    return int(text) if text.isdigit() else 0

@@ -63,10 +63,10 @@ class Choosing:
             self._awaited = stay if streams else None
         return upstream
 
-    def heard(self, body: bytes, status: int) -> None:
-        """A piece of an answer while `saying` is None: the first that says something brings the first token, unless it is an error."""
+    def heard(self, body: bytes, status: int, first: bytes) -> None:
+        """A piece of an answer while `saying` is None: the one that has `first` in it brings the first token, unless it is an error."""
         awaited = self._awaited
-        if awaited is not None and body:
+        if awaited is not None and body and first in body:
             if status == _OK:
                 awaited.first_token(perf_counter())
                 awaited.said = body.count(EVENT)

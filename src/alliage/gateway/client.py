@@ -9,11 +9,12 @@ from typing import Final, cast
 
 from alliage.gateway import problems, wire
 from alliage.gateway.door import Door
+from alliage.gateway.endpoints import HEALTH, Action
 from alliage.gateway.exchange import Exchange
 from alliage.gateway.intake import Intake
 from alliage.gateway.local import answer_locally
 from alliage.gateway.problems import Problem
-from alliage.gateway.request import HEALTH, Action, Request, check_head, sane_id
+from alliage.gateway.request import Request, check_head, credentials, sane_id
 
 _IDLE: Final = 0
 _HEAD: Final = 1
@@ -104,7 +105,7 @@ class ClientConnection(asyncio.Protocol):
                 return problem
         if request.endpoint is HEALTH:
             return None
-        who = door.who(headers.get(b"authorization"))
+        who = door.who(credentials(headers))
         if isinstance(who, Problem):
             return who
         request.entry = who
@@ -180,7 +181,10 @@ class ClientConnection(asyncio.Protocol):
             kind, body = answer
             keep = request.keep and not self._door.draining
             connection = wire.connection_header(keep=keep, old=request.old)
-            transport.write(wire.answer(200, body, kind=kind, request_id=request.id, connection=connection))
+            extra = wire.anthropic_id(request.id) if request.is_anthropic else b""
+            transport.write(
+                wire.answer(200, body, kind=kind, request_id=request.id, connection=connection, extra=extra)
+            )
             self._door.told(request, 200, "", transport)
             self._answered(keep)
 
@@ -197,9 +201,12 @@ class ClientConnection(asyncio.Protocol):
     def _write_refusal(self, problem: Problem, request: Request | None, connection: bytes) -> None:
         request_id = self._door.next_id() if request is None else request.id
         bodyless = request is not None and request.method == b"HEAD"
+        anthropic = request is not None and request.is_anthropic
         if self._transport is not None:
             self._transport.write(
-                wire.refusal(problem, request_id=request_id, connection=connection, bodyless=bodyless)
+                wire.refusal(
+                    problem, request_id=request_id, connection=connection, bodyless=bodyless, anthropic=anthropic
+                )
             )
             self._door.told(request, problem.status, problem.code, self._transport)
 

@@ -22,11 +22,18 @@ class Ask(msgspec.Struct, gc=False):
         return isinstance(self.stream_options, StreamOptions) and self.stream_options.include_usage is True
 
 
+class Details(msgspec.Struct, gc=False):
+    """Of a usage object's prompt."""
+
+    cached_tokens: int | None = None
+
+
 class Tokens(msgspec.Struct, gc=False):
     """Of an answer, as nearly all engines tell them."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    prompt_tokens_details: Details | None = None
 
 
 class PlainAnswer(msgspec.Struct, gc=False):
@@ -46,3 +53,7 @@ class Chunk(msgspec.Struct, gc=False):
 
     choices: list[msgspec.Raw] | None = None
     usage: dict[str, msgspec.Raw] | None = None
+    message: msgspec.Raw = msgspec.Raw()
+    """Anthropic's `message_start` has usage in it."""
+    response: msgspec.Raw = msgspec.Raw()
+    """That of Responses: `response.completed`, `response.incomplete`."""

@@ -20,6 +20,7 @@ from alliage.gateway.reach import Reach
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.request import Request
 from alliage.gateway.room import Room
+from alliage.gateway.serving import Serving
 from alliage.gateway.siblings import Siblings
 from alliage.gateway.stats import Stats
 from alliage.gateway.upstream import Pool, renew_pools
@@ -75,7 +76,7 @@ class Door:
 
     __slots__ = (
         "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guests", "heads", "held", "kept", "limits",
-        "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "siblings", "stats",
+        "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
         "table",
     )  # fmt: skip
 
@@ -87,6 +88,7 @@ class Door:
         self.now_s = loop.time()
         """The loop's clock as of the last sweep: good enough for deadlines, free on the data path."""
         self.table: RoutingTable | None = None
+        self.serving = Serving()
         self.pools: dict[ReplicaId, Pool] = {}
         self.flights = Flights(self._emptied)
         self.board = Board()
@@ -145,6 +147,7 @@ class Door:
         renew_pools(self.pools, wanted, lambda upstream: Pool(upstream, self.loop, self.limits, self.reach))
         self.board.take(wanted.values(), table.routes)
         self.table = table
+        self.serving = Serving(table.serves)
         self._remembered.clear()
         _log.info("table taken", version=table.version, services=len(table.routes), replicas=len(wanted))
         self.reach.table_taken()

@@ -15,15 +15,18 @@ from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import read_ask, with_usage
 from alliage.gateway.choosing import EVENT, Choosing
-from alliage.gateway.chosen import only, paths
+from alliage.gateway.chosen import candidates, paths
 from alliage.gateway.continuing import Continuation
 from alliage.gateway.decoded import Ask
 from alliage.gateway.door import Door
+from alliage.gateway.endpoints import Endpoint
 from alliage.gateway.failing import Failures, no_upstream, waited_for
+from alliage.gateway.forms import form_of, read_form
+from alliage.gateway.handing import handed_on
 from alliage.gateway.naming import named_route
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
-from alliage.gateway.request import Endpoint, Request, sane_accept
+from alliage.gateway.request import Request, sane_accept
 from alliage.gateway.stats import CLIENT_GONE, ServiceStats
 from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Pool, UpstreamConnection
@@ -36,7 +39,7 @@ class Exchange:
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
-        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_fresh", "_held_until_s", "_joins", "_passing",
+        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_form", "_fresh", "_held_until_s", "_joins", "_passing",
         "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
 
@@ -61,6 +64,7 @@ class Exchange:
         self._pool: Pool | None = None
         self._connection: UpstreamConnection | None = None
         self._failures = Failures()
+        self._form: bytes | None = None
         self._fresh = False
         self._ended = False
         self._paused = False
@@ -73,7 +77,8 @@ class Exchange:
         """Route it: the body is whole."""
         if self._door.recorder is not None:
             self._timing.trace = self._door.recorder.trace(self._request)
-        ask = read_ask(self._request.body)
+        self._form = form = form_of(self._request, self._endpoint)
+        ask = read_ask(self._request.body) if form is None else read_form(self._request.body, form)
         if isinstance(ask, Problem):
             self._refuse(ask)
         else:
@@ -104,19 +109,19 @@ class Exchange:
                 self._refuse(waited_for(None, self._failures, door.limits.hold_s))
             return
         self._stats = door.stats.of(ask.model)
-        if self._endpoint.task not in route.tasks:
+        if self._endpoint.task is not None and self._endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
         tenant = "" if request.entry is None else request.entry.tenant
         self._timing.named(self._stats, route, tenant, streams=bool(ask.stream))
-        upstreams = door.reach.preferred(route.upstreams) if door.reach.unreachable else route.upstreams
-        if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
-            problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)
-            if problem is not None:
-                self._refuse(problem)
-                return
+        upstreams = candidates(door, route, self._endpoint, request)
+        if isinstance(upstreams, Problem):
+            self._refuse(upstreams)
+            return
         excluded = self._failures.excluded()
-        upstream = self._choosing.among(upstreams, excluded, route, request.entry, request.body, bool(ask.stream))
+        is_prompt = self._form is None and self._endpoint.reads  # the bytes of a file say nothing of tokens
+        body = request.body if is_prompt else b""
+        upstream = self._choosing.among(upstreams, excluded, route, request.entry, body, bool(ask.stream))
         if upstream is None:
             self._without_upstream(route)
         else:
@@ -174,7 +179,8 @@ class Exchange:
         if self._paused:
             connection.pause()
         accept = sane_accept(request.headers.get(b"accept"))
-        connection.ask(self, pool.request(self._endpoint.path, accept, request.id, body))
+        lines = handed_on(request, self._form)
+        connection.ask(self, pool.request(self._endpoint.path, accept, request.id, lines, body))
 
     def lost(self, connection: UpstreamConnection, why: str) -> None:
         """The engine's connection broke. A kept-alive one may have been closing as we asked: that is no failure."""
@@ -220,7 +226,7 @@ class Exchange:
         if (saying := self._choosing.saying) is not None:
             saying.said += body.count(EVENT)
         else:
-            self._choosing.heard(body, connection.head.status)
+            self._choosing.heard(body, connection.head.status, self._endpoint.first)
         passing = self._passing
         if passing is None:
             if not body and not complete:
@@ -237,7 +243,7 @@ class Exchange:
                 return
             self._held_until_s = 0.0  # if this one dies too it may wait anew
             self._timing.began(streams=True)
-        if self._timing.awaits_first and body:
+        if self._timing.awaits_first and body and self._endpoint.first in body:
             self._timing.saw(body)
         out = passing.take(body, complete)
         if out:
@@ -251,7 +257,7 @@ class Exchange:
     def _end(self, passing: Passing) -> None:
         """The answer is whole."""
         said = 0 if self._resumed is None else self._resumed.said.tokens
-        prompt, completion = passing.tokens()
+        prompt, completion, _ = passing.counts()
         self._timing.whole(passing.status, prompt, completion, said=said)
         self._choosing.end(prompt, completion, was_continued=self._resumed is not None)
         self._finish(passing.status, keep=passing.keep)
@@ -329,7 +335,9 @@ class Exchange:
         self._door.room.give_back(request)
         keep = request.keep and not self._door.draining and not problem.closes
         connection = wire.connection_header(keep=keep, old=request.old)
-        self._transport.write(wire.refusal(problem, request_id=request.id, connection=connection))
+        self._transport.write(
+            wire.refusal(problem, request_id=request.id, connection=connection, anthropic=request.is_anthropic)
+        )
         self._timing.refused(problem.status, problem.code)
         self._finish(problem.status, keep=keep)
 

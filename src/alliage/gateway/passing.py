@@ -6,9 +6,11 @@ from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.gateway import problems, wire
 from alliage.gateway.body import USAGE_BYTES_MAX, find_usage, read_usage
 from alliage.gateway.continuing import BODY_BYTES_MAX, KEPT_BYTES_MAX, Continuation, Joining, continuation_of
+from alliage.gateway.counts import NOTHING, Counts
 from alliage.gateway.decoded import Ask
+from alliage.gateway.endpoints import Endpoint
 from alliage.gateway.kept import Kept
-from alliage.gateway.request import Endpoint, Request
+from alliage.gateway.request import Request
 from alliage.gateway.sse import UsageTap
 from alliage.gateway.upstream import UpstreamConnection
 from alliage.units import KIB, MIB
@@ -26,7 +28,7 @@ class Passing:
     """One answer that has begun. `keep` is whether the client's connection may be used after it."""
 
     __slots__ = (
-        "_asked", "_chunked", "_end", "_granted_bytes", "_joining", "_kept", "_kept_bytes", "_model", "_pieces", "_said", "_tap", "_told", "head", "keep",
+        "_anthropic_id", "_asked", "_chunked", "_end", "_granted_bytes", "_joining", "_kept", "_kept_bytes", "_model", "_pieces", "_said", "_tap", "_told", "head", "keep",
         "status",
     )  # fmt: skip
 
@@ -56,7 +58,8 @@ class Passing:
         self._pieces: list[bytes] | None = None
         self._kept_bytes = 0
         self._end: bytes | None = None
-        self._told = (0, 0)
+        self._told: Counts = NOTHING
+        self._anthropic_id = b""
         self._chunked = False
         self.keep = keep
         head = connection.head
@@ -84,6 +87,9 @@ class Passing:
             wire.status_line(status), kind, framing, request.id, wire.connection_header(keep=self.keep, old=request.old),
             b"" if encoding is None else b"Content-Encoding: %b\r\n" % encoding, _REHEARSED if rehearsed else b"",
         )  # fmt: skip
+        if endpoint.is_anthropic:
+            self._anthropic_id = request.id
+            self.head = self.head[:-2] + wire.anthropic_id(request.id) + b"\r\n"
 
     @property
     def streams(self) -> bool:
@@ -148,17 +154,21 @@ class Passing:
         """The end of a stream whose engine failed: an error event; None where only closing can tell."""
         if self._tap is None:
             return None
-        event = b"data: %b\n\n" % problems.upstream_failed(self._model, why).body()
+        problem = problems.upstream_failed(self._model, why)
+        if self._anthropic_id:
+            event = b"event: error\ndata: %b\n\n" % problem.anthropic_body(self._anthropic_id)
+        else:
+            event = b"data: %b\n\n" % problem.body()
         if self._tap.inside:
             event = b"\n\n" + event
         return wire.chunk(event) + wire.LAST_CHUNK if self._chunked else event
 
-    def tokens(self) -> tuple[int, int]:
-        """Prompt and completion tokens as the engine told them, zeros where it did not."""
-        if self._joining is not None:
-            return self._joining.prompt_tokens, self._joining.completion_tokens
+    def counts(self) -> Counts:
+        """Prompt, completion and cached tokens as the engine told them, zeros where it did not."""
+        if self._joining is not None:  # what the second engine had of the prompt is its own affair
+            return self._joining.prompt_tokens, self._joining.completion_tokens, 0
         if self._tap is not None:
-            return self._tap.prompt_tokens, self._tap.completion_tokens
+            return self._tap.counts
         pieces = self._pieces
         if not pieces:
             return self._told

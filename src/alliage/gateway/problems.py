@@ -1,6 +1,6 @@
 """What the gateway says no with: every refusal as a value, rendered in OpenAI's shape so that its clients raise the right class."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +9,16 @@ import msgspec
 from alliage.units import format_bytes
 
 _encode: Final = msgspec.json.Encoder().encode
+_ANTHROPIC_KINDS: Final = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
+"""Anthropic's documentation, Errors; where it has none of a status, its own classes of clients go by the status."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +38,18 @@ class Problem:
         error = {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}
         return _encode({"error": error})
 
+    def anthropic_body(self, request_id: bytes) -> bytes:
+        """`{"type": "error", "error": {"type", "message"}, "request_id"}`, as Anthropic's API has it."""
+        kind = _ANTHROPIC_KINDS.get(self.status) or ("api_error" if self.status >= 500 else "invalid_request_error")
+        error = {"type": kind, "message": self.message}
+        return _encode({"type": "error", "error": error, "request_id": request_id.decode()})
+
 
 def missing_key() -> Problem:
     """No key came."""
     return Problem(
         status=401,
-        message="No API key was given; send the header 'Authorization: Bearer KEY'.",
+        message="No API key was given; send the header 'Authorization: Bearer KEY' (or 'x-api-key: KEY').",
         code="missing_api_key",
         headers=b"WWW-Authenticate: Bearer\r\n",
     )
@@ -54,7 +70,7 @@ def no_such_path(path: str) -> Problem:
     return Problem(
         status=404,
         message=f"There is no {path[:200]!r} here; there are /v1/chat/completions, /v1/completions, /v1/embeddings, "
-        "/v1/models, /health and /metrics.",
+        "/v1/responses, /v1/messages, /v1/models, /health and /metrics, and others that some engines serve.",
         code="unknown_url",
     )
 
@@ -87,6 +103,17 @@ def wrong_task(model: str, path: str, answers: Iterable[str]) -> Problem:
         message=f"The model {model!r} does not answer {path}; it answers {' and '.join(sorted(answers))}.",
         code="unsupported_task",
         param="model",
+    )
+
+
+def not_served(service: str, path: str, served: Mapping[str, Sequence[str]]) -> Problem:
+    """No engine of the service has this path; `served` are those that each of them has. Asking again does not help."""
+    told = "; ".join(f"{engine} serves {', '.join(paths) or 'no path'}" for engine, paths in served.items())
+    return Problem(
+        status=501,
+        message=f"No engine of {service!r} serves {path}: {told}.",
+        code="not_served",
+        headers=b"X-Should-Retry: false\r\n",
     )
 
 

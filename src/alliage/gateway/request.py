@@ -1,55 +1,18 @@
-"""One request as it was parsed, the endpoints there are, and the checks that need nothing but the head."""
+"""One request as it was parsed, and the checks that need nothing but the head."""
 
 import re
-from dataclasses import dataclass
-from enum import Enum, auto
 from typing import Final
 from urllib.parse import unquote
 
 import httptools
 
-from alliage.catalog.records import Task
 from alliage.fleet.routing import KeyEntry
 from alliage.gateway import problems
+from alliage.gateway.endpoints import ENDPOINTS, MODEL, MODEL_PREFIX, Action, Endpoint
 from alliage.gateway.problems import Problem
 
-
-class Action(Enum):
-    """What an endpoint does."""
-
-    HEALTH = auto()
-    METRICS = auto()
-    MODELS = auto()
-    MODEL = auto()
-    RELAY = auto()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """A path, its one method, and for relayed ones the task that a model must have."""
-
-    path: bytes
-    method: bytes
-    action: Action
-    task: Task | None = None
-    streams: bool = False
-    """Whether `stream_options` has a meaning here."""
-
-
-_MODEL_PREFIX: Final = b"/v1/models/"
-_MODEL: Final = Endpoint(path=_MODEL_PREFIX, method=b"GET", action=Action.MODEL)
-_ENDPOINTS: Final = {
-    endpoint.path: endpoint
-    for endpoint in (
-        Endpoint(path=b"/v1/chat/completions", method=b"POST", action=Action.RELAY, task=Task.CHAT, streams=True),
-        Endpoint(path=b"/v1/completions", method=b"POST", action=Action.RELAY, task=Task.CHAT, streams=True),
-        Endpoint(path=b"/v1/embeddings", method=b"POST", action=Action.RELAY, task=Task.EMBED),
-        Endpoint(path=b"/v1/models", method=b"GET", action=Action.MODELS),
-        Endpoint(path=b"/health", method=b"GET", action=Action.HEALTH),
-        Endpoint(path=b"/metrics", method=b"GET", action=Action.METRICS),
-    )
-}
-HEALTH: Final = _ENDPOINTS[b"/health"]
+ANTHROPIC_VERSION: Final = b"anthropic-version"
+_MESSAGES: Final = b"/v1/messages"
 _ACCEPT_BYTES_MAX: Final = 256
 _USUAL_ACCEPTS: Final = frozenset((b"*/*", b"application/json", b"text/event-stream"))
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -90,10 +53,24 @@ class Request:
         """Whether it is HTTP/1.0: no chunked answers, closes unless told otherwise."""
         return self.version == "1.0"
 
+    @property
+    def is_anthropic(self) -> bool:
+        """Whether a client of Anthropic's API asks: what the gateway itself answers has the shape that it reads."""
+        return ANTHROPIC_VERSION in self.headers or self.path.startswith(_MESSAGES)
+
 
 def model_named(path: bytes) -> str:
     """The model's name in `/v1/models/NAME`."""
-    return unquote(path[len(_MODEL_PREFIX) :].decode("ascii", "replace"))
+    return unquote(path[len(MODEL_PREFIX) :].decode("ascii", "replace"))
+
+
+def credentials(headers: dict[bytes, bytes]) -> bytes | None:
+    """The key that came, as an Authorization header has it; clients of Anthropic's API send `x-api-key`."""
+    given = headers.get(b"authorization")
+    if given is None:
+        key = headers.get(b"x-api-key")
+        return None if key is None else b"Bearer " + key
+    return given
 
 
 def sane_id(given: bytes | None) -> bytes | None:
@@ -126,13 +103,13 @@ def check_head(request: Request, body_bytes_max: int) -> Problem | None:
         return bad
     if request.announced_bytes > body_bytes_max:
         return problems.body_too_large(body_bytes_max)
-    endpoint = _ENDPOINTS.get(request.path) or _find(request)
+    endpoint = ENDPOINTS.get(request.path) or _find(request)
     if endpoint is None:
         return problems.no_such_path(request.path.decode("latin-1"))
     if request.method != endpoint.method:
         return problems.wrong_method(request.method.decode(), endpoint.path.decode(), endpoint.method.decode())
     request.endpoint = endpoint
-    if endpoint.task is None and (request.announced_bytes or b"transfer-encoding" in request.headers):
+    if endpoint.action is not Action.RELAY and (request.announced_bytes or b"transfer-encoding" in request.headers):
         return problems.body_not_taken(endpoint.path.decode())
     encoding = request.headers.get(b"content-encoding", b"identity")
     return None if encoding == b"identity" else problems.encoded_body(encoding.decode("latin-1"))
@@ -160,6 +137,6 @@ def _find(request: Request) -> Endpoint | None:
         except httptools.HttpParserInvalidURLError:
             return None
     request.path = path
-    if path.startswith(_MODEL_PREFIX) and len(path) > len(_MODEL_PREFIX):
-        return _MODEL
-    return _ENDPOINTS.get(path)
+    if path.startswith(MODEL_PREFIX) and len(path) > len(MODEL_PREFIX):
+        return MODEL
+    return ENDPOINTS.get(path)

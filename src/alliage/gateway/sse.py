@@ -8,33 +8,35 @@ from typing import Final
 
 import msgspec
 
-from alliage.gateway.body import count
-from alliage.gateway.decoded import Chunk
+from alliage.gateway.body import USAGE_BYTES_MAX, find_usage
+from alliage.gateway.counts import NOTHING, Counts, counts_of
+from alliage.gateway.decoded import Chunk, Usage
 from alliage.units import KIB
 
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _ENDS: Final = (b"\n\n", b"\n\r\n")
 _MARK: Final = b'"usage"'
 HELD_BYTES_MAX: Final = 64 * KIB
-"""A longer event cannot be the usage event; it is passed on as it comes."""
+"""A longer event is passed on as it comes; it cannot be one that only carries usage, but may have some at its end (Responses)."""
 _END_BYTES_MAX: Final = 3
 """So much of a passed event is still held, because it may be the beginning of the blank line that ends it."""
 
 
 _decode: Final = msgspec.json.Decoder(Chunk).decode
+_decode_inner: Final = msgspec.json.Decoder(Usage | None).decode
 
 
 class UsageTap:
-    """Fed with a stream in pieces of any size; `prompt_tokens` and `completion_tokens` are the last that were told."""
+    """Fed with a stream in pieces of any size; `counts` are the last that were told."""
 
-    __slots__ = ("_held", "_long", "_remove", "completion_tokens", "prompt_tokens")
+    __slots__ = ("_end", "_held", "_long", "_remove", "counts")
 
     def __init__(self, *, remove: bool) -> None:
         self._remove = remove
         self._held = b""
         self._long = False
-        self.prompt_tokens = 0
-        self.completion_tokens = 0
+        self._end = b""
+        self.counts: Counts = NOTHING
 
     @property
     def inside(self) -> bool:
@@ -52,12 +54,17 @@ class UsageTap:
         for end in _END.finditer(data):
             event = data[start : end.end()]
             start = end.end()
-            passed.append(event if self._long or not self._is_usage(event) else _before(event))
-            self._long = False
+            if self._long:
+                self._look(event)
+                passed.append(event)
+            else:
+                passed.append(_before(event) if self._is_usage(event) else event)
+            self._long, self._end = False, b""
         rest = data[start:]
         if self._long or len(rest) > HELD_BYTES_MAX:
             self._long = self._long or bool(rest)
             cut = max(len(rest) - _END_BYTES_MAX, 0)
+            self._look(rest[:cut])
             passed.append(rest[:cut])
             rest = rest[cut:]
         self._held = rest
@@ -66,7 +73,17 @@ class UsageTap:
     def finish(self) -> bytes:
         """What was still held when the stream ended."""
         rest, self._held = self._held, b""
+        if self._long:
+            self._look(rest)
         return _before(rest) if not self._long and self._is_usage(rest) else rest
+
+    def _look(self, passing: bytes) -> None:
+        """For usage in a piece of a long event, which begins with the end of the last one."""
+        seen = self._end + passing
+        found = find_usage(seen)
+        if found is not None:
+            self.counts = found
+        self._end = seen[-USAGE_BYTES_MAX:]
 
     def _is_usage(self, event: bytes) -> bool:
         """Whether this event is to be taken out; notes the tokens that it tells."""
@@ -75,12 +92,16 @@ class UsageTap:
         data = b"\n".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
         try:
             told = _decode(data)
+            usage = told.usage
+            if usage is None:
+                inner = bytes(told.response) or bytes(told.message)
+                whole = _decode_inner(inner) if inner else None
+                usage = None if whole is None else whole.usage
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return False
-        if told.usage is None:
+        if usage is None:
             return False
-        self.prompt_tokens = count(told.usage, "prompt_tokens")
-        self.completion_tokens = count(told.usage, "completion_tokens")
+        self.counts = counts_of(usage, self.counts)
         return self._remove and told.choices == []
 
 

@@ -317,19 +317,20 @@ class Pool:
         """Neither control nor we reach it; the last word on a pool that is closed."""
         return self.missed > 0 and self.upstream.is_doubted
 
-    def request(self, path: bytes, accept: bytes, request_id: bytes, body: bytes) -> bytes:
-        """A whole request as bytes."""
-        return b"%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-            self._head(path), accept, request_id, len(body), body,
+    def request(self, path: bytes, accept: bytes, request_id: bytes, lines: bytes, body: bytes) -> bytes:
+        """A whole request as bytes; `lines` are whole header lines, the body's Content-Type among them."""
+        return b"%b%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+            self._head(path), lines, accept, request_id, len(body), body,
         )  # fmt: skip
 
     def _head(self, path: bytes) -> bytes:
         """The part of a request's head that is the same for all requests to this path."""
         head = self._heads.get(path)
         if head is None:
-            head = self._heads[path] = (
-                b"POST %b HTTP/1.1\r\nHost: %b\r\nAuthorization: Bearer %b\r\nContent-Type: application/json\r\n"
-                % (path, authority(self.upstream).encode(), self.upstream.key.encode())
+            head = self._heads[path] = b"POST %b HTTP/1.1\r\nHost: %b\r\nAuthorization: Bearer %b\r\n" % (
+                path,
+                authority(self.upstream).encode(),
+                self.upstream.key.encode(),
             )
         return head
 

@@ -31,11 +31,19 @@ def answer(status: int, body: bytes, *, kind: bytes, request_id: bytes, connecti
     )  # fmt: skip
 
 
-def refusal(problem: Problem, *, request_id: bytes, connection: bytes, bodyless: bool = False) -> bytes:
-    """A problem as a whole answer; `bodyless` for HEAD."""
-    whole = answer(
-        problem.status, problem.body(), kind=JSON, request_id=request_id, connection=connection, extra=problem.headers
-    )
+def anthropic_id(request_id: bytes) -> bytes:
+    """The header in which Anthropic's clients look for the request's id."""
+    return b"Request-Id: %b\r\n" % request_id
+
+
+def refusal(
+    problem: Problem, *, request_id: bytes, connection: bytes, bodyless: bool = False, anthropic: bool = False
+) -> bytes:
+    """A problem as a whole answer; `bodyless` for HEAD, `anthropic` for a client of that API."""
+    body, extra = problem.body(), problem.headers
+    if anthropic:
+        body, extra = problem.anthropic_body(request_id), extra + anthropic_id(request_id)
+    whole = answer(problem.status, body, kind=JSON, request_id=request_id, connection=connection, extra=extra)
     return whole[: whole.index(b"\r\n\r\n") + 4] if bodyless else whole
 
 

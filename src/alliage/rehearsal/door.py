@@ -4,19 +4,33 @@ import asyncio
 import hmac
 import itertools
 import json
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final
 
 import httptools
 
+from alliage.catalog.records import ApiPath
+from alliage.engines.serving import REHEARSED_PATHS
 from alliage.errors import BadInput
 from alliage.fleet.routing import REHEARSAL_HEADER
-from alliage.rehearsal.openai import Wanted, Writing, read_request
+from alliage.rehearsal.dialects import MessagesWriting, ResponsesWriting, read_messages, read_responses
+from alliage.rehearsal.openai import Body, Wanted, Writing, prompt_tokens, read_body, wanted_by
 from alliage.rehearsal.replica import Rehearsed, Stream
 
 BODY_BYTES_MAX: Final = 32 * 1024 * 1024
 LABEL: Final = f"{REHEARSAL_HEADER}: true\r\n".encode()
-_CHAT, _TEXT = b"/v1/chat/completions", b"/v1/completions"
+_READ: Final[Mapping[str, Callable[[bytes], Body]]] = {
+    ApiPath.CHAT: read_body,
+    ApiPath.COMPLETIONS: read_body,
+    ApiPath.RESPONSES: read_responses,
+    ApiPath.MESSAGES: read_messages,
+    ApiPath.COUNT_TOKENS: read_messages,
+}
+_WRITING: Final[Mapping[str, type[MessagesWriting | ResponsesWriting]]] = {
+    ApiPath.RESPONSES: ResponsesWriting,
+    ApiPath.MESSAGES: MessagesWriting,
+}
 _numbers = itertools.count(1)
 
 
@@ -31,7 +45,7 @@ class Door(asyncio.Protocol):
         self._key = b""
         self._body = bytearray()
         self._stream: Stream | None = None
-        self._writing: Writing | None = None
+        self._writing: Writing | MessagesWriting | ResponsesWriting | None = None
         self._wanted: Wanted | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -91,8 +105,8 @@ class Door(asyncio.Protocol):
             name, created_s = self._replica.order.model, self._replica.created_s
             entry = {"id": name, "object": "model", "created": created_s, "owned_by": "rehearsal"}
             self._answer(HTTPStatus.OK, json.dumps({"object": "list", "data": [entry]}).encode())
-        elif path in {_CHAT, _TEXT} and self._parser.get_method() == b"POST":
-            self._begin(is_chat=path == _CHAT)
+        elif path.decode("latin-1") in REHEARSED_PATHS and self._parser.get_method() == b"POST":
+            self._begin(path.decode())
         else:
             self._refuse(HTTPStatus.NOT_FOUND, f"there is no {path.decode(errors='replace')}")
 
@@ -108,16 +122,20 @@ class Door(asyncio.Protocol):
         if is_last:
             self._stream = None
 
-    def _begin(self, *, is_chat: bool) -> None:
+    def _begin(self, path: str) -> None:
         replica = self._replica
         if not replica.is_ready:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "the model is being loaded")
             return
         try:
-            wanted = read_request(
-                bytes(self._body),
+            asked = _READ[path](bytes(self._body))
+            if path == ApiPath.COUNT_TOKENS:
+                self._answer(HTTPStatus.OK, json.dumps({"input_tokens": prompt_tokens(asked)}).encode())
+                return
+            wanted = wanted_by(
+                asked,
                 key=f"rehearsal{next(_numbers)}",
-                is_chat=is_chat,
+                is_chat=path != ApiPath.COMPLETIONS,
                 context_tokens=replica.order.context_tokens,
             )
             stream = Stream(wanted.ask, wanted.answer, self)
@@ -128,7 +146,8 @@ class Door(asyncio.Protocol):
         except ValueError as error:
             self._refuse(HTTPStatus.BAD_REQUEST, str(error))
             return
-        self._stream, self._wanted, self._writing = stream, wanted, Writing(wanted, model=replica.order.model)
+        self._stream, self._wanted = stream, wanted
+        self._writing = _WRITING.get(path, Writing)(wanted, model=replica.order.model)
         if wanted.streams and self._transport is not None:
             head = b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n"
             self._transport.write(b"HTTP/1.1 200 OK\r\n%b%b\r\n" % (head, LABEL))

@@ -28,7 +28,9 @@ class _Options(msgspec.Struct):
     include_usage: bool = False
 
 
-class _Message(msgspec.Struct):
+class Message(msgspec.Struct):
+    """One turn; what is no text in it is passed over."""
+
     role: str
     content: str | list[dict[str, Any]] | None = ""
 
@@ -36,7 +38,7 @@ class _Message(msgspec.Struct):
 class Body(msgspec.Struct):
     """What is read of a request; the rest is passed over."""
 
-    messages: list[_Message] | None = None
+    messages: list[Message] | None = None
     prompt: str | None = None
     stream: bool = False
     max_tokens: int | None = None
@@ -60,12 +62,21 @@ class Wanted:
     is_chat: bool
 
 
-def read_request(body: bytes, *, key: str, is_chat: bool, context_tokens: int) -> Wanted:
-    """What a body asks; BadInput for one that cannot be answered."""
+def read_body(body: bytes) -> Body:
+    """A request of chat or text completions; BadInput for one that cannot be read."""
     try:
-        asked = msgspec.json.decode(body, type=Body)
+        return msgspec.json.decode(body, type=Body)
     except msgspec.DecodeError as error:
         raise BadInput(f"the body cannot be read: {error}") from error
+
+
+def read_request(body: bytes, *, key: str, is_chat: bool, context_tokens: int) -> Wanted:
+    """What a body asks; BadInput for one that cannot be answered."""
+    return wanted_by(read_body(body), key=key, is_chat=is_chat, context_tokens=context_tokens)
+
+
+def wanted_by(asked: Body, *, key: str, is_chat: bool, context_tokens: int) -> Wanted:
+    """What is asked; BadInput where it cannot be answered."""
     if asked.n not in {None, 1}:
         raise BadInput(f"`n` is {asked.n}: a rehearsed engine gives one answer")
     prompt, before = _prompt(asked, is_chat=is_chat)
@@ -112,10 +123,16 @@ def _prompt(asked: Body, *, is_chat: bool) -> tuple[str, str]:
     return "\n".join(f"{role}: {text}" for role, text in said), before
 
 
-def _text(message: _Message) -> str:
+def _text(message: Message) -> str:
     if message.content is None or isinstance(message.content, str):
         return message.content or ""
     return "".join(str(part.get("text", "")) for part in message.content)
+
+
+def prompt_tokens(asked: Body) -> int:
+    """How long the prompt of a chat is; BadInput where there is none."""
+    prompt, before = _prompt(asked, is_chat=True)
+    return tokens_of(prompt) + said_tokens(before)
 
 
 class Writing:
