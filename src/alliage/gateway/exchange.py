@@ -11,7 +11,7 @@ import structlog
 
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
+from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import Ask, read_ask, with_usage
 from alliage.gateway.choosing import EVENT, Choosing
@@ -19,6 +19,7 @@ from alliage.gateway.chosen import only, paths
 from alliage.gateway.continuing import Continuation
 from alliage.gateway.door import Door
 from alliage.gateway.failing import Failures, no_upstream, waited_for
+from alliage.gateway.grant import Grant
 from alliage.gateway.naming import named_route
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
@@ -35,7 +36,7 @@ class Exchange:
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
-        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_fresh", "_held_until_s", "_joins", "_passing",
+        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_fresh", "_grant", "_held_until_s", "_is_in", "_joins", "_passing",
         "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
 
@@ -67,6 +68,8 @@ class Exchange:
         self._ask: Ask | None = None
         self._resumed: Continuation | None = None
         self._joins = False
+        self._grant: Grant | None = None
+        self._is_in = False
 
     def begin(self) -> None:
         """Route it: the body is whole."""
@@ -89,6 +92,18 @@ class Exchange:
             self._request.entry = None  # its key may have been revoked
             self._route(self._ask)
 
+    def take_turn(self) -> None:
+        """Others ended, and it is its turn."""
+        if self._grant is not None:
+            self._grant.place = None
+        self._is_in = True
+        self.wake()
+
+    def send_away(self, problem: Problem) -> None:
+        """Its turn does not come."""
+        if not self._ended:
+            self._refuse(problem)
+
     def _route(self, ask: Ask) -> None:
         """Send it to a replica, hold it, or say no."""
         door, request = self._door, self._request
@@ -105,6 +120,14 @@ class Exchange:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
         self._timing.named(self._stats, route, streams=bool(ask.stream))
+        stats, who = self._stats, request.entry
+        if (
+            not self._is_in
+            and who is not None
+            and (who.scopes or stats.in_flight >= stats.slots)
+            and self._is_kept_out(who, route, ask)
+        ):
+            return
         upstreams = door.reach.preferred(route.upstreams) if door.reach.unreachable else route.upstreams
         if (chosen := request.headers.get(_REPLICA_HEADER)) is not None:
             problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)
@@ -117,6 +140,23 @@ class Exchange:
             self._without_upstream(route)
         else:
             self._go_to(upstream)
+
+    def _is_kept_out(self, who: KeyEntry, route: Route, ask: Ask) -> bool:
+        """Whether it is refused, or waits for its turn. It is let in once, and lines up whenever the service is saturated."""
+        admission, grant = self._door.admission, self._grant
+        prompt = self._choosing.read(route.service, who, self._request.body)
+        if grant is None:
+            admitted = admission.admit(who, route, prompt.tokens, ask.output_max)
+            if isinstance(admitted, Problem):
+                self._refuse(admitted)
+                return True
+            self._grant = grant = admitted
+        if _REPLICA_HEADER not in self._request.headers:
+            problem = admission.line_up(self, grant, route, prompt)
+            if problem is not None:
+                self._refuse(problem)
+                return True
+        return grant.place is not None
 
     def _without_upstream(self, route: Route) -> None:
         named = _REPLICA_HEADER in self._request.headers
@@ -137,6 +177,9 @@ class Exchange:
     def _go_to(self, upstream: Upstream) -> None:
         pool = self._door.pools[upstream.replica]
         self._pool = pool
+        self._is_in = True
+        if self._grant is not None:
+            self._grant.is_sent = True
         self._door.flights.take(upstream.replica)
         self._timing.enter(upstream.replica)
         connection = pool.take()
@@ -247,6 +290,8 @@ class Exchange:
         """The answer is whole."""
         said = 0 if self._resumed is None else self._resumed.said.tokens
         tokens = passing.tokens()
+        if self._grant is not None:
+            self._grant.told(*tokens)
         self._timing.whole(passing.status, *tokens, said=said)
         self._choosing.end(*tokens, was_continued=self._resumed is not None)
         self._finish(passing.status, keep=passing.keep)
@@ -263,8 +308,9 @@ class Exchange:
         keep = request.keep and not self._door.draining
         rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
         self._passing = passing = Passing(
-            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=self._door.kept
-        )
+            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=self._door.kept,
+            extra=b"" if self._grant is None else self._grant.headers,
+        )  # fmt: skip
         request.body = b""  # it is not asked again, unless the engine dies
         if request.kept_bytes:
             self._door.room.give_back(request)
@@ -335,6 +381,14 @@ class Exchange:
 
     def _over(self, status: int) -> None:
         self._ended = True
+        if self._grant is not None:
+            saying = self._choosing.saying
+            self._door.admission.settle(
+                self._grant,
+                "" if self._ask is None else self._ask.model,
+                has_begun=self._passing is not None or status == CLIENT_GONE,
+                said=0 if saying is None else saying.said,
+            )
         self._leave_replica()
         if self._passing is not None:
             self._passing.let_go()
@@ -347,6 +401,8 @@ class Exchange:
         self._timing.leave()
         self._door.flights.give_back(pool.upstream.replica)
         self._choosing.leave()
+        if self._stats.queued and self._ask is not None:
+            self._door.admission.freed(self._ask.model)
         return pool.upstream.replica
 
     def abandon(self) -> None:

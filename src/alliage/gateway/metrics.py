@@ -101,6 +101,10 @@ def _now(door: Door) -> Iterator[Metric]:
     yield in_flight
     yield from _routing(door)
     yield GaugeMetricFamily("alliage_gateway_held", "Requests that wait for a service to start", value=len(door.held))
+    queued = door.admission.queued
+    yield GaugeMetricFamily(
+        "alliage_gateway_queued", "Requests that wait for their turn at a saturated service", value=queued
+    )
     unreachable = len(door.reach.unreachable)
     yield GaugeMetricFamily("alliage_gateway_unreachable", "Replicas of the table out of our reach", value=unreachable)
     yield GaugeMetricFamily(

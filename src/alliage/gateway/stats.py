@@ -13,6 +13,8 @@ from alliage.fleet.traffic import ReplicaTraffic, Traffic
 FIRST_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 CLIENT_GONE: Final = 499
 """What counts as the status of a request whose client left before it was answered."""
+SLOTS_UNKNOWN: Final = 1 << 60
+"""Of a service without replicas: nobody waits for a turn there, but for a start."""
 TOKEN_BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0)
 
 
@@ -39,10 +41,14 @@ class ServiceStats:
 
     __slots__ = (
         "answered", "asked", "began_s", "broken", "completion_tokens", "continued", "failed", "first_byte", "in_flight", "kept", "missed",
-        "prompt_tokens", "retried", "statuses", "streamed", "tokens_counted", "tpot", "ttft",
+        "prompt_tokens", "queued", "retried", "slots", "statuses", "streamed", "tokens_counted", "tpot", "ttft",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, slots: int = SLOTS_UNKNOWN) -> None:
+        self.slots = slots
+        """Requests that it may have at its replicas; further ones wait for their turn. `admission` says so."""
+        self.queued = 0
+        """Requests that wait for theirs."""
         self.began_s = time()
         self.statuses: dict[int, int] = {}
         self.asked = 0
@@ -146,9 +152,10 @@ class ReplicaStats:
 class Stats:
     """All counters: by service, and by replica that was asked."""
 
-    __slots__ = ("by_replica", "by_service")
+    __slots__ = ("_slots", "by_replica", "by_service")
 
     def __init__(self) -> None:
+        self._slots: dict[str, int] = {}
         self.by_service: dict[str, ServiceStats] = {"": ServiceStats()}
         self.by_replica: dict[ReplicaId, ReplicaStats] = {}
 
@@ -156,8 +163,14 @@ class Stats:
         """The counters of a service, made when first needed. Only names that a table had may be given."""
         stats = self.by_service.get(service)
         if stats is None:
-            stats = self.by_service[service] = ServiceStats()
+            stats = self.by_service[service] = ServiceStats(self._slots.get(service, SLOTS_UNKNOWN))
         return stats
+
+    def size(self, slots: dict[str, int]) -> None:
+        """So many slots each service has from now on."""
+        self._slots = slots
+        for name, stats in self.by_service.items():
+            stats.slots = slots.get(name, SLOTS_UNKNOWN)
 
     def of_replica(self, replica: ReplicaId) -> ReplicaStats:
         """The counters of a replica, made when it is first asked."""
