@@ -21,6 +21,8 @@ _MEMORY_S: Final = 20.0
 """Demand longer ago than this counts for little."""
 _MOVED: Final = 0.05
 """Leases are left alone while none should change by more than this share of the limit."""
+_TRACE: Final = 1e-6
+"""Less demand than this, in requests or tokens, is none."""
 _NO_USE: Final = Use()
 _NO_LEASE: Final = Lease()
 
@@ -75,7 +77,7 @@ def _wanted(party: Party, scope: Scope, new: Use, kept: float) -> Wanted:
 def shares(weights: Sequence[float]) -> list[float]:
     """Of one whole: `FLOOR` of it evenly, the rest by weight; all of it evenly where nobody has any."""
     number, total = len(weights), sum(weights)
-    if total <= 0.0:
+    if total < _TRACE:
         return [1.0 / number] * number
     return [FLOOR / number + (1.0 - FLOOR) * weight / total for weight in weights]
 
@@ -120,9 +122,9 @@ def _rates(limit: int | None, parts: Sequence[float], sent: Sequence[float | Non
         return [None] * len(parts)
     new = [limit * part for part in parts]
     old = [rate for rate in sent if rate is not None]
-    if len(old) == len(new) and abs(sum(old) - limit) <= 1e-9 * limit:
-        if max(abs(a - b) for a, b in zip(new, old, strict=True)) <= _MOVED * limit:
-            return old
+    is_whole = len(old) == len(new) and abs(sum(old) - limit) <= 1e-9 * limit
+    if is_whole and max(abs(a - b) for a, b in zip(new, old, strict=True)) <= _MOVED * limit:
+        return old
     return new
 
 
@@ -139,7 +141,7 @@ def _parallel(
     wanted = whole_parts(limit, parts)
     if sum(had) == limit and max(abs(a - b) for a, b in zip(wanted, had, strict=True)) <= limit * _MOVED:
         wanted = had
-    return _within(wanted, had, limit - sum(held))
+    return _within(wanted, had, held, limit)
 
 
 def _running(party: Party, scope: Scope) -> int:
@@ -162,16 +164,17 @@ def _money(
     wanted = whole_parts(left.micros, parts)
     if sum(had) <= left.micros and max(abs(a - b) for a, b in zip(wanted, had, strict=True)) <= left.micros * _MOVED:
         wanted = had
-    given, is_short = _within(wanted, had, left.micros - sum(held))
+    given, is_short = _within(wanted, had, held, left.micros)
     return [used[i] + each for i, each in enumerate(given)], is_short
 
 
-def _within(wanted: Sequence[int], had: Sequence[int], room: int) -> tuple[list[int], bool]:
-    """Less at once, more as far as there is room, in turn; whether somebody got less than he should."""
+def _within(wanted: Sequence[int], had: Sequence[int], held: Sequence[int], whole: int) -> tuple[list[int], bool]:
+    """Less at once, more as far as there is room beyond what all hold, in turn; whether somebody got less than he should."""
     given: list[int] = []
-    for want, has in zip(wanted, had, strict=True):
-        more = max(0, min(want - has, room)) if want > has else 0
-        room -= more
+    room = whole - sum(held)
+    for want, has, holds in zip(wanted, had, held, strict=True):
+        more = max(0, min(want - has, holds - has + max(0, room)))
+        room -= max(0, has + more - holds)
         given.append(has + more if want > has else want)
     return given, any(a < b for a, b in zip(given, wanted, strict=True))
 

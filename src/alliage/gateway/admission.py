@@ -4,7 +4,8 @@ A service is saturated when this gateway has as many requests at its replicas as
 leased to this process). Further ones wait here, not in the engines' queues, and go by `queueing` as others end.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from time import perf_counter, time
 from typing import Final
 
@@ -65,7 +66,7 @@ class Admission:
         self._lines: dict[str, Line] = {}
         self.leases_number = 0
 
-    def take_table(self, table: RoutingTable, unreachable: Set[ReplicaId]) -> None:
+    def take_table(self, table: RoutingTable, unreachable: AbstractSet[ReplicaId]) -> None:
         """Limits, weights and slots by this one; who waits for another turn is not woken yet."""
         self._table = table
         for scope, account in list(self._accounts.items()):
@@ -78,7 +79,7 @@ class Admission:
             line.queue.weights = dict(table.weights)
         self.count_slots(unreachable)
 
-    def take_leases(self, number: int, leases: Mapping[Scope, Lease], unreachable: Set[ReplicaId]) -> None:
+    def take_leases(self, number: int, leases: Mapping[Scope, Lease], unreachable: AbstractSet[ReplicaId]) -> None:
         """Work by these from now on."""
         self.leases_number = number
         self._leases = leases
@@ -94,7 +95,7 @@ class Admission:
         for account in self._accounts.values():
             account.overdraft_micros = self._limits.overdraft_micros
 
-    def count_slots(self, unreachable: Set[ReplicaId]) -> None:
+    def count_slots(self, unreachable: AbstractSet[ReplicaId]) -> None:
         """Of each service: its reachable replicas', as far as they are leased to this process."""
         if self._table is None:
             return

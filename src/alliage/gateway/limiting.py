@@ -16,7 +16,9 @@ _NEVER: Final = b"x-should-retry: false\r\n"
 _MICROS: Final = 1_000_000
 
 
-def limited(account: Account, which: int, service: str, *, tokens: int, micros: int, wall_s: float) -> Problem:
+def limited(  # noqa: PLR0911 - one for each limit
+    account: Account, which: int, service: str, *, tokens: int, micros: int, wall_s: float
+) -> Problem:
     """The refusal for what `Account.refusal` answered; `tokens` are the request's, as far as that limit counts them."""
     limits, scope = account.limits, account.scope
     if which == MODEL:

@@ -26,7 +26,7 @@ _REMEMBERED_MAX: Final = 256
 class NothingBooked:
     """Where there is no ledger: what gateways told since control began is all that is known. A restart of control forgets it."""
 
-    def spent_micros(self, scope: Scope, since_s: float) -> int:  # noqa: ARG002, PLR6301  # the Protocol's signature
+    def spent_micros(self, scope: Scope, since_s: float) -> int:  # noqa: ARG002  # the Protocol's signature
         """Nothing."""
         return 0
 
