@@ -92,18 +92,20 @@ def test_urgent_requests_of_a_tenant_go_first_and_its_others_still_go() -> None:
 
     async def main() -> None:
         gate = Gate()
-        async with gate.engine as engine:
-            async with house(shared(table(1, route("m", upstream("m-1", engine.port, 1))))) as place:
-                taken = _ask(place, "a")
-                await until(lambda: len(engine.calls) == 1, "the slot is taken")
-                batch = (await _queue(place, ("a", "batch")))[0]
-                urgent = await _queue(place, *([("a", "interactive")] * 3))
-                for _ in range(4):
-                    gate.free.release()
-                await asyncio.gather(taken, *urgent)
-                assert not batch.done()
+        async with (
+            gate.engine as engine,
+            house(shared(table(1, route("m", upstream("m-1", engine.port, 1))))) as place,
+        ):
+            taken = _ask(place, "a")
+            await until(lambda: len(engine.calls) == 1, "the slot is taken")
+            batch = (await _queue(place, ("a", "batch")))[0]
+            urgent = await _queue(place, *([("a", "interactive")] * 3))
+            for _ in range(4):
                 gate.free.release()
-                assert (await batch).status == 200
+            await asyncio.gather(taken, *urgent)
+            assert not batch.done()
+            gate.free.release()
+            assert (await batch).status == 200
 
     run(main())
 
@@ -113,20 +115,22 @@ def test_who_leaves_the_queue_is_forgotten() -> None:
 
     async def main() -> None:
         gate = Gate()
-        async with gate.engine as engine:
-            async with house(shared(table(1, route("m", upstream("m-1", engine.port, 1))))) as place:
-                taken = _ask(place, "a")
-                await until(lambda: len(engine.calls) == 1, "the slot is taken")
-                wire = await place.dial()
-                await wire.send(post(chat_body(user="gone"), key="a-standard"))
-                await place.holds(1, kind="queued")
-                (stays,) = await _queue(place, ("a", "standard"))
-                wire.writer.close()
-                await place.holds(1, kind="queued")
-                gate.free.release()
-                gate.free.release()
-                assert [(await each).status for each in (taken, stays)] == [200, 200]
-                assert "gone" not in gate.asked
+        async with (
+            gate.engine as engine,
+            house(shared(table(1, route("m", upstream("m-1", engine.port, 1))))) as place,
+        ):
+            taken = _ask(place, "a")
+            await until(lambda: len(engine.calls) == 1, "the slot is taken")
+            wire = await place.dial()
+            await wire.send(post(chat_body(user="gone"), key="a-standard"))
+            await place.holds(1, kind="queued")
+            (stays,) = await _queue(place, ("a", "standard"))
+            wire.writer.close()
+            await place.holds(1, kind="queued")
+            gate.free.release()
+            gate.free.release()
+            assert [(await each).status for each in (taken, stays)] == [200, 200]
+            assert "gone" not in gate.asked
 
     run(main())
 
@@ -166,20 +170,22 @@ def test_a_full_queue_turns_away_whoever_has_most_in_it() -> None:
     async def main() -> None:
         gate = Gate()
         limits = GatewayLimits(queued_max=2, drain_s=2.0)
-        async with gate.engine as engine:
-            async with house(shared(table(1, route("m", upstream("m-1", engine.port, 1)))), limits) as place:
-                taken = _ask(place, "a")
-                await until(lambda: len(engine.calls) == 1, "the slot is taken")
-                kept, lost = await _queue(place, ("a", "standard"), ("a", "standard"))
-                refused = await place.ask(post(chat_body(), key="a-standard"))
-                assert (refused.status, refused.code) == (429, "over_share")
-                assert "tenant 'a'" in refused.json["error"]["message"]
-                assert int(refused.headers["retry-after"]) >= 1
-                mine = _ask(place, "b")
-                assert ((await lost).status, (await lost).code) == (429, "over_share")
-                for _ in range(3):
-                    gate.free.release()
-                assert [(await each).status for each in (taken, kept, mine)] == [200, 200, 200]
+        async with (
+            gate.engine as engine,
+            house(shared(table(1, route("m", upstream("m-1", engine.port, 1)))), limits) as place,
+        ):
+            taken = _ask(place, "a")
+            await until(lambda: len(engine.calls) == 1, "the slot is taken")
+            kept, lost = await _queue(place, ("a", "standard"), ("a", "standard"))
+            refused = await place.ask(post(chat_body(), key="a-standard"))
+            assert (refused.status, refused.code) == (429, "over_share")
+            assert "tenant 'a'" in refused.json["error"]["message"]
+            assert int(refused.headers["retry-after"]) >= 1
+            mine = _ask(place, "b")
+            assert ((await lost).status, (await lost).code) == (429, "over_share")
+            for _ in range(3):
+                gate.free.release()
+            assert [(await each).status for each in (taken, kept, mine)] == [200, 200, 200]
 
     run(main())
 

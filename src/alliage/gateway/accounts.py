@@ -58,12 +58,12 @@ class Account:
         self._parallel_max = _NO_LIMIT if lease.parallel is None else lease.parallel
         self._until_micros = _NO_LIMIT if lease.spend_until_micros is None else lease.spend_until_micros
 
-    def refusal(  # noqa: PLR0911 - one for each limit
-        self, service: str, asked_tokens: int, tokens: int, micros: int, now_s: float
+    def refusal(  # noqa: PLR0911, PLR0917 - one for each limit, and names cost time
+        self, service: str, prompt_tokens: int, asked_tokens: int, tokens: int, micros: int, now_s: float
     ) -> int:
         """Which limit does not let it in, or PASSES.
 
-        `asked_tokens` are its prompt's and all that it allows its answer; `tokens` and `micros` what it is expected to take.
+        `asked_tokens` are its `prompt_tokens` and all that it allows its answer; `tokens` and `micros` what it is expected to take.
         """
         if self._models is not None and service not in self._models:
             return MODEL
@@ -73,7 +73,7 @@ class Account:
             return PARALLEL
         if self.request_bucket is not None and not self.request_bucket.has(1.0, now_s):
             return REQUESTS
-        if 0 <= self._tokens_max < tokens:
+        if 0 <= self._tokens_max < prompt_tokens:
             return TOKENS_EVER
         if self.token_bucket is not None and not self.token_bucket.has(float(tokens), now_s):
             return TOKENS

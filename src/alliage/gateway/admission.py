@@ -16,7 +16,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.limits import Lease, Priority, Scope, Use, service_scope
 from alliage.fleet.prices import FREE, charge_micros
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
-from alliage.gateway.accounts import CONTEXT, NO_LEASE, PASSES, Account
+from alliage.gateway.accounts import CONTEXT, NO_LEASE, PASSES, TOKENS_EVER, Account
 from alliage.gateway.foreseeing import Pace, retry_s, too_late_s, wait_s
 from alliage.gateway.grant import Grant
 from alliage.gateway.limiting import limited, over_share, too_late, waited_in_vain
@@ -116,10 +116,10 @@ class Admission:
         asked, tokens = prompt_tokens + (output_max or 0), prompt_tokens + output
         now_s = perf_counter()
         for account in accounts:
-            which = account.refusal(route.service, asked, tokens, micros, now_s)
+            which = account.refusal(route.service, prompt_tokens, asked, tokens, micros, now_s)
             if which != PASSES:
                 account.refused += 1
-                told = asked if which == CONTEXT else tokens
+                told = asked if which == CONTEXT else prompt_tokens if which == TOKENS_EVER else tokens
                 return limited(account, which, route.service, tokens=told, micros=micros, wall_s=time())
         return Grant(accounts, who.tenant, who.priority, price, prompt_tokens, output, micros)
 

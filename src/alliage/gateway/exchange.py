@@ -168,6 +168,7 @@ class Exchange:
     def _hold(self, service: str) -> bool:
         """Wait for a new table, `hold_s` from the first time on; False when that is over."""
         door = self._door
+        self._is_in = False
         if not self._held_until_s:
             self._held_until_s = door.loop.time() + door.limits.hold_s
         if may := not door.draining and door.loop.time() < self._held_until_s:

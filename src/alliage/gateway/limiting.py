@@ -50,7 +50,7 @@ def limited(  # noqa: PLR0911 - one for each limit
             account, f"requests_per_minute of {scope} is {limits.requests_per_minute}: {resets}.", wait_s, "requests"
         )
     if which == TOKENS_EVER:
-        what = f"a request of about {tokens} tokens never fits; shorten the prompt or ask for fewer tokens"
+        what = f"a prompt of about {tokens} tokens never fits; shorten it"
         return _too_many(
             account, f"tokens_per_minute of {scope} is {limits.tokens_per_minute}: {what}.", None, "tokens"
         )

@@ -53,7 +53,7 @@ class _Class:
 
 
 class _Tenant:
-    __slots__ = ("classes", "is_queued", "length", "name", "owed", "start", "virtual", "weight")
+    __slots__ = ("classes", "length", "name", "start", "turn", "virtual", "weight")
 
     def __init__(self, name: str, weight: float) -> None:
         self.name = name
@@ -63,10 +63,8 @@ class _Tenant:
         self.start = 0.0
         """When its next one may go, by the virtual time of the queue."""
         self.virtual = 0.0
-        self.is_queued = False
-        """It stands in the heap, maybe without a request since all of its left."""
-        self.owed = 0.0
-        """What its requests took more than was expected of them, since its last turn."""
+        self.turn = 0
+        """Its entry in the heap, older ones count no more; 0 for none. It may stand there without a request, since all of its left."""
 
 
 class FairQueue:
@@ -79,7 +77,7 @@ class FairQueue:
         self.length = 0
         self._tenants: dict[str, _Tenant] = {}
         self._heap: list[tuple[float, int, str]] = []
-        """Each tenant that waits, once, by its start; of equals the one that came to wait first."""
+        """Each tenant that waits by its start; of equals the one that came to wait first."""
         self._virtual = 0.0
         self._turns = 0
         self._waiting = 0.0
@@ -102,28 +100,29 @@ class FairQueue:
         if one.length == 1:
             one.weight = self._weight(tenant)
             self._waiting += one.weight
-            if not one.is_queued:
+            if not one.turn:
                 one.start = max(one.start, self._virtual)
-                self._queue(tenant, one)
+                self._queue(one)
         return place
 
     def pop(self) -> Place | None:
         """Who goes now; None where nobody waits."""
         while self._heap:
-            start, _, name = heappop(self._heap)
+            start, turn, name = heappop(self._heap)
             one = self._tenants[name]
-            one.is_queued = False
+            if one.turn != turn:
+                continue
+            one.turn = 0
             if not one.length:
                 continue
             flow = _next_class(one)
             place = next(iter(flow.line))
             self._virtual, one.virtual = start, flow.start
             flow.start += place.cost / flow.weight
-            one.start = max(start, start + (place.cost + one.owed) / one.weight)
-            one.owed = min(0.0, place.cost + one.owed)
+            one.start = start + place.cost / one.weight
             self._take_out(place)
             if one.length:
-                self._queue(name, one)
+                self._queue(one)
             self._forget()
             return place
         return None
@@ -137,8 +136,13 @@ class FairQueue:
     def settle(self, tenant: str, more: float) -> None:
         """A request of this tenant that had its turn took so much more than its cost; less than zero: less."""
         one = self._tenants.get(tenant)
-        if one is not None:
-            one.owed += more
+        if one is None:
+            return
+        start = max(self._virtual, one.start + more / one.weight)
+        if start != one.start:
+            one.start = start
+            if one.turn:
+                self._queue(one)
 
     def ahead(self, tenant: str) -> tuple[int, float]:
         """Requests of this tenant that wait, and its share of the turns once one more of it waits."""
@@ -171,10 +175,10 @@ class FairQueue:
     def _weight(self, name: str) -> float:
         return self.weights.get(name, 1.0)
 
-    def _queue(self, name: str, one: _Tenant) -> None:
+    def _queue(self, one: _Tenant) -> None:
         self._turns += 1
-        one.is_queued = True
-        heappush(self._heap, (one.start, self._turns, name))
+        one.turn = self._turns
+        heappush(self._heap, (one.start, self._turns, one.name))
 
     def _take_out(self, place: Place) -> None:
         one = place.flow.tenant
