@@ -1,9 +1,11 @@
 """Whose turn is next where requests wait for one service: fair between tenants by weight. No clock, no I/O.
 
-Start-time fair queueing, twice: tenants share the service by their weights, and the classes of one tenant share its part by
-`CLASS_WEIGHTS`. Each has a virtual time that moves by cost / weight when one of its requests goes; the one that is behind goes
-next, and who comes back after a pause begins at the present virtual time. So over any time in which two tenants both wait,
-what they got over their weights differs by at most one request of each, and whoever waits is reached.
+Fair queueing by virtual time, twice: tenants share the service by their weights, and the classes of one tenant share its part by
+`CLASS_WEIGHTS`. Each has a virtual time that moves by cost / weight when one of its requests goes; who comes back after a pause
+begins at the present virtual time. Of tenants the one goes next whose time is least (start-time fair queueing); of classes the
+one whose time would be least after its next request (self-clocked), so that an urgent request need not let one of batch go before.
+So over any time in which two tenants both wait, what they got over their weights differs by at most one request of each, and
+whoever waits is reached.
 """
 
 from collections import OrderedDict
@@ -49,7 +51,7 @@ class _Class:
         self.weight = weight
         self.line: OrderedDict[Place, None] = OrderedDict()
         self.start = 0.0
-        """When its next one may go, by the virtual time of its tenant."""
+        """Its own virtual time."""
 
 
 class _Tenant:
@@ -117,8 +119,9 @@ class FairQueue:
                 continue
             flow = _next_class(one)
             place = next(iter(flow.line))
-            self._virtual, one.virtual = start, flow.start
+            self._virtual = start
             flow.start += place.cost / flow.weight
+            one.virtual = flow.start
             one.start = start + place.cost / one.weight
             self._take_out(place)
             if one.length:
@@ -197,11 +200,15 @@ class FairQueue:
 
 
 def _next_class(one: _Tenant) -> _Class:
-    """The one that is behind; of equals the more urgent."""
+    """The one whose next request ends first by their virtual times; of equals the more urgent."""
     best: _Class | None = None
+    best_end = 0.0
     for flow in one.classes.values():
-        if flow.line and (best is None or (flow.start, -flow.weight) < (best.start, -best.weight)):
-            best = flow
+        if not flow.line:
+            continue
+        end = flow.start + next(iter(flow.line)).cost / flow.weight
+        if best is None or end < best_end or (end == best_end and flow.weight > best.weight):
+            best, best_end = flow, end
     if best is None:
         raise LookupError("a tenant without requests has no turn")
     return best
