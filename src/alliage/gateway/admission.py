@@ -13,7 +13,7 @@ from alliage.decide.route import Foreseen, foresee
 from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.limits import Lease, Priority, Scope, Use, service_scope
+from alliage.fleet.limits import UNLIMITED, Lease, Priority, Scope, Use, service_scope
 from alliage.fleet.prices import FREE, charge_micros
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway.accounts import CONTEXT, NO_LEASE, PASSES, TOKENS_EVER, Account
@@ -70,8 +70,10 @@ class Admission:
         """Limits, weights and slots by this one; who waits for another turn is not woken yet."""
         self._table = table
         for scope, account in list(self._accounts.items()):
-            if scope not in table.limits and account.is_idle:
-                del self._accounts[scope]
+            if scope not in table.limits:
+                account.limit(UNLIMITED)
+                if account.is_idle:
+                    del self._accounts[scope]
         self._of_scopes.clear()
         for scope, limits in table.limits.items():
             self._account(scope).limit(limits)
