@@ -101,7 +101,7 @@ def deal(limits: Mapping[Scope, Limits], left: Mapping[Scope, Left], parties: Ma
         rates = _rates(limit.requests_per_minute, requests, [each.requests_per_minute for each in sent])
         token_rates = _rates(limit.tokens_per_minute, tokens, [each.tokens_per_minute for each in sent])
         slots, short_of_slots = _parallel(limit.parallel, requests, there, scope)
-        untils, short_of_money = _money(
+        spend_until, short_of_money = _money(
             money, tokens if any(each.tokens for each in wanted) else requests, there, scope
         )
         is_short = is_short or short_of_slots or short_of_money
@@ -110,7 +110,7 @@ def deal(limits: Mapping[Scope, Limits], left: Mapping[Scope, Left], parties: Ma
                 requests_per_minute=rates[index],
                 tokens_per_minute=token_rates[index],
                 parallel=slots[index],
-                spend_until_micros=untils[index],
+                spend_until_micros=spend_until[index],
                 limit="" if money is None else money.limit,
                 resets_s=0.0 if money is None else money.resets_s,
             )

@@ -1,12 +1,14 @@
 """What one request was let in with: taken of its scopes when it came, set right when it ends."""
 
+from typing import Final
+
 from alliage.fleet.limits import Priority
 from alliage.fleet.prices import TokenPrice, charge_micros
 from alliage.gateway.accounts import Account
 from alliage.gateway.limiting import rate_headers
 from alliage.gateway.queueing import FairQueue, Place
 
-_READ_SHARE = 0.125
+_READ_SHARE: Final = 0.125
 """What a prompt's token takes of a service, against one of an answer: prompts are read many tokens at once."""
 
 
