@@ -29,9 +29,9 @@ MODULES: Final = (
     *(
         f"alliage.gateway.{name}"
         for name in (
-            "allowed", "body", "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "forms", "handing",
-            "heads", "intake", "kept", "limits", "local", "naming", "passing", "problems", "request", "room", "serving", "sse", "stats", "sums",
-            "timing", "tracing", "upstream", "wire",
+            "accounts", "admission", "allowed", "body", "buckets", "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange",
+            "failing", "flights", "foreseeing", "forms", "grant", "handing", "heads", "intake", "kept", "limiting", "limits", "local", "naming",
+            "passing", "problems", "queueing", "request", "room", "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "wire",
         )
     ),
 )  # fmt: skip

@@ -23,9 +23,12 @@ def test_no_file_means_the_defaults(tmp_path: Path) -> None:
 
 def test_file_changes_what_it_names(tmp_path: Path) -> None:
     """And nothing else."""
-    home = home_with(tmp_path, "[gateway]\nhold_s = 1\n[agent]\nllama_server = 'path'\ntags = ['state']\n")
+    home = home_with(
+        tmp_path, "[gateway]\nhold_s = 1\noverdraft_micros = 0\n[agent]\nllama_server = 'path'\ntags = ['state']\n"
+    )
     settings = read_settings(home)
     assert settings.gateway.hold_s == 1.0
+    assert settings.gateway.overdraft_micros == 0
     assert settings.agent.llama_server == "path"
     assert (settings.agent.region, settings.agent.tags) == ("", ("state",))
     assert settings.control == Settings().control
@@ -35,6 +38,7 @@ def test_file_changes_what_it_names(tmp_path: Path) -> None:
     ("text", "words"),
     [
         ("[gateway]\nhold_s = 'long'", ("gateway", "hold_s", "long")),
+        ("[gateway]\noverdraft_micros = -1", ("gateway", "overdraft_micros", "-1")),
         ("[gateway]\nholds = 1", ("gateway", "holds", "hold_s")),
         ("[doors]\n", ("doors", "gateway")),
         ("[control]\ntick_s = 0", ("control", "tick_s", "0")),

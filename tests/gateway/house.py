@@ -18,6 +18,7 @@ import uvloop
 from alliage.catalog.records import Task
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.keys import Role
+from alliage.fleet.limits import Lease, Scope
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.fleet.services import UNASKED, Objective
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
@@ -25,7 +26,7 @@ from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.serve import serve
 from alliage.link.line import AnsweredLine, listen
-from alliage.link.messages import GatewayHello, GatewayReport, NewTable, Refused
+from alliage.link.messages import GatewayHello, GatewayReport, NewLeases, NewTable, Refused
 
 KEY = "alliage-test-key"
 ENGINE_KEY = "engine-secret"
@@ -100,6 +101,7 @@ class Control:
         self.reports: list[GatewayReport] = []
         self.hellos: list[GatewayHello] = []
         self._counts = 0
+        self._leases: NewLeases | None = None
         self.refuses = ""
 
     async def start(self) -> None:
@@ -149,6 +151,14 @@ class Control:
         self.push(new)
         await until(lambda: bool(self.reports) and self.reports[-1].table_version == new.version, "table taken")
 
+    async def lease(self, leases: dict[Scope, Lease]) -> None:
+        """Give everyone these leases, now and whenever they come back, and wait until they say that they obey them."""
+        number = 1 if self._leases is None else self._leases.number + 1
+        self._leases = NewLeases(leases=leases, number=number)
+        for line in self._lines:
+            line.send(self._leases)
+        await until(lambda: bool(self.reports) and self.reports[-1].leases == number, "leases taken")
+
     async def _answer(self, line: AnsweredLine) -> None:
         self._lines.add(line)
         try:
@@ -158,6 +168,8 @@ class Control:
                     if self.refuses:
                         line.send(Refused(why=self.refuses))
                         return
+                    if self._leases is not None:
+                        line.send(self._leases)
                     if self._table is not None:
                         line.send(NewTable(table=self._table))
                 elif isinstance(message, GatewayReport):
@@ -271,10 +283,10 @@ class House:
             sums[whole] = sums.get(whole, 0) + float(value)
         return sums
 
-    async def holds(self, number: int) -> None:
-        """Wait until so many requests are held."""
+    async def holds(self, number: int, *, kind: str = "held") -> None:
+        """Wait until so many requests are held; of the kind `queued`: wait for their turn."""
         deadline_s = asyncio.get_running_loop().time() + 10
-        while (held := (await self.metrics())["alliage_gateway_held"]) != number:
+        while (held := (await self.metrics())[f"alliage_gateway_{kind}"]) != number:
             assert asyncio.get_running_loop().time() < deadline_s, held
 
     async def health(self) -> Any:

@@ -64,9 +64,9 @@ def test_it_says_streams_and_counts(llama_port: int) -> None:
             assert last.usage.output_tokens == 300
             counted = await client.messages.count_tokens(model="m", messages=_ASK)
             metrics = await place.metrics()
-            assert metrics['alliage_gateway_tokens_total{kind="completion",service="m"}'] == 330
+            assert metrics['alliage_gateway_tokens_total{kind="output",service="m"}'] == 330
             assert metrics['alliage_gateway_tokens_total{kind="prompt",service="m"}'] == 2 * counted.input_tokens
-            assert metrics['alliage_gateway_time_to_first_token_seconds_count{service="m"}'] == 1
+            assert metrics['gen_ai_server_time_to_first_token_seconds_count{service="m"}'] == 1
             await place.at_rest()
 
     run(main())

@@ -50,9 +50,9 @@ def test_responses_are_said_streamed_and_counted(tmp_path: Path) -> None:
             assert text == alphabet(200)
             assert usage is not None
             metrics = await place.metrics()
-            assert metrics['alliage_gateway_tokens_total{kind="completion",service="m"}'] == 230
+            assert metrics['alliage_gateway_tokens_total{kind="output",service="m"}'] == 230
             assert metrics['alliage_gateway_tokens_total{kind="prompt",service="m"}'] == 2 * usage.input_tokens
-            assert metrics['alliage_gateway_time_to_first_token_seconds_count{service="m"}'] == 1
+            assert metrics['gen_ai_server_time_to_first_token_seconds_count{service="m"}'] == 1
 
     write_alphabet(tmp_path / "alphabet.gguf")
     with served(tmp_path / "alphabet.gguf") as running:
@@ -86,8 +86,8 @@ def test_what_comes_before_the_first_token_is_not_one() -> None:
             assert len([event async for event in stream]) == 2
             await stream.close()
             metrics = await place.metrics()
-            assert metrics['alliage_gateway_time_to_first_token_seconds_count{service="m"}'] == 0
-            assert metrics['alliage_gateway_first_byte_seconds_count{service="m"}'] == 1
+            assert metrics['gen_ai_server_time_to_first_token_seconds_count{service="m"}'] == 0
+            assert metrics['gen_ai_server_request_duration_seconds_count{service="m"}'] == 1
 
     run(main())
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from alliage.catalog.records import Task
+from alliage.fleet.keys import Role
 from alliage.gateway.limits import GatewayLimits
 from tests.gateway.house import ENGINE_KEY, KEY, chat_body, get, house, post, route, run, table, until, upstream
 from tests.gateway.upstream import DONE, Call, Engine, event, stream_of, usage_event
@@ -260,9 +261,10 @@ def test_no_more_idle_connections_than_slots() -> None:
     async def main() -> None:
         async with (
             Engine(stream_of([event("a")], pause_s=0.1)) as engine,
-            house(table(1, route("m", upstream("m-1", engine.port, concurrency=2)))) as place,
+            house(table(1, route("m", upstream("m-1", engine.port, concurrency=2)), role=Role.ADMIN)) as place,
         ):
-            await asyncio.gather(*(place.chat(stream=True) for _ in range(8)))
+            named = post(chat_body(stream=True), extra="X-Alliage-Replica: m-1\r\n")  # does not wait for a turn
+            await asyncio.gather(*(place.ask(named) for _ in range(8)))
             assert engine.connections == 8
             await until(lambda: len(engine.open) <= 2, "connections beyond the slots are closed")
 

@@ -12,7 +12,7 @@ import msgspec
 from alliage.app.home import Home
 from alliage.control.loop import LoopSettings
 from alliage.errors import BadInput
-from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.limits import MAY_BE_ZERO, GatewayLimits
 from alliage.runtimes.settings import AgentSettings
 
 PRICE_MAX: Final = 1_000_000.0
@@ -91,6 +91,8 @@ def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Se
                     f"{path}: [{name}] has no setting {key!r}{_given(name, value)}",
                     remedy=f"settings there: {', '.join(names)}",
                 )
+            if value == 0 and not isinstance(value, bool) and key in MAY_BE_ZERO:
+                continue
             if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value < math.inf:
                 raise BadInput(f"{path}: [{name}] {key} is {value}", remedy="it must be above zero and finite")
     try:

@@ -23,6 +23,7 @@ from alliage.decide.solve.answer import Budget as SolveBudget
 from alliage.errors import BadInput, LinkError
 from alliage.fleet.ids import NodeId
 from alliage.link.doors import DoorHub
+from alliage.link.leases import Leases, NothingBooked
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import PROTOCOL, AgentHello, GatewayHello, Refused
 from alliage.runtimes.hub import AgentHub
@@ -120,7 +121,8 @@ def build_control(
     )
     wake = asyncio.Event()
     agents = AgentHub(on_change=wake.set)
-    doors = DoorHub(on_change=wake.set)
+    leases = Leases(NothingBooked(), now_s=clock.now_s, monotonic_s=clock.monotonic_s)
+    doors = DoorHub(on_change=wake.set, leases=leases)
     planning = _planning(catalog, settings, clock, wake)
     loop = ControlLoop(
         store=store,

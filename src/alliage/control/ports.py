@@ -11,6 +11,7 @@ from alliage.decide.reasons import Decision
 from alliage.fleet.failed import Failed
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key
+from alliage.fleet.limits import Scope
 from alliage.fleet.measured import Measured, RecipeKey
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
@@ -126,6 +127,14 @@ class Doors(Protocol):
 
     def observe(self) -> tuple[DoorReport, ...]:
         """The last report of each gateway that is connected now."""
+        ...
+
+
+class Spent(Protocol):
+    """The ledger, as far as limits of money ask it. Asked about once a second of each scope that has such a limit."""
+
+    def spent_micros(self, scope: Scope, since_s: float) -> int:
+        """What it has charged of that scope since then (seconds since 1970), counter-entries taken off."""
         ...
 
 

@@ -107,16 +107,19 @@ class Foreseen:
     tpot_s: float
 
 
-def foresee(upstream: Upstream, prompt: Prompt, board: Board, *, service: str, now_s: float) -> Foreseen | None:
-    """For a request that is sent there now; None where the replica's speed is not known."""
+def foresee(
+    upstream: Upstream, prompt: Prompt, board: Board, *, service: str, now_s: float, has_slot: bool = False
+) -> Foreseen | None:
+    """For a request that is sent there now, or (`has_slot`) once there is a slot; None where the replica's speed is not known."""
     lane = board.lane(upstream)
     known = lane.reckon(board.habits(service))
     if known is None:
         return None
     tokens = prompt.tokens
     read_s = reading_s(known, tokens, tokens - lane.prefixes.held(prompt))
+    wait_s = max(0.0, lane.read_due_s - now_s) if has_slot else waiting_s(lane, known, tokens, now_s)
     return Foreseen(
-        ttft_s=waiting_s(lane, known, tokens, now_s) + known.first_s + read_s,
+        ttft_s=wait_s + known.first_s + read_s,
         tpot_s=token_s(known, tokens),
     )
 

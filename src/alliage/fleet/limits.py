@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import NewType
 
 Scope = NewType("Scope", str)
-"""Whom limits are for: `tenant:NAME`, `project:TENANT/NAME` or `key:ID`."""
+"""Whom limits are for: `tenant:NAME`, `project:TENANT/NAME` or `key:ID`. Leases are also for `service:NAME`."""
 
 
 class Priority(StrEnum):
@@ -75,3 +75,8 @@ def project_scope(tenant: str, project: str) -> Scope:
 def key_scope(key: str) -> Scope:
     """The scope of one key."""
     return Scope(f"key:{key}")
+
+
+def service_scope(service: str) -> Scope:
+    """The slots of one service's replicas, which gateway processes share like a limit of `parallel`."""
+    return Scope(f"service:{service}")

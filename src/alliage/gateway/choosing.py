@@ -45,9 +45,7 @@ class Choosing:
         board, service, prompt, now_s = self._board, route.service, self._prompt, perf_counter()
         self.leave()
         if prompt is None:
-            tenant = board.tenant("" if who is None else who.tenant)
-            prompt, self._text_bytes = read_body(body, tenant, board.habits(service))
-            self._prompt, self._service = prompt, service
+            prompt = self.read(service, who, body)
         upstream = choose(
             upstreams,
             prompt,
@@ -62,6 +60,14 @@ class Choosing:
             stay.is_vague = not self._text_bytes
             self._awaited = stay if streams else None
         return upstream
+
+    def read(self, service: str, who: KeyEntry | None, body: bytes) -> Prompt:
+        """The prompt of the body, read the first time only."""
+        if self._prompt is None:
+            tenant = self._board.tenant("" if who is None else who.tenant)
+            self._prompt, self._text_bytes = read_body(body, tenant, self._board.habits(service))
+            self._service = service
+        return self._prompt
 
     def heard(self, body: bytes, status: int, first: bytes) -> None:
         """A piece of an answer while `saying` is None: the one that has `first` in it brings the first token, unless it is an error."""

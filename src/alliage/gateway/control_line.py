@@ -12,7 +12,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import RoutingTable
 from alliage.gateway.door import Door
 from alliage.link.line import DialledLine, dial
-from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewTable, Refused
+from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewLeases, NewTable, Refused
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _DELAY_S: Final = 0.05
@@ -80,11 +80,12 @@ class ControlLine:
 
     def _report_now(self, door: Door, table: RoutingTable) -> GatewayReport:
         """All that is seen; traffic only where it is due. What left the table is counted once more, then forgotten."""
-        stats, services, replicas = door.stats, None, None
+        stats, services, replicas, use = door.stats, None, None, None
         if self._counts_due:
             self._counts_due = False
             self._told_held = frozenset(door.held.values())
             services, replicas = stats.services_now(door.held.values()), stats.replicas_now(door.board.paces())
+            use = door.admission.use()
             stats.forget(services=table.routes, replicas=door.pools)
         return GatewayReport(
             table_version=table.version,
@@ -93,6 +94,8 @@ class ControlLine:
             traffic=services,
             replicas=replicas,
             unreachable=tuple(sorted(door.reach.unreachable)),
+            use=use,
+            leases=door.admission.leases_number,
         )
 
     async def run(self) -> None:
@@ -127,6 +130,9 @@ class ControlLine:
                 if isinstance(message, NewTable):
                     served = True
                     self._door.take_table(message.table)
+                elif isinstance(message, NewLeases):
+                    self._door.admission.take_leases(message.number, message.leases, self._door.reach.unreachable)
+                    self._report_all()
                 elif isinstance(message, Refused):
                     _log.error("control refuses this gateway", why=message.why)
                     return False
@@ -151,3 +157,4 @@ class ControlLine:
             self._due = None
         self._line = None
         self._door.control_connected = False
+        self._door.admission.control_lost()

@@ -15,6 +15,14 @@ class Ask(msgspec.Struct, gc=False):
     model: str
     stream: bool | None = None
     stream_options: StreamOptions | msgspec.UnsetType | None = msgspec.UNSET
+    max_tokens: int | float | str | None = None
+    max_completion_tokens: int | float | str | None = None
+
+    @property
+    def output_max(self) -> int | None:
+        """Tokens that its answer may have; None for no bound. What is no number bounds nothing: its engine says what it thinks of it."""
+        given = self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
+        return given if isinstance(given, int) and given >= 0 else None
 
     @property
     def wants_usage(self) -> bool:

@@ -12,6 +12,7 @@ from alliage.decide.routing.board import Board
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway import problems
+from alliage.gateway.admission import Admission
 from alliage.gateway.flights import Flights
 from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
@@ -75,8 +76,8 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guests", "heads", "held", "kept", "limits",
-        "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
+        "_id_prefix", "_ids", "_remembered", "admission", "board", "control_connected", "deserted", "draining", "flights", "guests", "heads", "held", "kept",
+        "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
         "table",
     )  # fmt: skip
 
@@ -95,6 +96,7 @@ class Door:
         self.stats = Stats()
         self.heads: dict[bytes, Request] = {}
         """Heads of requests that were taken before; see `heads`."""
+        self.admission = Admission(limits, self.board, self.stats)
         self.room = Room(limits.bodies_bytes_max)
         self.kept = Kept(limits.kept_bytes_max)
         self.reach = Reach(loop, limits, self.pools, changed=self._reach_changed, found=self.wake_held)
@@ -151,7 +153,9 @@ class Door:
         self._remembered.clear()
         _log.info("table taken", version=table.version, services=len(table.routes), replicas=len(wanted))
         self.reach.table_taken()
+        self.admission.take_table(table, self.reach.unreachable)
         self.wake_held()
+        self.admission.go_on()
         if self.reporter is not None:
             self.reporter.table_taken()
 
@@ -181,6 +185,7 @@ class Door:
         self.now_s = self.loop.time()
         if self.board.look(perf_counter(), is_late=late_s > _LATE_S) and self.reporter is not None:
             self.reporter.pace_changed()
+        self.admission.sweep()
         for pool in self.pools.values():
             pool.sweep(self.now_s)
         for guest in list(self.guests):
@@ -207,6 +212,7 @@ class Door:
         """Answer what is in work and let everyone go; who waits for a service is told no."""
         self.draining = True
         self.wake_held()
+        self.admission.let_all_go()
         for guest in list(self.guests):
             guest.leave_if_idle()
         if not self.guests:
@@ -224,5 +230,7 @@ class Door:
             self.reporter.emptied(replica)
 
     def _reach_changed(self) -> None:
+        self.admission.count_slots(self.reach.unreachable)
+        self.admission.go_on()
         if self.reporter is not None:
             self.reporter.reach_changed()

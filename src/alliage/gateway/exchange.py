@@ -11,7 +11,7 @@ import structlog
 
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
+from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import read_ask, with_usage
 from alliage.gateway.choosing import EVENT, Choosing
@@ -22,6 +22,7 @@ from alliage.gateway.door import Door
 from alliage.gateway.endpoints import Endpoint
 from alliage.gateway.failing import Failures, no_upstream, waited_for
 from alliage.gateway.forms import form_of, read_form
+from alliage.gateway.grant import Grant
 from alliage.gateway.handing import handed_on
 from alliage.gateway.naming import named_route
 from alliage.gateway.passing import Passing
@@ -39,7 +40,8 @@ class Exchange:
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
-        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_form", "_fresh", "_held_until_s", "_joins", "_passing",
+        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_form", "_fresh", "_grant", "_held_until_s", "_is_in", "_joins",
+        "_passing",
         "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
 
@@ -72,6 +74,8 @@ class Exchange:
         self._ask: Ask | None = None
         self._resumed: Continuation | None = None
         self._joins = False
+        self._grant: Grant | None = None
+        self._is_in = False
 
     def begin(self) -> None:
         """Route it: the body is whole."""
@@ -97,6 +101,18 @@ class Exchange:
             self._request.entry = None  # its key may have been revoked
             self._route(self._ask)
 
+    def take_turn(self) -> None:
+        """Others ended, and it is its turn."""
+        if self._grant is not None:
+            self._grant.place = None
+        self._is_in = True
+        self.wake()
+
+    def send_away(self, problem: Problem) -> None:
+        """Its turn does not come."""
+        if not self._ended:
+            self._refuse(problem)
+
     def _route(self, ask: Ask) -> None:
         """Send it to a replica, hold it, or say no."""
         door, request = self._door, self._request
@@ -112,8 +128,15 @@ class Exchange:
         if self._endpoint.task is not None and self._endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
-        tenant = "" if request.entry is None else request.entry.tenant
-        self._timing.named(self._stats, route, tenant, streams=bool(ask.stream))
+        stats, who = self._stats, request.entry
+        self._timing.named(stats, route, "" if who is None else who.tenant, streams=bool(ask.stream))
+        if (
+            not self._is_in
+            and who is not None
+            and (who.scopes or stats.in_flight >= stats.slots)
+            and self._is_kept_out(who, route, ask)
+        ):
+            return
         upstreams = candidates(door, route, self._endpoint, request)
         if isinstance(upstreams, Problem):
             self._refuse(upstreams)
@@ -127,6 +150,23 @@ class Exchange:
         else:
             self._go_to(upstream)
 
+    def _is_kept_out(self, who: KeyEntry, route: Route, ask: Ask) -> bool:
+        """Whether it is refused, or waits for its turn. It is let in once, and lines up whenever the service is saturated."""
+        admission, grant = self._door.admission, self._grant
+        prompt = self._choosing.read(route.service, who, self._request.body)
+        if grant is None:
+            admitted = admission.admit(who, route, prompt.tokens, ask.output_max)
+            if isinstance(admitted, Problem):
+                self._refuse(admitted)
+                return True
+            self._grant = grant = admitted
+        if _REPLICA_HEADER not in self._request.headers:
+            problem = admission.line_up(self, grant, route, prompt)
+            if problem is not None:
+                self._refuse(problem)
+                return True
+        return grant.place is not None
+
     def _without_upstream(self, route: Route) -> None:
         named = _REPLICA_HEADER in self._request.headers
         if (problem := no_upstream(route, self._failures, named=named)) is not None:
@@ -137,6 +177,7 @@ class Exchange:
     def _hold(self, service: str) -> bool:
         """Wait for a new table, `hold_s` from the first time on; False when that is over."""
         door = self._door
+        self._is_in = False
         if not self._held_until_s:
             self._held_until_s = door.loop.time() + door.limits.hold_s
         if may := not door.draining and door.loop.time() < self._held_until_s:
@@ -146,6 +187,9 @@ class Exchange:
     def _go_to(self, upstream: Upstream) -> None:
         pool = self._door.pools[upstream.replica]
         self._pool = pool
+        self._is_in = True
+        if self._grant is not None:
+            self._grant.is_sent = True
         self._door.flights.take(upstream.replica)
         self._timing.enter(upstream.replica, upstream.origin.chip)
         connection = pool.take()
@@ -257,8 +301,10 @@ class Exchange:
     def _end(self, passing: Passing) -> None:
         """The answer is whole."""
         said = 0 if self._resumed is None else self._resumed.said.tokens
-        prompt, completion, _ = passing.counts()
-        self._timing.whole(passing.status, prompt, completion, said=said)
+        prompt, completion, cached = passing.counts()
+        if self._grant is not None:
+            self._grant.told(prompt, completion, cached)
+        self._timing.whole(passing.status, prompt, completion, said=said, cached=cached)
         self._choosing.end(prompt, completion, was_continued=self._resumed is not None)
         self._finish(passing.status, keep=passing.keep)
 
@@ -274,8 +320,9 @@ class Exchange:
         keep = request.keep and not self._door.draining
         rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
         self._passing = passing = Passing(
-            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=self._door.kept
-        )
+            connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=self._door.kept,
+            extra=b"" if self._grant is None else self._grant.headers,
+        )  # fmt: skip
         request.body = b""  # it is not asked again, unless the engine dies
         if request.kept_bytes:
             self._door.room.give_back(request)
@@ -347,6 +394,14 @@ class Exchange:
 
     def _over(self, status: int) -> None:
         self._ended = True
+        if self._grant is not None:
+            saying = self._choosing.saying
+            self._door.admission.settle(
+                self._grant,
+                "" if self._ask is None else self._ask.model,
+                has_begun=self._passing is not None or status == CLIENT_GONE,
+                said=0 if saying is None else saying.said,
+            )
         self._leave_replica()
         if self._passing is not None:
             self._passing.let_go()
@@ -361,6 +416,8 @@ class Exchange:
         self._timing.leave()
         self._door.flights.give_back(pool.upstream.replica)
         self._choosing.leave()
+        if self._stats.queued and self._ask is not None:
+            self._door.admission.freed(self._ask.model)
         return pool.upstream.replica
 
     def abandon(self) -> None:

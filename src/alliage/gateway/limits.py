@@ -8,6 +8,8 @@ from alliage.units import GIB, KIB, MIB
 
 SMALL_BODY_BYTES: Final = 64 * KIB
 """So much of a body is read whoever sends it: not counted, and thrown away where the answer is no."""
+MAY_BE_ZERO: Final = frozenset({"overdraft_micros"})
+"""Limits that mean something at zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,12 @@ class GatewayLimits:
     """How long an idle connection to an engine is kept; engines close theirs after 5 s."""
     hold_s: float = 300.0
     """How long a request waits for a service that is starting, then 503 with Retry-After; or a stream for another replica."""
+    queued_max: int = 1024
+    """Requests of one service that wait for their turn while it is saturated; above: 429 to the tenant with most for its weight."""
+    queued_s: float = 300.0
+    """How long a request waits for its turn; then 503 with Retry-After."""
+    overdraft_micros: int = 0
+    """What each scope may spend beyond its lease of money while control is away; may be zero."""
     reach_every_s: float = 1.0
     """How often an engine is tried that control does not hear of, or that failed."""
     reach_s: float = 1.0
@@ -80,7 +88,7 @@ class GatewayLimits:
     def __post_init__(self) -> None:
         for limit in fields(self):
             value = getattr(self, limit.name)
-            if not isinstance(value, bool | str) and value <= 0:
+            if not isinstance(value, bool | str) and (value < 0 or (value == 0 and limit.name not in MAY_BE_ZERO)):
                 raise BadInput(f"the gateway's limit {limit.name} is {value}", remedy="it must be above zero")
         if self.trace_ratio > 1:
             raise BadInput(f"the gateway's trace_ratio is {self.trace_ratio}", remedy="it must be at most 1")
@@ -98,5 +106,6 @@ class GatewayLimits:
         shortest = min(
             self.idle_s, self.head_s, self.body_stall_s, self.body_s, self.send_stall_s, self.linger_s,
             self.upstream_head_s, self.upstream_stall_s, self.upstream_idle_s, self.hold_s, self.lost_s,
+            self.queued_s,
         )  # fmt: skip
         return min(0.5, max(0.01, shortest / 4))

@@ -174,6 +174,7 @@ def _now(door: Door, out: Exposition) -> None:
     lost = 0 if door.recorder is None else door.recorder.lost
     for name, text, value in (
         ("held", "Requests that wait for a service to start", len(door.held)),
+        ("queued", "Requests that wait for their turn at a saturated service", door.admission.queued),
         ("unreachable", "Replicas of the table out of our reach", len(door.reach.unreachable)),
         ("kept_bytes", "Kept of open streams so that they can be continued", door.kept.kept_bytes),
         ("connections", "Client connections now", len(door.guests)),

@@ -42,8 +42,12 @@ class Passing:
         keep: bool,
         rehearsed: bool,
         kept: Kept,
+        extra: bytes = b"",
     ) -> None:
-        """`kept` has room for the request and what is said, so that another replica can go on with the answer."""
+        """`kept` has room for the request and what is said, so that another replica can go on with the answer.
+
+        `extra` are whole header lines.
+        """
         self._kept = kept
         self._asked = b""
         self._granted_bytes = 0
@@ -83,9 +87,9 @@ class Passing:
         else:
             framing = b"Transfer-Encoding: chunked\r\n"
             self._chunked = True
-        self.head = b"%bContent-Type: %b\r\n%bX-Request-Id: %b\r\n%b%b%b\r\n" % (
+        self.head = b"%bContent-Type: %b\r\n%bX-Request-Id: %b\r\n%b%b%b%b\r\n" % (
             wire.status_line(status), kind, framing, request.id, wire.connection_header(keep=self.keep, old=request.old),
-            b"" if encoding is None else b"Content-Encoding: %b\r\n" % encoding, _REHEARSED if rehearsed else b"",
+            b"" if encoding is None else b"Content-Encoding: %b\r\n" % encoding, _REHEARSED if rehearsed else b"", extra,
         )  # fmt: skip
         if endpoint.is_anthropic:
             self._anthropic_id = request.id

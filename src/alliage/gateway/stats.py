@@ -12,6 +12,8 @@ from alliage.gateway.sums import Parties
 
 CLIENT_GONE: Final = 499
 """What counts as the status of a request whose client left before it was answered."""
+SLOTS_UNKNOWN: Final = 1 << 60
+"""Of a service without replicas: nobody waits for a turn there, but for a start."""
 
 
 class Total:
@@ -33,11 +35,15 @@ class ServiceStats:
     """One service's counters, as `Traffic` names them; the service "" stands for requests that named none of ours."""
 
     __slots__ = (
-        "answered", "asked", "began_s", "completion_tokens", "continued", "failed", "in_flight", "kept", "missed", "prompt_tokens",
+        "answered", "asked", "began_s", "completion_tokens", "continued", "failed", "in_flight", "kept", "missed", "prompt_tokens", "queued", "slots",
         "tokens_counted", "tpot", "ttft",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, slots: int = SLOTS_UNKNOWN) -> None:
+        self.slots = slots
+        """Requests that it may have at its replicas; further ones wait for their turn. `admission` says so."""
+        self.queued = 0
+        """Requests that wait for theirs."""
         self.began_s = time()
         self.asked = 0
         self.answered = 0
@@ -131,9 +137,10 @@ class ReplicaStats:
 class Stats:
     """All counters: by service, by replica that was asked, and what metrics tell apart."""
 
-    __slots__ = ("by_replica", "by_service", "parties", "unnamed")
+    __slots__ = ("_slots", "by_replica", "by_service", "parties", "unnamed")
 
     def __init__(self) -> None:
+        self._slots: dict[str, int] = {}
         self.by_service: dict[str, ServiceStats] = {"": ServiceStats()}
         self.by_replica: dict[ReplicaId, ReplicaStats] = {}
         self.parties = Parties()
@@ -144,8 +151,14 @@ class Stats:
         """The counters of a service, made when first needed. Only names that a table had may be given."""
         stats = self.by_service.get(service)
         if stats is None:
-            stats = self.by_service[service] = ServiceStats()
+            stats = self.by_service[service] = ServiceStats(self._slots.get(service, SLOTS_UNKNOWN))
         return stats
+
+    def size(self, slots: dict[str, int]) -> None:
+        """So many slots each service has from now on."""
+        self._slots = slots
+        for name, stats in self.by_service.items():
+            stats.slots = slots.get(name, SLOTS_UNKNOWN)
 
     def of_replica(self, replica: ReplicaId) -> ReplicaStats:
         """The counters of a replica, made when it is first asked."""

@@ -11,6 +11,7 @@ from alliage.errors import LinkError
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
+from alliage.link.leases import Leases
 from alliage.link.line import AnsweredLine
 from alliage.link.messages import GatewayHello, GatewayReport, NewTable, ToControl
 
@@ -26,7 +27,15 @@ class _Counted(TypedDict):
 class DoorHub:
     """The gateways as `control.ports.Doors`. `on_change` is called when one says something new, comes or goes."""
 
-    def __init__(self, *, on_change: Callable[[], None], monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        on_change: Callable[[], None],
+        monotonic_s: Callable[[], float] = time.monotonic,
+        leases: Leases | None = None,
+    ) -> None:
+        """`leases` deals limits out; without, none are sent and nothing is limited that needs a lease."""
+        self._leases = leases
         self._on_change = on_change
         self._monotonic_s = monotonic_s
         self._lines: dict[str, AnsweredLine] = {}
@@ -39,7 +48,11 @@ class DoorHub:
         if (before := self._lines.get(door)) is not None:
             before.close()
             self._reports.pop(door, None)
+            if self._leases is not None:
+                self._leases.leave(door)
         self._lines[door] = line
+        if self._leases is not None:
+            self._leases.join(door, line)
         self._give_table(door)
         try:
             while (message := await line.receive()) is not None:
@@ -52,6 +65,8 @@ class DoorHub:
     def push(self, table: RoutingTable) -> None:
         """Give every door the table, and keep it for those that come."""
         self._table = table
+        if self._leases is not None:
+            self._leases.limit(table)
         for door in tuple(self._lines):
             self._give_table(door)
 
@@ -82,6 +97,8 @@ class DoorHub:
             **_counted(message, before),
         )
         self._reports[door] = report
+        if self._leases is not None:
+            self._leases.hear(door, message.use, message.leases)
         if before is None or _news(before) != _news(report):
             self._on_change()
 
@@ -89,6 +106,8 @@ class DoorHub:
         if self._lines.get(door) is line:
             del self._lines[door]
             self._reports.pop(door, None)
+            if self._leases is not None:
+                self._leases.leave(door)
             self._on_change()
 
 

@@ -99,7 +99,9 @@ class GatewayReport(msgspec.Struct, frozen=True, kw_only=True, tag="gateway_repo
     unreachable: tuple[ReplicaId, ...] = ()
     """Replicas of the table that this gateway cannot reach now, sorted."""
     use: Mapping[Scope, Use] | None = None
-    """Of each scope that has limits and was used; whole, or None: as told last."""
+    """Of each scope that has limits and was used, and of each service's slots; whole, or None: as told last."""
+    leases: int = 0
+    """The number of the leases that it obeys, 0 before the first; told at once when it took others."""
 
 
 class UsageTold(msgspec.Struct, frozen=True, kw_only=True, tag="usage_told"):
@@ -115,9 +117,11 @@ class NewTable(msgspec.Struct, frozen=True, kw_only=True, tag="new_table"):
 
 
 class NewLeases(msgspec.Struct, frozen=True, kw_only=True, tag="new_leases"):
-    """The gateway's shares of all limits, whole; a scope that is not in it is not limited."""
+    """The gateway's shares of all limits, whole; a scope that is not in it is not limited. `service:NAME` shares its slots."""
 
     leases: Mapping[Scope, Lease]
+    number: int = 0
+    """Told back once they are obeyed."""
 
 
 class UsageTaken(msgspec.Struct, frozen=True, kw_only=True, tag="usage_taken"):

@@ -216,3 +216,18 @@ def test_what_is_foreseen_is_about_what_comes(clients: int, tokens: int, seed: i
     (last,) = hall.served[before:]
     assert seen is not None
     assert seen.ttft_s / 2 - 0.02 <= last.ttft_s <= 2 * seen.ttft_s + 0.02
+
+
+def test_with_a_slot_only_the_prompts_before_it_are_waited_for() -> None:
+    """At a replica whose slots are taken the wait for one is left out; with a free one both say the same."""
+    board = Board()
+    upstream = an_upstream("r", a_tempo(), slots=2)
+    for requests in range(4):
+        now, later = (
+            foresee(upstream, a_prompt(100), board, service=SERVICE, now_s=0.0, has_slot=has_slot)
+            for has_slot in (False, True)
+        )
+        assert now is not None
+        assert later is not None
+        assert (later.ttft_s < now.ttft_s) == (requests >= 2)
+        board.begin(upstream, a_prompt(100), service=SERVICE, now_s=0.0).first_token(0.0)

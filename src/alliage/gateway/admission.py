@@ -1,0 +1,276 @@
+"""Whether a request may go to an engine now: its key's limits first, then its turn where the service is saturated.
+
+A service is saturated when this gateway has as many requests at its replicas as they have slots together (of them, as many as are
+leased to this process). Further ones wait here, not in the engines' queues, and go by `queueing` as others end.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from time import perf_counter, time
+from typing import Final
+
+from alliage.decide.route import Foreseen, foresee
+from alliage.decide.routing.board import LOOKED_AT_MAX, Board
+from alliage.decide.routing.prompt import Prompt
+from alliage.fleet.ids import ReplicaId
+from alliage.fleet.limits import UNLIMITED, Lease, Priority, Scope, Use, service_scope
+from alliage.fleet.prices import FREE, charge_micros
+from alliage.fleet.routing import KeyEntry, Route, RoutingTable
+from alliage.gateway.accounts import CONTEXT, NO_LEASE, PASSES, TOKENS_EVER, Account
+from alliage.gateway.foreseeing import Pace, retry_s, too_late_s, wait_s
+from alliage.gateway.grant import Grant
+from alliage.gateway.limiting import limited, over_share, too_late, waited_in_vain
+from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.problems import Problem
+from alliage.gateway.queueing import FairQueue, Waiter
+from alliage.gateway.stats import SLOTS_UNKNOWN, ServiceStats, Stats
+
+_NOBODY: Final[tuple[Account, ...]] = ()
+
+
+class Line:
+    """The requests of one service that wait for their turn."""
+
+    __slots__ = ("is_moving", "pace", "queue", "service")
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.queue = FairQueue()
+        self.pace = Pace()
+        self.is_moving = False
+
+
+class Admission:
+    """One gateway process's. `leases_number` is that of the leases that it works by, 0 before the first."""
+
+    __slots__ = (
+        "_accounts",
+        "_board",
+        "_leases",
+        "_limits",
+        "_lines",
+        "_of_scopes",
+        "_stats",
+        "_table",
+        "leases_number",
+    )
+
+    def __init__(self, limits: GatewayLimits, board: Board, stats: Stats) -> None:
+        self._limits = limits
+        self._board = board
+        self._stats = stats
+        self._table: RoutingTable | None = None
+        self._leases: Mapping[Scope, Lease] = {}
+        self._accounts: dict[Scope, Account] = {}
+        self._of_scopes: dict[tuple[Scope, ...], tuple[Account, ...]] = {}
+        self._lines: dict[str, Line] = {}
+        self.leases_number = 0
+
+    def take_table(self, table: RoutingTable, unreachable: AbstractSet[ReplicaId]) -> None:
+        """Limits, weights and slots by this one; who waits for another turn is not woken yet."""
+        self._table = table
+        for scope, account in list(self._accounts.items()):
+            if scope not in table.limits:
+                account.limit(UNLIMITED)
+                if account.is_idle:
+                    del self._accounts[scope]
+        self._of_scopes.clear()
+        for scope, limits in table.limits.items():
+            self._account(scope).limit(limits)
+        for line in self._lines.values():
+            line.queue.weights = dict(table.weights)
+        self.count_slots(unreachable)
+
+    def take_leases(self, number: int, leases: Mapping[Scope, Lease], unreachable: AbstractSet[ReplicaId]) -> None:
+        """Work by these from now on."""
+        self.leases_number = number
+        self._leases = leases
+        now_s = perf_counter()
+        for scope, account in self._accounts.items():
+            account.overdraft_micros = 0
+            account.take_lease(leases.get(scope, NO_LEASE), now_s)
+        self.count_slots(unreachable)
+        self.go_on()
+
+    def control_lost(self) -> None:
+        """Until it is back, money may go beyond the lease by the overdraft that the settings allow."""
+        for account in self._accounts.values():
+            account.overdraft_micros = self._limits.overdraft_micros
+
+    def count_slots(self, unreachable: AbstractSet[ReplicaId]) -> None:
+        """Of each service: its reachable replicas', as far as they are leased to this process."""
+        if self._table is None:
+            return
+        slots: dict[str, int] = {}
+        for route in self._table.routes.values():
+            number = sum(max(1, each.concurrency) for each in route.upstreams if each.replica not in unreachable)
+            leased = self._leases.get(service_scope(route.service), NO_LEASE).parallel
+            if number:
+                slots[route.service] = number if leased is None else max(1, min(number, leased))
+        self._stats.size(slots)
+
+    def admit(self, who: KeyEntry, route: Route, prompt_tokens: int, output_max: int | None) -> Grant | Problem:
+        """By the limits of each of the key's scopes; `output_max` is what the client allows its answer, None for no bound."""
+        expected = int(self._board.habits(route.service).expected(prompt_tokens))
+        output = expected if output_max is None else min(expected, output_max)
+        accounts, price = _NOBODY if not who.scopes else self._accounts_of(who.scopes), route.price
+        micros = 0 if price is FREE else charge_micros(price, prompt=prompt_tokens, cached=0, output=output)
+        asked, tokens = prompt_tokens + (output_max or 0), prompt_tokens + output
+        now_s = perf_counter()
+        for account in accounts:
+            which = account.refusal(route.service, prompt_tokens, asked, tokens, micros, now_s)
+            if which != PASSES:
+                account.refused += 1
+                told = asked if which == CONTEXT else prompt_tokens if which == TOKENS_EVER else tokens
+                return limited(account, which, route.service, tokens=told, micros=micros, wall_s=time())
+        return Grant(accounts, who.tenant, who.priority, price, prompt_tokens, output, micros)
+
+    def line_up(self, waiter: Waiter, grant: Grant, route: Route, prompt: Prompt) -> Problem | None:
+        """Its `place` where it has to wait for its turn; a problem where that is of no use."""
+        stats = self._stats.of(route.service)
+        if stats.in_flight < stats.slots and not stats.queued:
+            return None
+        line, now_s = self._line(route.service), perf_counter()
+        queue = line.queue
+        if not queue.length:
+            line.pace.begins(now_s)
+        problem = self._judge(line, grant, route, prompt, stats, now_s)
+        if problem is None and queue.length >= self._limits.queued_max:
+            problem = self._make_room(line, grant)
+        if problem is not None:
+            return problem
+        grant.waits(queue.push(waiter, grant.tenant, grant.priority, grant.cost, now_s), queue)
+        stats.queued = queue.length
+        return None
+
+    def settle(self, grant: Grant, service: str, *, has_begun: bool, said: int) -> None:
+        """Its request is over, whatever became of it."""
+        waited = grant.place is not None
+        grant.end(has_begun=has_begun, said=said)
+        if waited and (line := self._lines.get(service)) is not None:
+            self._stats.of(service).queued = line.queue.length
+
+    def freed(self, service: str) -> None:
+        """A request left a replica of this service, and others wait."""
+        line = self._lines.get(service)
+        if line is not None:
+            line.pace.gave(perf_counter())
+            self._move(line)
+
+    def go_on(self) -> None:
+        """There may be more slots than before."""
+        for line in list(self._lines.values()):
+            self._move(line)
+            if self._table is not None and not line.queue.length and line.service not in self._table.routes:
+                del self._lines[line.service]
+
+    def let_all_go(self) -> None:
+        """The gateway stops: everybody looks again."""
+        for line in self._lines.values():
+            while (place := line.queue.pop()) is not None:
+                place.waiter.take_turn()
+            self._stats.of(line.service).queued = 0
+
+    def sweep(self) -> None:
+        """Who waits for too long is told so."""
+        now_s, limit_s = perf_counter(), self._limits.queued_s
+        for line in self._lines.values():
+            while late := [each for each in line.queue.oldest() if now_s - each.began_s >= limit_s]:
+                for place in late:
+                    line.queue.leave(place)
+                    place.waiter.send_away(waited_in_vain(line.service, limit_s))
+            if line.queue.length:
+                self._move(line)
+
+    def use(self) -> dict[Scope, Use]:
+        """What to tell of each scope that was used, and of each service's slots."""
+        told = {
+            scope: account.use() for scope, account in self._accounts.items() if account.requests or account.refused
+        }
+        for name, stats in self._stats.by_service.items():
+            if name and stats.asked:
+                told[service_scope(name)] = Use(requests=stats.asked, parallel=stats.in_flight)
+        return told
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for their turn."""
+        return sum(line.queue.length for line in self._lines.values())
+
+    def _account(self, scope: Scope) -> Account:
+        account = self._accounts.get(scope)
+        if account is None:
+            account = self._accounts[scope] = Account(scope)
+            account.take_lease(self._leases.get(scope, NO_LEASE), perf_counter())
+        return account
+
+    def _accounts_of(self, scopes: tuple[Scope, ...]) -> tuple[Account, ...]:
+        accounts = self._of_scopes.get(scopes)
+        if accounts is None:
+            accounts = self._of_scopes[scopes] = tuple(self._account(scope) for scope in scopes)
+        return accounts
+
+    def _line(self, service: str) -> Line:
+        line = self._lines.get(service)
+        if line is None:
+            line = self._lines[service] = Line(service)
+            if self._table is not None:
+                line.queue.weights = dict(self._table.weights)
+        return line
+
+    def _judge(  # noqa: PLR0917 - names cost time
+        self, line: Line, grant: Grant, route: Route, prompt: Prompt, stats: ServiceStats, now_s: float
+    ) -> Problem | None:
+        """Whether its objective can be kept by waiting; batch just waits."""
+        promised_s = route.objective.ttft_s
+        if promised_s is None or grant.priority is Priority.BATCH:
+            return None
+        after = self._after(route, prompt, now_s)
+        after_s, expected = 0.0, 0.0
+        if after is not None:
+            after_s = after.ttft_s
+            whole_s = after_s + grant.output_tokens * after.tpot_s
+            expected = stats.slots / whole_s if whole_s > 0.0 and stats.slots < SLOTS_UNKNOWN else 0.0
+        ahead, share = line.queue.ahead(grant.tenant)
+        waits_s = wait_s(ahead, share, line.queue.length, line.pace.turns_per_s(now_s, expected))
+        late_s = too_late_s(waits_s, after_s, promised_s)
+        return too_late(route.service, waits_s, promised_s, retry_s(late_s)) if late_s > 0.0 else None
+
+    def _after(self, route: Route, prompt: Prompt, now_s: float) -> Foreseen | None:
+        """What it would see at the best of its replicas once one has a slot for it."""
+        best: Foreseen | None = None
+        for upstream in route.upstreams[:LOOKED_AT_MAX]:
+            seen = foresee(upstream, prompt, self._board, service=route.service, now_s=now_s, has_slot=True)
+            if seen is not None and (best is None or seen.ttft_s < best.ttft_s):
+                best = seen
+        return best
+
+    def _make_room(self, line: Line, grant: Grant) -> Problem | None:
+        """The queue is full: a request of the tenant that has most in it for its weight goes, which may be this one."""
+        queue, now_s = line.queue, perf_counter()
+        longest = queue.longest(grant.tenant)
+        rate = line.pace.turns_per_s(now_s, 0.0)
+        if longest is None:
+            ahead, share = queue.ahead(grant.tenant)
+            return over_share(line.service, grant.tenant, ahead, retry_s(wait_s(0, share, queue.length, rate)))
+        tenant = longest.flow.tenant.name
+        ahead, share = queue.ahead(tenant)
+        queue.leave(longest)
+        problem = over_share(line.service, tenant, ahead, retry_s(wait_s(0, share, queue.length, rate)))
+        longest.waiter.send_away(problem)
+        return None
+
+    def _move(self, line: Line) -> None:
+        """Give turns while there are slots. A turn may end at once and ask for this again: then it goes on where it was."""
+        if line.is_moving:
+            return
+        line.is_moving = True
+        stats, queue = self._stats.of(line.service), line.queue
+        while queue.length and stats.in_flight < stats.slots:
+            place = queue.pop()
+            if place is None:
+                break
+            stats.queued = queue.length
+            place.waiter.take_turn()
+        stats.queued = queue.length
+        line.is_moving = False
