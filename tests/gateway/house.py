@@ -5,6 +5,7 @@ import hashlib
 import json
 import shutil
 import socket
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from alliage.fleet.services import UNASKED, Objective
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.serve import serve
+from alliage.gateway.tls import Tls
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import GatewayHello, GatewayReport, NewTable, Refused
 
@@ -235,16 +237,26 @@ class Wire:
 class House:
     """A gateway in work."""
 
-    def __init__(self, port: int, control: Control, stop: asyncio.Event, done: asyncio.Task[None]) -> None:
+    def __init__(
+        self,
+        port: int,
+        control: Control,
+        stop: asyncio.Event,
+        done: asyncio.Task[None],
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self.port = port
+        self.trust = trust
+        """What raw connections speak TLS by; None: they do not."""
         self.control = control
         self.stop = stop
         self.done = done
         self._wires: list[Wire] = []
 
-    async def dial(self) -> Wire:
-        """A raw connection, closed with the house."""
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port))
+    async def dial(self, *, plain: bool = False) -> Wire:
+        """A raw connection, closed with the house; `plain` for one without TLS whatever the house speaks."""
+        trust = None if plain else self.trust
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, ssl=trust))
         self._wires.append(wire)
         return wire
 
@@ -302,7 +314,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(first: RoutingTable | None, limits: GatewayLimits | None = None) -> AsyncIterator[House]:
+async def house(
+    first: RoutingTable | None,
+    limits: GatewayLimits | None = None,
+    *,
+    tls: Tls | None = None,
+    trust: ssl.SSLContext | None = None,
+) -> AsyncIterator[House]:
     """A gateway on a port of its own, with control giving it the table `first`; ended with the block."""
     folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
     control = Control(folder / "control.sock", first)
@@ -313,8 +331,10 @@ async def house(first: RoutingTable | None, limits: GatewayLimits | None = None)
     sock.setblocking(False)
     port, stop = sock.getsockname()[1], asyncio.Event()
     limits = limits or GatewayLimits(drain_s=2.0)
-    done = asyncio.create_task(serve(sock=sock, control=folder / "control.sock", limits=limits, stop=stop, door="test"))
-    place = House(port, control, stop, done)
+    done = asyncio.create_task(
+        serve(sock=sock, control=folder / "control.sock", limits=limits, stop=stop, door="test", tls=tls)
+    )
+    place = House(port, control, stop, done, trust)
     try:
         if first is not None:
             await until(lambda: bool(control.reports) or done.done(), "the gateway took its first table")

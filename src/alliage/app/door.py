@@ -3,19 +3,37 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 
 from alliage.app.config import Settings
 from alliage.app.home import Home
 from alliage.app.leave import Leave
 from alliage.gateway.serve import serve
+from alliage.gateway.tls import Tls, TlsFiles
 
 
-async def run_door(home: Home, settings: Settings, listener: socket.socket, leave: Leave) -> None:
-    """Serve on the listening socket until told to leave; `at_once` cuts what is still in flight."""
-    door = f"gateway-{os.getpid()}"
+async def run_door(
+    home: Home, settings: Settings, listener: socket.socket, leave: Leave, *, name: str, files: TlsFiles | None
+) -> None:
+    """Serve on the listening socket until told to leave; `at_once` cuts what is still in flight.
+
+    SIGHUP reads the files of TLS again at once. To control each process is another door, also one that was started again.
+    """
+    door = f"{name}-{os.getpid()}"
+    tls = None if files is None else Tls(files)
+    if tls is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tls.renew)
     serving = asyncio.ensure_future(
-        serve(sock=listener, control=home.control_socket, limits=settings.gateway, stop=leave.stop, door=door),
+        serve(
+            sock=listener,
+            control=home.control_socket,
+            limits=settings.gateway,
+            stop=leave.stop,
+            door=door,
+            name=name,
+            tls=tls,
+        ),
     )
     at_once = asyncio.ensure_future(leave.at_once.wait())
     await asyncio.wait({serving, at_once}, return_when=asyncio.FIRST_COMPLETED)

@@ -9,9 +9,11 @@ import httptools
 
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
+from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.limits import GatewayLimits
 
 _NO_PIECES: Final = b""
+_NO_DESCRIPTOR_S: Final = 0.05
 
 
 def authority(upstream: Upstream) -> str:
@@ -302,21 +304,35 @@ class Pool:
         task.add_done_callback(self._opening.discard)
 
     async def _open(self, listener: Listener) -> None:
-        upstream, limit_s = self.upstream, self._limits.upstream_connect_s
+        limit_s = self._limits.upstream_connect_s
         try:
             async with asyncio.timeout(limit_s):
-                _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self), upstream.host, upstream.port
-                )
+                connection = await self._connect()
         except TimeoutError:
             self._watch.missed(self)
             listener.unreachable(f"it did not accept a connection within {limit_s:g} s")
         except OSError as error:
-            self._watch.missed(self)
+            if error.errno not in NONE_LEFT:  # which says nothing of the engine
+                self._watch.missed(self)
             listener.unreachable(f"it cannot be reached ({error.strerror or error})")
         else:
             self._watch.accepted(self)
             listener.connected(connection)
+
+    async def _connect(self) -> UpstreamConnection:
+        """A connection. While this process has no descriptor left one is waited for, for half of the time there is."""
+        upstream, since_s = self.upstream, self._loop.time()
+        while True:
+            try:
+                _, connection = await self._loop.create_connection(
+                    lambda: UpstreamConnection(self), upstream.host, upstream.port
+                )
+            except OSError as error:
+                if error.errno not in NONE_LEFT or self._loop.time() - since_s > self._limits.upstream_connect_s / 2:
+                    raise
+                await asyncio.sleep(_NO_DESCRIPTOR_S)
+            else:
+                return connection
 
     def sweep(self, now_s: float) -> None:
         """Close what has been idle too long."""
