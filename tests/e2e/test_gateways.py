@@ -27,12 +27,12 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 def _health(cloud: Cloud, trust: ssl.SSLContext) -> bytes:
     """Over a connection of its own, answered by whichever process the kernel gives it to."""
-    with socket.create_connection(("127.0.0.1", cloud.running["port"]), timeout=30) as bare:
-        with trust.wrap_socket(bare, server_hostname="localhost") as client:
-            client.sendall(b"GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
-            told = b""
-            while piece := client.recv(65536):
-                told += piece
+    bare = socket.create_connection(("127.0.0.1", cloud.running["port"]), timeout=30)
+    with trust.wrap_socket(bare, server_hostname="localhost") as client:
+        client.sendall(b"GET /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+        told = b""
+        while piece := client.recv(65536):
+            told += piece
     return told
 
 

@@ -38,7 +38,10 @@ def test_a_gateway_with_few_descriptors_says_so_and_serves() -> None:
     """Of 64 it takes 21 clients, tells the next no, closes the rest, does not run hot, and serves when they are gone."""
 
     async def main() -> None:
-        async with Engine() as engine, gateway(table(1, route("m", upstream("m-1", engine.port))), descriptors=64) as place:
+        async with (
+            Engine() as engine,
+            gateway(table(1, route("m", upstream("m-1", engine.port))), descriptors=64) as place,
+        ):
             assert '"most": 64' in place.log
             assert '"connections_max": 21' in place.log
             told = [await _status(place) for _ in range(21)]

@@ -70,7 +70,9 @@ def test_memory_is_bounded(more: list[tuple[int, float]]) -> None:
 def test_addresses_of_one_house_count_together() -> None:
     """IPv6 by its first 64 bits, however it is written; IPv4 in IPv6's clothes as IPv4."""
     assert group("192.0.2.1") == group("::ffff:192.0.2.1") == "192.0.2.1"
-    assert group("2001:db8:1:2:3:4:5:6") == group("2001:db8:1:2::9") == group("2001:db8:1:2:ffff::%eth0") == "2001:db8:1:2"
+    assert (
+        group("2001:db8:1:2:3:4:5:6") == group("2001:db8:1:2::9") == group("2001:db8:1:2:ffff::%eth0") == "2001:db8:1:2"
+    )
     assert group("2001:db8::1") == "2001:db8:0:0"
     assert group("::1") == "0:0:0:0"
     assert group("fe80::1%2") == "fe80:0:0:0"

@@ -124,7 +124,9 @@ class Doorsteps:
             await asyncio.sleep(0)  # it has queued its connection_made and its resume_reading now
             protocol = transport.get_protocol()
             if protocol is not step:
-                door.loop.call_soon(_hand_over, cast(asyncio.BufferedProtocol, protocol), hello)  # behind these two, before anything is read
+                door.loop.call_soon(
+                    _hand_over, cast(asyncio.BufferedProtocol, protocol), hello
+                )  # behind these two, before anything is read
             return await starting
         finally:
             starting.cancel()

@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from alliage.gateway.door import Door
+from alliage.gateway.process_metrics import of_process
 from alliage.gateway.stats import ServiceStats, Times
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
@@ -33,6 +34,7 @@ class _DoorCollector(Collector):
         """Every family."""
         yield from _by_service(self._door.stats.by_service)
         yield from _now(self._door)
+        yield from of_process(self._door)
 
 
 def _by_service(stats: dict[str, ServiceStats]) -> Iterator[Metric]:
