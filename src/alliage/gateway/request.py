@@ -1,6 +1,7 @@
 """One request as it was parsed, the endpoints there are, and the checks that need nothing but the head."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -50,6 +51,7 @@ _ENDPOINTS: Final = {
     )
 }
 _ACCEPT_BYTES_MAX: Final = 256
+_GONE_BY: Final = (b"transfer-encoding", b"content-length", b"content-encoding", b"authorization", b"host")
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
@@ -105,6 +107,12 @@ def head_without_upgrade(request: Request) -> bytes:
     headers.pop(b"upgrade", None)
     lines = b"".join(b"%b: %b\r\n" % item for item in headers.items())
     return b"%b %b HTTP/%b\r\n%b\r\n" % (request.method, request.path, request.version.encode(), lines)
+
+
+def spells_twice(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a header that we go by came in two spellings; of one that came twice in one spelling the first counts."""
+    names = [name.lower() for name in headers]
+    return any(names.count(name) > 1 for name in _GONE_BY)
 
 
 def check_head(request: Request, body_bytes_max: int) -> Problem | None:

@@ -11,9 +11,12 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.limits import GatewayLimits
+from alliage.units import MIB, format_bytes
 
 _NO_PIECES: Final = b""
 _NO_DESCRIPTOR_S: Final = 0.05
+_DRY_BYTES_MAX: Final = MIB
+"""Of one answer that are no body and came without any: chunk heads that come alone are many in a long stream."""
 
 
 def authority(upstream: Upstream) -> str:
@@ -55,7 +58,7 @@ class UpstreamConnection(asyncio.Protocol):
     """One connection; it answers one listener at a time. `headers` keep the engine's spelling of names."""
 
     __slots__ = (
-        "_head_done", "_headers", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
+        "_dry_bytes", "_head_done", "_headers", "_keep", "_kept_headers", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
         "complete", "heard", "idle_since_s", "on_body", "on_header", "status",
     )  # fmt: skip
 
@@ -65,11 +68,13 @@ class UpstreamConnection(asyncio.Protocol):
         self._listener: Listener | None = None
         self._headers: dict[bytes, bytes] = {}
         self._pieces: list[bytes] = []
-        self.on_header = self._headers.__setitem__  # bound methods of C types: no Python frame a header or piece
+        self.on_header = self._headers.setdefault  # bound methods of C types: no Python frame a header or piece
         self.on_body = self._pieces.append
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._head_done = False
         self._kept_pieces = 0
+        self._kept_headers = 0
+        self._dry_bytes = 0
         self._keep = False
         self._paused = False
         self.complete = False
@@ -91,6 +96,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Send a whole request; the answer goes to `listener`."""
         self._listener = listener
         self._head_done = self._keep = self.complete = self.heard = False
+        self._dry_bytes = 0
         if self._transport is not None:
             self._transport.write(payload)
 
@@ -117,6 +123,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._pool.answered()
         if self.status >= 200:
             self._head_done = True
+            self._kept_headers = len(self._headers)
         else:  # 100 Continue and its like: the answer proper follows
             self._headers.clear()
 
@@ -139,17 +146,28 @@ class UpstreamConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
             raise
+        except httptools.HttpParserUpgrade:
+            if not self.complete:
+                self._fail("it wants to speak another protocol")
+                return
+            self._keep = False
         except httptools.HttpParserError as error:
             if not self.complete:
                 self._fail(f"what it answered is not HTTP ({error})")
                 return
             self._keep = False
         if not self._head_done:
+            self._is_dry(len(data))
             return
+        if len(self._headers) > self._kept_headers:  # trailers, or the head of an answer that nobody asked for
+            for name in list(self._headers)[self._kept_headers :]:
+                del self._headers[name]
         pieces = self._pieces
         if self.complete:
             del pieces[self._kept_pieces :]
         if not pieces:
+            if not self.complete and self._is_dry(len(data)):
+                return
             body = _NO_PIECES
         elif len(pieces) == 1:
             body = pieces[0]
@@ -157,6 +175,14 @@ class UpstreamConnection(asyncio.Protocol):
             body = b"".join(pieces)
         pieces.clear()
         listener.relay(self, body, self.complete)
+
+    def _is_dry(self, size: int) -> bool:
+        """Whether heads, chunk heads and trailers alone are more than an answer may have of them: then it has failed."""
+        self._dry_bytes += size
+        if self._dry_bytes <= _DRY_BYTES_MAX:
+            return False
+        self._fail(f"it sent more than {format_bytes(_DRY_BYTES_MAX)} of headers")
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The engine closed, or we did."""
