@@ -2,16 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
 from alliage.fleet.routing import RoutingTable
 from alliage.gateway.limits import GatewayLimits
-from alliage.units import KIB, MIB
+from tests.gateway.abuses import ABUSES
 from tests.gateway.fuzz_corpus import FRAMINGS
 from tests.gateway.fuzz_targets import our_requests
-from tests.gateway.house import KEY, House, chat_body, get, house, post, route, run, table, until, upstream
+from tests.gateway.house import KEY, House, Wire, chat_body, get, house, post, route, run, table, until, upstream
 from tests.gateway.upstream import Behaviour, Call, Engine, chat, event
 
 _LIMITS = GatewayLimits(head_s=0.4, body_stall_s=0.4, idle_s=5, linger_s=0.2, drain_s=2)
@@ -214,6 +214,14 @@ def _lie(head: bytes, body: bytes) -> Behaviour:
     return behave
 
 
+async def _is_whole(wire: Wire) -> bool:
+    """Whether an answer comes that looks like one to its end."""
+    try:
+        return (await wire.answer()).status != 502
+    except (asyncio.IncompleteReadError, OSError, ValueError):
+        return False
+
+
 @pytest.mark.parametrize(
     "bad",
     [
@@ -230,19 +238,12 @@ def test_an_answer_shorter_or_other_than_it_says_is_never_whole(bad: Behaviour) 
         async with Engine(bad) as engine, house(_one(engine), GatewayLimits(hold_s=0.3, drain_s=2)) as place:
             wire = await place.dial()
             await wire.send(post(chat_body()))
-            with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError, ValueError, _Refused)):
-                answer = await wire.answer()
-                if answer.status == 502:
-                    raise _Refused
+            assert not await _is_whole(wire)
             engine.behave = chat
             assert (await place.chat()).status == 200
             await place.at_rest()
 
     run(main())
-
-
-class _Refused(Exception):
-    """A 502: as good as a cut."""
 
 
 def test_more_than_an_answer_says_reaches_nobody() -> None:
@@ -296,45 +297,12 @@ def test_a_key_that_is_revoked_in_the_middle() -> None:
     run(main())
 
 
-async def _leave_at_once(place: House) -> None:
-    wire = await place.dial()
-    await wire.send(post(chat_body(stream=True)))
-    wire.writer.transport.abort()
-
-
-async def _ask_much(place: House) -> None:
-    wire = await place.dial()
-    await wire.send(post(b"x", extra=f"X: {'y' * 40 * KIB}\r\n"))
-    assert (await wire.answer()).status == 431
-
-
-async def _announce_much(place: House) -> None:
-    assert (await place.ask(_announced(9 * MIB * KIB))).status == 413
-
-
-def _announced(length: int) -> bytes:
-    return f"POST /v1/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {KEY}\r\nContent-Length: {length}\r\n\r\n".encode()
-
-
-async def _guess(place: House) -> None:
-    assert (await place.ask(post(chat_body(), key=_NOBODY))).status in {401, 429}
-
-
-async def _talk_nonsense(place: House) -> None:
-    assert (await place.ask(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")).status == 400
-
-
-_ABUSES: tuple[Callable[[House], Awaitable[None]], ...] = (
-    _leave_at_once, _ask_much, _announce_much, _guess, _talk_nonsense,
-)  # fmt: skip
-
-
 def test_all_at_once_and_others_are_served() -> None:
-    """Every abuse forty times, beside them chats: these are answered right, and in the end nothing is left."""
+    """Every abuse ten times, beside them chats: these are answered right, and in the end nothing is left."""
 
     async def main() -> None:
         async with Engine() as engine, house(_one(engine)) as place:
-            abuse = [asyncio.create_task(one(place)) for one in _ABUSES * 40]
+            abuse = [asyncio.create_task(one(place)) for one in ABUSES * 10]
             for _ in range(40):
                 answer = await place.chat()
                 assert json.loads(answer.body)["choices"][0]["message"]["content"] == "abcde"

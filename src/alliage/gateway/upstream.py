@@ -146,28 +146,17 @@ class UpstreamConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserCallbackError:
             raise
-        except httptools.HttpParserUpgrade:
-            if not self.complete:
-                self._fail("it wants to speak another protocol")
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
+            if self._is_over(error):
                 return
-            self._keep = False
-        except httptools.HttpParserError as error:
-            if not self.complete:
-                self._fail(f"what it answered is not HTTP ({error})")
-                return
-            self._keep = False
-        if not self._head_done:
-            self._is_dry(len(data))
+        if (not self._pieces and not self.complete and self._is_dry(len(data))) or not self._head_done:
             return
-        if len(self._headers) > self._kept_headers:  # trailers, or the head of an answer that nobody asked for
-            for name in list(self._headers)[self._kept_headers :]:
-                del self._headers[name]
+        if len(self._headers) > self._kept_headers:
+            self._drop_late_headers()
         pieces = self._pieces
         if self.complete:
             del pieces[self._kept_pieces :]
         if not pieces:
-            if not self.complete and self._is_dry(len(data)):
-                return
             body = _NO_PIECES
         elif len(pieces) == 1:
             body = pieces[0]
@@ -175,6 +164,20 @@ class UpstreamConnection(asyncio.Protocol):
             body = b"".join(pieces)
         pieces.clear()
         listener.relay(self, body, self.complete)
+
+    def _is_over(self, error: Exception) -> bool:
+        """What came is no HTTP, or wants to be something else: the answer has failed, unless it was whole before that."""
+        if self.complete:
+            self._keep = False
+            return False
+        is_wish = isinstance(error, httptools.HttpParserUpgrade)
+        self._fail("it wants to speak another protocol" if is_wish else f"what it answered is not HTTP ({error})")
+        return True
+
+    def _drop_late_headers(self) -> None:
+        """Trailers, or the head of an answer that nobody asked for."""
+        for name in list(self._headers)[self._kept_headers :]:
+            del self._headers[name]
 
     def _is_dry(self, size: int) -> bool:
         """Whether heads, chunk heads and trailers alone are more than an answer may have of them: then it has failed."""
