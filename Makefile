@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test coverage fuzz fuzz-gateway soak soak-gateway test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
+.PHONY: compiled up down test coverage fuzz fuzz-gateway soak soak-gateway test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -22,7 +22,10 @@ $(VENV)/.dev: $(VENV)/.run requirements/dev.txt
 	$(PIP) install --only-binary=:all: -r requirements/dev.txt
 	@touch $@
 
-up: $(VENV)/.run ## start the cloud on this machine; Ctrl-C stops it (options: make up ARGS="--port 9000")
+compiled: $(VENV)/.run ## compile the gateway's data path for these sources, where there is a C compiler (`up` and `test` do)
+	@$(BIN)/python scripts/compile.py || [ $$? -eq 3 ]
+
+up: compiled ## start the cloud on this machine; Ctrl-C stops it (options: make up ARGS="--port 9000")
 	@$(BIN)/alliage up $(ARGS)
 
 down: ## stop the cloud of this home folder
@@ -36,7 +39,7 @@ check: $(VENV)/.dev ## lint, format, types, floors, dependencies, spelling
 	$(BIN)/deptry src
 	$(BIN)/codespell
 
-test: $(VENV)/.dev ## all tests; those that need a real PostgreSQL install one first where they may
+test: $(VENV)/.dev compiled ## all tests; those that need a real PostgreSQL install one first where they may
 	@scripts/test-servers
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
@@ -67,7 +70,7 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 
 bench: bench-gateway ## all benchmarks
 
-bench-gateway: $(VENV)/.dev ## the gateway against nginx (bench/README.md)
+bench-gateway: $(VENV)/.dev compiled ## the gateway against nginx (bench/README.md)
 	@$(BIN)/python -m bench.gateway.run $(ARGS)
 
 bench-decide: $(VENV)/.dev ## the decisions against published rivals (bench/README.md); ALLIAGE_TEST_DATA names the folder of traces

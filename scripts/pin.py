@@ -29,8 +29,9 @@ def resolve(wanted: list[str], constraints: list[str]) -> list[str]:
 def main() -> None:
     """Resolve and write."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    run = project["project"]["dependencies"] + project["project"]["optional-dependencies"]["llama"]
-    dev = project["dependency-groups"]["dev"] + project["project"]["optional-dependencies"]["postgres"]
+    extras = project["project"]["optional-dependencies"]
+    run = project["project"]["dependencies"] + extras["llama"] + extras["compile"]
+    dev = project["dependency-groups"]["dev"] + extras["postgres"]
     everything = resolve(run + dev, [])
     TARGETS.mkdir(exist_ok=True)
     for name, wanted in {"run": run, "dev": run + dev}.items():

@@ -36,15 +36,33 @@ def test_every_option_of_up_is_documented() -> None:
     assert flags <= set(re.findall(r"--[a-z-]+", SETTINGS)) | {"--help"}
 
 
-@pytest.mark.parametrize(("command", "spared"), [("tenant set", set()), ("deploy", _COMMON)])
-def test_every_option_is_documented(command: str, spared: set[str]) -> None:
-    """Options of these commands stand in docs/tenants.md, but those that say nothing of what is asked."""
+@pytest.mark.parametrize(
+    ("command", "page", "spared"),
+    [
+        ("tenant set", "tenants.md", set()),
+        ("tenant set", "limits.md", {"--tier", "--weight", "--guarantee", "--budget", "--dry-run"}),
+        ("project set", "limits.md", set()),
+        ("key create", "tenants.md", set()),
+        ("key set", "tenants.md", set()),
+        ("deploy", "tenants.md", _COMMON),
+    ],
+)
+def test_every_option_is_documented(command: str, page: str, spared: set[str]) -> None:
+    """Options of these commands stand in their page, but those that say nothing of what is asked."""
     found = get_command(app)
     for name in command.split():
         found = found.commands[name]  # type: ignore[attr-defined]
     flags = {option for parameter in found.params for option in parameter.opts if option.startswith("--")}
-    told = set(re.findall(r"--[a-z-]+", (ROOT / "docs" / "tenants.md").read_text()))
+    told = set(re.findall(r"--[a-z-]+", (ROOT / "docs" / page).read_text()))
     assert flags - {"--home", "--json"} - spared <= told
+
+
+@pytest.mark.parametrize(("group", "page"), [("project", "tenants.md"), ("key", "tenants.md"), ("limit", "limits.md")])
+def test_every_word_about_tenants_is_documented(group: str, page: str) -> None:
+    """Each command of these groups stands in its page as one would type it."""
+    told = (ROOT / "docs" / page).read_text()
+    for name in get_command(app).commands[group].commands:  # type: ignore[attr-defined]
+        assert f"alliage {group} {name}" in told, name
 
 
 @pytest.mark.parametrize("group", ["node", "device"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alliage.errors import BadInput
-from alliage.units import GIB, format_bytes, format_seconds, parse_seconds
+from alliage.units import GIB, format_bytes, format_count, format_seconds, parse_count, parse_seconds
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,27 @@ def test_bytes_are_written_in_binary_units(count: int, text: str) -> None:
 def test_seconds_are_written_with_the_unit_that_fits(seconds: float, text: str) -> None:
     """Three digits."""
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("600", 600), ("1M", 10**6), (" 1.5k ", 1500), ("32Ki", 32_768), ("0.5Mi", 2**19), ("2G", 2 * 10**9), ("0", 0)],
+)
+def test_counts_are_read(text: str, count: int) -> None:
+    """Thousands and millions, and their neighbours of 1024."""
+    assert parse_count(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "1.5", "0.0001k", "-1", "1e3", "1 k k", "k", "1K", "nan", "9" * 400])
+def test_what_is_no_count_is_named(text: str) -> None:
+    """The error repeats the text, a long one not whole, and shows how to write one."""
+    with pytest.raises(BadInput, match="is no whole number") as refused:
+        parse_count(text)
+    assert "32Ki" in refused.value.remedy
+    assert len(refused.value.message) < 100
+
+
+@given(st.integers(0, 10**12))
+def test_a_count_is_read_as_it_was_written(count: int) -> None:
+    """Exactly."""
+    assert parse_count(format_count(count)) == count

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import uvloop
 
-from alliage.gateway.limits import GatewayLimits
-from alliage.gateway.serve import serve
+from alliage.compiled import use_compiled
 
 
 async def _run(control: Path) -> None:
+    from alliage.gateway.limits import GatewayLimits
+    from alliage.gateway.serve import serve
+
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as sock:
@@ -24,4 +26,6 @@ async def _run(control: Path) -> None:
 
 
 if __name__ == "__main__":
+    if why := use_compiled():
+        print(why, file=sys.stderr)
     uvloop.run(_run(Path(sys.argv[1])))

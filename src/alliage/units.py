@@ -1,9 +1,10 @@
-"""Floor 0: sizes and durations as people write them, turned into plain numbers and back.
+"""Floor 0: sizes, counts and durations as people write them, turned into plain numbers and back.
 
 Inside Alliage bytes are `int`, durations are `float` seconds; only edges use the texts.
 """
 
 import re
+from decimal import Decimal
 from typing import Final
 
 from alliage.errors import BadInput
@@ -15,6 +16,8 @@ GIB: Final = 1024**3
 _SECONDS_PER: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 SECONDS_MAX: Final = 1e9
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(us|ms|s|m|h)")
+_COUNT: Final = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(k|M|G|Ki|Mi)?")
+_COUNT_UNITS: Final = {"": 1, "k": 10**3, "Ki": 2**10, "M": 10**6, "Mi": 2**20, "G": 10**9}
 
 
 def parse_seconds(text: str) -> float:
@@ -51,3 +54,22 @@ def format_bytes(count: int) -> str:
             break
         size /= 1024
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"
+
+
+def parse_count(text: str) -> int:
+    """A whole number such as `600`, `1M` (a million), `1.5k` (1500) or `32Ki` (32,768); raises BadInput."""
+    match = _COUNT.fullmatch(text.strip())
+    count = Decimal(match[1]) * _COUNT_UNITS[match[2] or ""] if match else Decimal("0.5")
+    if count != int(count):
+        shown = text if len(text) <= 40 else f"{text[:20]}...{text[-10:]}"
+        raise BadInput(f"{shown!r} is no whole number", remedy="write one such as 600, 20k, 1.5M or 32Ki (32,768)")
+    return int(count)
+
+
+def format_count(count: int) -> str:
+    """Exact, as `parse_count` reads it: `1000000` -> `1M`, `1500` -> `1500`, `32768` -> `32768`."""
+    for unit in ("G", "M", "k"):
+        size = _COUNT_UNITS[unit]
+        if count >= size and count % size == 0:
+            return f"{count // size}{unit}"
+    return str(count)

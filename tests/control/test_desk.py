@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alliage.control.desk import digest
+from alliage.control.keys import KeyOrder, digest
 from alliage.control.orders import REPLICAS_MAX
 from alliage.control.ports import Changes
 from alliage.decide.reasons import Outcome
@@ -224,23 +224,23 @@ def test_unknown_things_name_the_known_ones() -> None:
 def test_keys_are_kept_as_digests_and_found_by_secret() -> None:
     """The secret is told once; what is kept is its SHA-256."""
     world = ready_world()
-    key, secret = world.desk.create_key(name="ci", role=Role.USER, tenant="default")
+    key, secret = world.desk.registry.create_key(KeyOrder(name="ci", role=Role.USER, tenant="default"))
     assert key.sha256 == digest(secret)
     assert secret not in repr(world.desk.view())
-    assert world.desk.key_of(secret) == key
-    assert world.desk.key_of(secret + "x") is None
+    assert world.desk.registry.key_of(secret) == key
+    assert world.desk.registry.key_of(secret + "x") is None
     with pytest.raises(Conflict):
-        world.desk.create_key(name="ci", role=Role.USER, tenant="default")
+        world.desk.registry.create_key(KeyOrder(name="ci", role=Role.USER, tenant="default"))
 
 
 def test_last_admin_key_stays() -> None:
     """Nobody can lock everybody out by revoking."""
     world = ready_world()
-    world.desk.admit_first_keys({"admin": (Role.ADMIN, "a"), "user": (Role.USER, "u")})
+    world.desk.registry.admit_first_keys({"admin": (Role.ADMIN, "a"), "user": (Role.USER, "u")})
     with pytest.raises(Conflict, match="last admin key"):
-        world.desk.revoke_key("admin")
-    world.desk.create_key(name="second", role=Role.ADMIN, tenant="default")
-    world.desk.revoke_key("admin")
+        world.desk.registry.revoke_key("admin")
+    world.desk.registry.create_key(KeyOrder(name="second", role=Role.ADMIN, tenant="default"))
+    world.desk.registry.revoke_key("admin")
     assert {key.name for key in world.desk.view().keys} == {"user", "second"}
 
 
@@ -248,7 +248,7 @@ def test_revoked_first_key_never_comes_back_by_itself() -> None:
     """The file of a revoked key still lies in the home folder; the next start does not admit it again."""
     world = ready_world()
     first = {"admin": (Role.ADMIN, "a"), "user": (Role.USER, "u")}
-    world.desk.admit_first_keys(first)
-    world.desk.revoke_key("user")
-    world.desk.admit_first_keys(first)
-    assert world.desk.key_of("u") is None
+    world.desk.registry.admit_first_keys(first)
+    world.desk.registry.revoke_key("user")
+    world.desk.registry.admit_first_keys(first)
+    assert world.desk.registry.key_of("u") is None

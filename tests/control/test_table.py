@@ -1,13 +1,21 @@
-"""The routing table: doubts of replicas whose agents are not heard, what waits, what is promised."""
+"""The routing table: doubts of replicas whose agents are not heard, what waits, what is promised, who may use how much."""
 
 from dataclasses import replace
 
+import msgspec
+
 from alliage.control.observed import NodeReport
 from alliage.control.table import build_table, endpoints_after
-from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
+from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import ReplicaPhase
+from alliage.fleet.limits import Limits, Priority, key_scope, tenant_scope
+from alliage.fleet.routing import KeyEntry
 from alliage.fleet.services import Objective
+from alliage.fleet.tenants import Project, Tenant
+from alliage.fleet.usage import Origin
 from alliage.fleet.view import FleetView
+from alliage.link.messages import NewTable
 from tests.builders import a_node, a_replica, a_replica_report, a_service
 
 _SERVICE = a_service(objective=Objective(ttft_s=1.0, tpot_s=0.04))
@@ -32,3 +40,32 @@ def test_a_route_tells_what_is_promised_and_that_none_runs() -> None:
     assert route.objective == _SERVICE.objective
     assert route.upstreams == ()
     assert "being started" in route.waiting
+
+
+def test_an_upstream_tells_what_it_is() -> None:
+    """In the words that a usage record keeps: model, recipe, engine, chip, site."""
+    recipe = replace(_VIEW.replicas[0].recipe, cores=2)
+    view = replace(_VIEW, replicas=(replace(_VIEW.replicas[0], recipe=recipe),))
+    upstream = endpoints_after({}, view, {NodeId("laptop"): _HEARD}, {})[_ID]
+    words = f"{recipe.engine} {recipe.precision} on 2 cores of cpu-x86"
+    assert upstream.origin == Origin(model="tiny", recipe=words, engine=recipe.engine, chip="cpu-x86", site="local")
+
+
+def test_keys_come_with_the_scopes_that_have_limits() -> None:
+    """Of a key, its project and its tenant those that are limited; weights that are not 1. A gateway reads the same."""
+    key = Key(id=KeyId("key-1"), name="ci", role=Role.USER, tenant="acme", sha256="00", created_s=0.0, project="web")
+    free = replace(key, id=KeyId("key-2"), sha256="01", tenant="other", priority=Priority.BATCH)
+    few, some = Limits(parallel=1, models=("tiny",)), Limits(requests_per_minute=10)
+    view = replace(
+        _VIEW,
+        keys=(replace(key, limits=few), free),
+        projects=(Project(tenant="acme", name="web"), Project(tenant="other", name="app", limits=some)),
+        tenants=(Tenant(name="acme", limits=some), Tenant(name="other", weight=2.5)),
+    )
+    table = build_table(view, {}, {}, version=1)
+    mine = KeyEntry(key=KeyId("key-1"), tenant="acme", role=Role.USER, project="web")
+    theirs = replace(mine, key=KeyId("key-2"), tenant="other", priority=Priority.BATCH)
+    assert table.keys == {"00": replace(mine, scopes=(key_scope("key-1"), tenant_scope("acme"))), "01": theirs}
+    assert table.limits == {"tenant:acme": some, "project:other/app": some, "key:key-1": few}
+    assert table.weights == {"other": 2.5}
+    assert msgspec.json.decode(msgspec.json.encode(NewTable(table=table)), type=NewTable).table == table

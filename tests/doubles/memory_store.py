@@ -14,7 +14,7 @@ from alliage.fleet.measured import Measured, RecipeKey
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
-from alliage.fleet.tenants import Tenant
+from alliage.fleet.tenants import Project, Tenant
 from alliage.fleet.view import FleetView
 from alliage.store.guard import newly_bound, refuse_overbound
 
@@ -29,6 +29,7 @@ class MemoryStore:
         self._replicas: dict[ReplicaId, Replica] = {}
         self._keys: dict[KeyId, Key] = {}
         self._tenants: dict[str, Tenant] = {}
+        self._projects: dict[tuple[str, str], Project] = {}
         self._failed: dict[tuple[NodeId, RecipeKey], Failed] = {}
         self._decisions: list[Decision] = []
         self._observations: list[Observation] = []
@@ -46,6 +47,7 @@ class MemoryStore:
             replicas=tuple(sorted(self._replicas.values(), key=lambda replica: (replica.created_s, replica.id))),
             keys=tuple(sorted(self._keys.values(), key=lambda key: key.id)),
             tenants=tuple(sorted(self._tenants.values(), key=lambda tenant: tenant.name)),
+            projects=tuple(sorted(self._projects.values(), key=lambda project: (project.tenant, project.name))),
             failed=tuple(sorted(self._failed.values(), key=lambda one: (one.at_s, one.node, astuple(one.recipe)))),
         )
 
@@ -69,6 +71,8 @@ class MemoryStore:
         self._tenants = _changed(
             self._tenants, {tenant.name: tenant for tenant in changes.tenants}, changes.drop_tenants
         )
+        projects = {(project.tenant, project.name): project for project in changes.projects}
+        self._projects = _changed(self._projects, projects, changes.drop_projects)
         self._failed = _changed(
             self._failed, {(failed.node, failed.recipe): failed for failed in changes.failed}, changes.drop_failed
         )

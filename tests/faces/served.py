@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from alliage.app.home import Home, RunningUp
 from alliage.catalog.records import ModelCard
-from alliage.control.desk import digest
+from alliage.control.keys import digest
 from alliage.control.ports import Changes
 from alliage.faces.admin.api import build_admin
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId

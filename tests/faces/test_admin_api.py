@@ -170,8 +170,8 @@ def test_a_body_has_a_largest_size(quiet: Served) -> None:
     for body in (b" " * (BODY_BYTES_MAX + 1), pieces()):
         refused = ask(quiet, "POST", "/v1/keys", content=body, headers=JSON)
         assert error_of(refused) == (413, "too_large", "POST /v1/keys: the body is larger than 1 MiB")
-    padded = ask(quiet, "POST", "/v1/keys", content=b"{}".ljust(BODY_BYTES_MAX), headers=JSON)
-    assert error_of(padded) == (400, "bad_input", "name is missing")
+    padded = ask(quiet, "POST", "/v1/services", content=b"{}".ljust(BODY_BYTES_MAX), headers=JSON)
+    assert error_of(padded) == (400, "bad_input", "model is missing")
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,20 @@ def test_a_body_has_a_largest_size(quiet: Served) -> None:
     [
         ("GET", "/v1/keys", None),
         ("POST", "/v1/keys", {"name": "x"}),
+        ("GET", "/v1/keys/user", None),
+        ("PATCH", "/v1/keys/user", {"priority": "interactive"}),
         ("DELETE", "/v1/keys/user", None),
         ("GET", "/v1/replicas/x/logs", None),
         ("GET", "/v1/tenants", None),
         ("GET", "/v1/tenants/default", None),
         ("PATCH", "/v1/tenants/default", {"tier": 1}),
         ("DELETE", "/v1/tenants/default", None),
+        ("GET", "/v1/projects", None),
+        ("GET", "/v1/tenants/default/projects", None),
+        ("GET", "/v1/tenants/default/projects/web", None),
+        ("PATCH", "/v1/tenants/default/projects/web", {"limits": {"parallel": None}}),
+        ("DELETE", "/v1/tenants/default/projects/web", None),
+        ("GET", "/v1/limits/key:user", None),
         ("POST", "/v1/services", {"model": "/models/x.gguf"}),
         ("POST", "/v1/services", {"model": "ORG/NAME"}),
         ("POST", "/v1/services", {"model": MODEL, "remote_code": True}),

@@ -95,7 +95,8 @@ def test_json_is_what_the_api_answered(cloud: Served, home: Path) -> None:
     commands = {(each,): each for each in plain} | {
         ("explain", MODEL): f"services/{MODEL}/explain",
         ("history", MODEL): f"history/{MODEL}",
-        ("keys", "list"): "keys",
+        ("key", "list"): "keys",
+        ("limit", "list"): "limits",
     }
     for command, path in commands.items():
         printed = json.loads(done(alliage(*command, "--json", home=home)).out)
@@ -139,7 +140,7 @@ def terminal_replica(home: Path) -> str:
 def test_home_may_stand_after_every_command(home: Path, tmp_path: Path) -> None:
     """As for `up` and `down`; what stands after the command counts."""
     after = ("--home", str(home))
-    for command in (("status",), ("services",), ("keys", "list"), ("history", "laptop"), ("models", "--json")):
+    for command in (("status",), ("services",), ("key", "list"), ("history", "laptop"), ("models", "--json")):
         done(alliage(*command, *after, home=tmp_path / "other"))
     nothing = alliage("explain", "none", *after, home=tmp_path / "other")
     assert "there is no service 'none'" in nothing.err
@@ -240,7 +241,17 @@ def test_tenants_from_set_to_drop(home: Path) -> None:
     shown = json.loads(done(alliage("tenant", "show", "default", "--json", home=home)).out)
     assert (shown["tier"], shown["weight"], shown["guarantees"], shown["budget_micros"]) == (1, 1.0, [], None)
     listed = done(alliage("tenant", "list", home=home)).out.splitlines()
-    assert listed[0].split() == ["TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "DEVICES", "SERVICES", "KEYS"]
+    assert listed[0].split() == [
+        "TENANT",
+        "TIER",
+        "WEIGHT",
+        "GUARANTEED",
+        "BUDGET",
+        "LIMITS",
+        "DEVICES",
+        "SERVICES",
+        "KEYS",
+    ]
     assert [line.split()[0] for line in listed[1:]] == ["default", "other"]
     assert "has the defaults again" in done(alliage("tenant", "drop", "default", home=home)).err
     assert "rate 2/s, in local" in done(alliage("services", home=home)).out
@@ -253,6 +264,9 @@ def test_tenants_from_set_to_drop(home: Path) -> None:
         (("tenant", "set", "a", "--guarantee", "nvidia-h20"), "--guarantee 'nvidia-h20' cannot be read"),
         (("tenant", "set", "a", "--guarantee", "nvidia-h21:1"), "no chip 'nvidia-h21'"),
         (("tenant", "set", "a", "--budget", "-1/h"), "--budget '-1/h' cannot be read"),
+        (("tenant", "set", "a", "--rpm", "0"), "a limit of 0 requests a minute"),
+        (("project", "set", "a", "--rpm", "1"), "'a' is no project"),
+        (("key", "set", "user"), "set what?"),
         (("tenant", "set", "a", "--weight", "nan"), "--weight is nan"),
         (("deploy", MODEL, "--rate", "inf"), "--rate is inf"),
         (("deploy", MODEL, "--rate", "-1"), "--rate is -1"),
@@ -268,14 +282,35 @@ def test_what_cannot_be_asked_is_bad_input(quiet_home: Path, arguments: tuple[st
 
 
 def test_keys_from_create_to_revoke(home: Path) -> None:
-    """The secret alone is on the output, and works until it is revoked."""
-    secret = done(alliage("keys", "create", "ci", home=home)).out.strip()
+    """The secret alone is on the output, and works until it is revoked; the older spelling `keys` does the same."""
+    secret = done(alliage("key", "create", "ci", home=home)).out.strip()
     assert "ci" in done(alliage("keys", "list", home=home)).out
-    refused = alliage("keys", "list", home=home, ALLIAGE_KEY=secret)
+    refused = alliage("key", "list", home=home, ALLIAGE_KEY=secret)
     assert refused.code == 1
     assert "needs the role admin" in refused.err
-    assert "revoked" in done(alliage("keys", "revoke", "ci", home=home)).err
+    assert "would be revoked" in done(alliage("key", "revoke", "ci", "--dry-run", home=home)).err
+    assert "is revoked" in done(alliage("keys", "revoke", "ci", home=home)).err
     assert "error: the key is not known" in alliage("status", home=home, ALLIAGE_KEY=secret).err
+
+
+def test_limits_from_set_to_lifted(home: Path) -> None:
+    """Of a tenant, a project and a key; who has the key sees what holds for it; what is lifted is gone."""
+    set_ = ("--rpm", "600", "--tpm", "1M", "--parallel", "20", "--context", "32k", "--day", "50", "--month", "1000")
+    tenant = done(alliage("tenant", "set", "acme", *set_, "--model", "a", "--model", "b", home=home)).out
+    words = "rpm 600, tpm 1M, parallel 20, context 32k, model a b, day 50, month 1000"
+    assert f"  limits      {words}\n" in tenant
+    assert "there is no service 'a' now" in tenant
+    asked = ("--tenant", "acme", "--project", "web", "--priority", "interactive", "--rpm", "60")
+    secret = done(alliage("key", "create", *asked, home=home)).out.strip()
+    done(alliage("project", "set", "acme/web", "--day", "12.5", home=home))
+    mine = done(alliage("limit", "list", home=home, ALLIAGE_KEY=secret)).out.splitlines()
+    assert [line.split()[0] for line in mine] == ["WHOSE", "key:acme-web-1", "project:acme/web", "tenant:acme"]
+    assert done(alliage("limit", "show", "key:acme-web-1", home=home)).out.splitlines() == mine
+    changed = done(alliage("key", "set", "acme-web-1", "--rpm", "none", "--priority", "batch", home=home)).out
+    assert changed.splitlines()[3:] == ["  priority  batch", "  limits    none"]
+    done(alliage("project", "drop", "acme/web", home=home))
+    left = json.loads(done(alliage("limit", "list", "--json", home=home)).out)["scopes"]
+    assert [each["scope"] for each in left] == ["tenant:acme"]
 
 
 @pytest.mark.parametrize(
@@ -302,6 +337,8 @@ def test_keys_from_create_to_revoke(home: Path) -> None:
         (("chat",), 1, "there is no service to chat with"),
         (("chat", "-m", " "), 2, "the message is empty"),
         (("keys", "revoke", "admin"), 1, "last admin key"),
+        (("limit", "show", "acme"), 2, "try: write tenant:NAME, project:TENANT/NAME or key:NAME"),
+        (("project", "show", "other/web"), 1, "the tenant 'other' has no project 'web'"),
     ],
 )
 def test_errors_have_one_shape_and_an_exit_code(

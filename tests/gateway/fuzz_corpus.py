@@ -40,6 +40,16 @@ _USAGE: Final = b'{"id":"c","choices":[],"usage":{"prompt_tokens":3,"completion_
 
 CORPUS: Final[Mapping[str, tuple[bytes, ...]]] = {
     "intake": (*FRAMINGS, *_LINES, _GET * 3),
+    "heads": (
+        _POST + b"Content-Length: 5\r\n\r\nhello|||" + _POST + b"Content-Length: 3\r\n\r\nabc", _POST + b"X-Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+        _GET + b"|||" + _GET, b"GET /health HTTP/1.1\r\nHost: h\r\ncontent-length: 0\r\n\r\n|||" + _POST + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}|||" + _GET,
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}|||HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 3\r\n\r\n{ }",
+        *(framing + b"|||" + framing for framing in FRAMINGS),
+        *(
+            _POST + name + b": 5\r\nContent-Length: 5\r\n\r\nhello|||" + _POST + name + b": 3\r\nContent-Length: 5\r\n\r\nabc"
+            for name in (b"Xontent-Length", b"Content-Length2", b"X-Content-Length", b"X: ontent-Length", b"ontent-length", b"CONTENT-length")
+        ),
+    ),
     "ask": (
         b'{"model":"m","messages":[{"role":"user","content":"abc"}],"stream":true}', b'{"model":"m","stream_options":{"include_usage":false,"x":1},"stream":true}',
         b'{"model":"m","model":"n"}', b'{"mod\\u0065l":"m"}', b'{"model":"\\ud83d\\ude00"}', b'{"model":"\\ud800"}', b'{"model":"m","x":' + b"[" * 200 + b"]" * 200 + b"}",
@@ -60,6 +70,10 @@ CORPUS: Final[Mapping[str, tuple[bytes, ...]]] = {
 }  # fmt: skip
 
 WORDS: Final[Mapping[str, tuple[bytes, ...]]] = {
+    "heads": (
+        b"|||", b"\r\n", b"\r\n\r\n", b"Content-Length: 5\r\n", b"content-length: 5\r\n", b"ontent-Length: 5\r\n", b"Xontent-Length: 5\r\n", b"Content-Length: 3\r\n", b"ontent-Length: 3\r\n", b"hello", b"abc",
+        b"?", b"X: ", b"Connection: close\r\n", b"Transfer-Encoding: chunked\r\n", b"Expect: 100-continue\r\n", _POST, _GET, b"HTTP/1.1 200 OK\r\n",
+    ),
     "intake": (
         b"\r\n", b"\r\n\r\n", b"\n", b"\r", b" ", b"\t", b":", b";", b",", b"0\r\n\r\n", b"Content-Length: ", b"Transfer-Encoding: ", b"chunked", b"Connection: ", b"close", b"keep-alive",
         b"upgrade", b"Upgrade: h2c\r\n", b"Host: h\r\n", b"Expect: 100-continue\r\n", b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"GET /", b"POST /v1/completions", b"HEAD ", b"OPTIONS * ", b"5", b"0", b"\x00", b"\xff",

@@ -56,8 +56,8 @@ def intake(data: bytes) -> None:
         assert end != "waits", f"we wait for more, h11 has {theirs[len(ours)]}"
 
 
-def our_requests(pieces: list[bytes]) -> tuple[list[Read], str]:
-    """What could be answered, in order, and why it ends: `waits`, `closes`, or a code."""
+def our_requests(pieces: list[bytes], heads: dict[bytes, Request] | None = None) -> tuple[list[Read], str]:
+    """What could be answered, in order, and why it ends: `waits`, `closes`, or a code. `heads` are what was learned before."""
     targets: dict[Request, bytes] = {}
 
     def admit(request: Request) -> Problem | None:
@@ -65,7 +65,7 @@ def our_requests(pieces: list[bytes]) -> tuple[list[Read], str]:
         problem = check_head(request, _LIMITS.body_bytes_max)
         return problem if problem is not None and problem.closes and problem.code != "body_not_taken" else None
 
-    reader = Intake(_LIMITS, admit, Room(_LIMITS.bodies_bytes_max))
+    reader = Intake(_LIMITS, admit, Room(_LIMITS.bodies_bytes_max), {} if heads is None else heads)
     found: list[Read] = []
     for piece in pieces:
         reader.feed(piece)
@@ -105,6 +105,15 @@ def _h11_requests(data: bytes) -> tuple[list[Read], str]:
             connection.start_next_cycle()
         else:
             return found, "waits"
+
+
+def heads(data: bytes) -> None:
+    """Messages, a read each, `|||` between them: a head that was parsed before is what it would be if it never was."""
+    known: dict[bytes, Request] = {}
+    pool = Pool(_UPSTREAM, _loop, _LIMITS, _Watch())
+    for message in data.split(SEPARATOR):
+        assert our_requests([message], known) == our_requests([message]), f"learned: {list(known)}"
+        assert _our_answer([message], pool) == _our_answer([message]), f"learned: {list(pool.answers)}"
 
 
 def ask(data: bytes) -> None:
@@ -174,7 +183,7 @@ class _Listener:
     def __init__(self) -> None:
         self.body = b""
         self.status = 0
-        self.told: tuple[bytes | None, ...] | None = None
+        self.told: tuple[bytes | None, int] | None = None
         self.end = ""
 
     def connected(self, connection: UpstreamConnection) -> None:
@@ -186,8 +195,8 @@ class _Listener:
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001 - its protocol
         assert not self.end, "something came after the end"
         self.body += body
-        self.status = connection.status
-        told = tuple(connection.header(name) for name in (b"content-type", b"content-length"))
+        self.status = connection.head.status
+        told = (connection.head.kind, connection.length)
         assert self.told in {None, told}, "the head changed after the answer had begun"
         self.told = told
         if complete:
@@ -210,6 +219,7 @@ class _Watch:
         pass
 
 
+SEPARATOR: Final = b"|||"
 _UPSTREAM: Final = Upstream(replica=ReplicaId("r"), host="h", port=1, key="k", concurrency=1)
 _loop: Final = asyncio.new_event_loop()
 _loop.close()  # only its clock is asked
@@ -227,9 +237,9 @@ def answer(data: bytes) -> None:
         assert (status, body) == (their_status, their_body), f"h11 reads {their_status} {their_body!r}"
 
 
-def _our_answer(pieces: list[bytes]) -> tuple[int, bytes, str]:
+def _our_answer(pieces: list[bytes], pool: Pool | None = None) -> tuple[int, bytes, str]:
     listener, transport = _Listener(), _Transport()
-    connection = UpstreamConnection(Pool(_UPSTREAM, _loop, _LIMITS, _Watch()))
+    connection = UpstreamConnection(pool or Pool(_UPSTREAM, _loop, _LIMITS, _Watch()))
     connection.connection_made(transport)
     connection.ask(listener, b"")
     for piece in pieces:
@@ -263,4 +273,10 @@ def _h11_answer(data: bytes) -> tuple[int, bytes, str]:
         return status, body, f"refused: {error}"
 
 
-TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {"intake": intake, "ask": ask, "sse": sse, "answer": answer}
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    "intake": intake,
+    "heads": heads,
+    "ask": ask,
+    "sse": sse,
+    "answer": answer,
+}

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliage.gateway.body import Ask, find_usage, read_ask, read_usage, with_usage
+from alliage.gateway.body import find_usage, read_ask, read_usage, with_usage
+from alliage.gateway.decoded import Ask
 from alliage.gateway.problems import Problem
 
 _JSON = st.recursive(

@@ -37,7 +37,7 @@ def _admit_known(request: Request) -> Problem | None:
 
 
 def _intake(limits: GatewayLimits = _LIMITS, admit: Admit = _admit, room: Room | None = None) -> Intake:
-    return Intake(limits, admit, room or Room(limits.bodies_bytes_max))
+    return Intake(limits, admit, room or Room(limits.bodies_bytes_max), {})
 
 
 def _chunked(body: bytes, sizes: list[int]) -> bytes:

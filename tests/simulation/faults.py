@@ -62,7 +62,7 @@ def grant(s: "Simulation") -> None:
         weight=chance.choice((0.5, 1.0, 4.0)),
         guarantees=guarantees,
     )
-    s.cloud.desk.set_tenant(order)
+    s.cloud.desk.registry.set_tenant(order)
 
 
 def take_out(s: "Simulation") -> None:

@@ -7,11 +7,12 @@ from alliage.fleet.failed import Failed
 from alliage.fleet.ids import DeviceId, KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
+from alliage.fleet.limits import Limits, Priority
 from alliage.fleet.measured import Measured, Origin, RecipeKey
 from alliage.fleet.nodes import Device, EngineFound, Node
 from alliage.fleet.replicas import Binding, Evidence, Recipe, Replica
 from alliage.fleet.services import Objective, Service
-from alliage.fleet.tenants import Guarantee, Tenant
+from alliage.fleet.tenants import Guarantee, Project, Tenant
 
 GIB = 1024**3
 CPU = DeviceId("laptop/cpu0")
@@ -122,13 +123,43 @@ def a_replica(
 
 def a_key(name: str = "key-1", *, role: Role = Role.USER) -> Key:
     """A key."""
-    return Key(id=KeyId(name), name="Ann", role=role, tenant="house", sha256="ab" * 32, created_s=3.5)
+    return Key(
+        id=KeyId(name),
+        name="Ann",
+        role=role,
+        tenant="house",
+        sha256="ab" * 32,
+        created_s=3.5,
+        project="web",
+        priority=Priority.BATCH,
+        limits=some_limits(),
+    )
+
+
+def some_limits() -> Limits:
+    """A limit of every kind."""
+    return Limits(
+        requests_per_minute=600,
+        tokens_per_minute=10**12,
+        parallel=20,
+        context_tokens=32_768,
+        models=("chat", "small"),
+        day_micros=0,
+        month_micros=10**15,
+    )
+
+
+def a_project(tenant: str = "house", name: str = "web") -> Project:
+    """A project with limits of every kind."""
+    return Project(tenant=tenant, name=name, limits=some_limits())
 
 
 def a_tenant(name: str = "house", *, tier: int = 1) -> Tenant:
-    """A tenant with rights of every kind."""
+    """A tenant with rights and limits of every kind."""
     guarantees = (Guarantee(chips=("nvidia-h20", "huawei-910b"), devices=8, site="hall"),)
-    return Tenant(name=name, tier=tier, weight=2.5, guarantees=guarantees, budget_micros=40_000_000)
+    return Tenant(
+        name=name, tier=tier, weight=2.5, guarantees=guarantees, budget_micros=40_000_000, limits=some_limits()
+    )
 
 
 def a_recipe_key(model: str = "small", *, cores: int = 1) -> RecipeKey:

@@ -8,7 +8,7 @@ from alliage.control.ports import MEASURED_KEPT, Changes, Stale, Store
 from alliage.errors import StoreError
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase
-from alliage.fleet.tenants import Tenant
+from alliage.fleet.tenants import Project, Tenant
 from alliage.fleet.view import FleetView
 from tests.store.builders import (
     CARD,
@@ -19,6 +19,7 @@ from tests.store.builders import (
     a_failed,
     a_key,
     a_node,
+    a_project,
     a_recipe_key,
     a_replica,
     a_service,
@@ -45,6 +46,7 @@ def test_what_is_committed_is_read_back_whole(opener: Opener) -> None:
         replicas=(replica, asleep),
         keys=(key,),
         tenants=(a_tenant(),),
+        projects=(a_project(),),
         failed=(a_failed(),),
     )
 
@@ -57,6 +59,7 @@ def test_what_is_committed_is_read_back_whole(opener: Opener) -> None:
         replicas=(replica, asleep),
         keys=(key,),
         tenants=(a_tenant(),),
+        projects=(a_project(),),
         failed=(a_failed(),),
     )
     assert opener().snapshot() == view
@@ -75,7 +78,7 @@ def test_what_admins_take_out_is_kept(opener: Opener) -> None:
 
 
 def test_a_snapshot_is_sorted(opener: Opener) -> None:
-    """Nodes, keys and tenants come by id, services, replicas and failures by age, then by id."""
+    """Nodes, keys and tenants come by id, projects by tenant and name, services, replicas and failures by age, then by id."""
     store = opener()
     store.commit(
         0,
@@ -85,6 +88,7 @@ def test_a_snapshot_is_sorted(opener: Opener) -> None:
             replicas=(a_replica("y-2", created_s=9), a_replica("y-1", created_s=9), a_replica("y-3", created_s=1)),
             keys=(a_key("k2"), a_key("k1")),
             tenants=(a_tenant("b"), a_tenant("a"), a_tenant("B")),
+            projects=(a_project("b", "x"), a_project("a", "y"), a_project("a", "Y"), a_project("B", "z")),
             failed=(a_failed("m2"), a_failed("m1"), a_failed("m1", node="far"), a_failed("m3", at_s=1)),
         ),
     )
@@ -96,6 +100,7 @@ def test_a_snapshot_is_sorted(opener: Opener) -> None:
     assert [replica.id for replica in view.replicas] == ["y-3", "y-1", "y-2"]
     assert [key.id for key in view.keys] == ["k1", "k2"]
     assert [tenant.name for tenant in view.tenants] == ["B", "a", "b"]
+    assert [(each.tenant, each.name) for each in view.projects] == [("B", "z"), ("a", "Y"), ("a", "y"), ("b", "x")]
     failed = [(one.node, one.recipe.model) for one in view.failed]
     assert failed == [("laptop", "m3"), ("far", "m1"), ("laptop", "m1"), ("laptop", "m2")]
 
@@ -115,7 +120,8 @@ def test_a_stale_commit_is_refused_and_changes_nothing(opener: Opener) -> None:
 def test_puts_replace_and_drops_remove(opener: Opener) -> None:
     """A put replaces the row of its id, a drop removes it with its bindings; dropping what is not there is no error."""
     store = opener()
-    store.commit(0, Changes(nodes=(a_node(),), services=(a_service(),), keys=(a_key(),), tenants=(a_tenant(),)))
+    nouns = Changes(nodes=(a_node(),), services=(a_service(),), keys=(a_key(),), tenants=(a_tenant(),))
+    store.commit(0, replace(nouns, projects=(a_project(),)))
     store.commit(1, Changes(replicas=(a_replica("chat-1", a_binding(0)), a_replica("chat-2", a_binding(1)))))
 
     moved = a_replica("chat-1", a_binding(2, 3), phase=ReplicaPhase.READY)
@@ -128,6 +134,7 @@ def test_puts_replace_and_drops_remove(opener: Opener) -> None:
         drop_replicas=(ReplicaId("chat-1"),),
         drop_keys=(KeyId("key-1"),),
         drop_tenants=("house",),
+        drop_projects=(("house", "web"), ("house", "never")),
     )
     assert store.commit(3, everything) == 4
     assert store.snapshot() == FleetView(version=4)
@@ -144,6 +151,20 @@ def test_puts_come_before_drops_and_the_last_of_two_puts_counts(opener: Opener) 
     view = store.snapshot()
     assert [(service.name, service.tenant) for service in view.services] == [("a", "new")]
     assert view.replicas == twice[1:]
+
+
+def test_a_project_is_told_from_others_by_tenant_and_name(opener: Opener) -> None:
+    """Two tenants may call a project alike: a put and a drop mean one tenant's. Dropping the tenant leaves its projects."""
+    store = opener()
+    mine, theirs = a_project("house"), a_project("guest")
+    store.commit(0, Changes(projects=(mine, theirs), tenants=(a_tenant("house"),)))
+
+    lifted = Project(tenant="guest", name="web")
+    store.commit(1, Changes(projects=(lifted,), drop_tenants=("house",)))
+    assert store.snapshot().projects == (lifted, mine)
+
+    store.commit(2, Changes(drop_projects=(("house", "web"),)))
+    assert opener().snapshot().projects == (lifted,)
 
 
 def test_a_failure_is_told_from_others_by_node_and_recipe(opener: Opener) -> None:

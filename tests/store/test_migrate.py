@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import threading
 from contextlib import closing
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -16,11 +17,14 @@ from alembic.script import ScriptDirectory
 
 from alliage.control.ports import Changes
 from alliage.errors import SchemaTooNew, StoreError
+from alliage.fleet.ids import KeyId
+from alliage.fleet.keys import Key, Role
+from alliage.fleet.tenants import Tenant
 from alliage.store import tables
 from alliage.store.connect import locate, open_engine
 from alliage.store.migrate import COPIES_KEPT, THIS_SCHEMA, Schema, bring_up_to_date
 from alliage.store.sql import open_store
-from tests.store.builders import a_binding, a_node, a_replica, a_service
+from tests.store.builders import a_binding, a_node, a_replica, a_service, some_limits
 from tests.store.postgres import Server
 
 NEXT = '''
@@ -121,6 +125,28 @@ def test_nodes_of_an_older_schema_are_open(tmp_path: Path) -> None:
 
     (node,) = store.snapshot().nodes
     assert (node.id, node.is_cordoned, node.is_draining, node.cordoned) == ("old", False, False, ())
+    store.close()
+
+
+def test_keys_and_tenants_of_an_older_schema_have_no_limits(tmp_path: Path) -> None:
+    """As they were written before there were projects and limits, they load, with the defaults, and can be written again."""
+    path = tmp_path / "alliage.db"
+    _migrate(path, Schema(revisions=tables.REVISIONS[:4], migrations=THIS_SCHEMA.migrations))
+    with closing(sqlite3.connect(path)) as older, older:
+        record = '{"name":"ci","sha256":"00","created_s":3.5}'
+        older.execute("INSERT INTO keys (id, role, tenant, record) VALUES ('key-1', 'user', 'house', ?)", (record,))
+        record = '{"tier":1,"weight":2.0,"guarantees":[],"budget_micros":null}'
+        older.execute("INSERT INTO tenants (name, record) VALUES ('house', ?)", (record,))
+
+    store = open_store(path)
+
+    view = store.snapshot()
+    key = Key(id=KeyId("key-1"), name="ci", role=Role.USER, tenant="house", sha256="00", created_s=3.5)
+    tenant = Tenant(name="house", tier=1, weight=2.0)
+    assert (view.keys, view.tenants, view.projects) == ((key,), (tenant,), ())
+    limited = replace(key, limits=some_limits(), project="web")
+    assert store.commit(view.version, Changes(keys=(limited,))) == view.version + 1
+    assert store.snapshot().keys == (limited,)
     store.close()
 
 

@@ -23,6 +23,7 @@ from tests.store.builders import (
     a_failed,
     a_key,
     a_node,
+    a_project,
     a_replica,
     a_service,
     a_tenant,
@@ -36,6 +37,7 @@ EVERYTHING = Changes(
     replicas=(a_replica("chat-1", a_binding(0)),),
     keys=(a_key(),),
     tenants=(a_tenant(),),
+    projects=(a_project(),),
     failed=(a_failed(),),
     decisions=(a_decision(),),
 )
@@ -61,7 +63,18 @@ def _rewrite(path: Path, table: str, change: Mapping[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    ["nodes", "services", "replicas", "keys", "tenants", "failed", "decisions", "observations", "measurements"],
+    [
+        "nodes",
+        "services",
+        "replicas",
+        "keys",
+        "tenants",
+        "projects",
+        "failed",
+        "decisions",
+        "observations",
+        "measurements",
+    ],
 )
 def test_fields_of_a_newer_version_are_passed_over(path: Path, table: str) -> None:
     """A field that this version does not know, in any table, changes nothing that it reads."""
@@ -75,6 +88,7 @@ def test_fields_of_a_newer_version_are_passed_over(path: Path, table: str) -> No
         EVERYTHING.keys,
     )
     assert (view.tenants, view.failed) == (EVERYTHING.tenants, EVERYTHING.failed)
+    assert view.projects == EVERYTHING.projects
     assert store.decisions(ServiceName("chat"), 1) == EVERYTHING.decisions
     assert store.observations("chat", 1) == (seen(),)
     assert store.measured() == (measured(),)
@@ -89,6 +103,11 @@ def test_fields_of_a_newer_version_are_passed_over(path: Path, table: str) -> No
         ("UPDATE nodes SET record = '{}'", r"table 'nodes'.*'laptop'.*devices"),
         ("UPDATE services SET record = '{}'", r"table 'services'.*'chat'"),
         ('UPDATE tenants SET record = \'{"tier": "high"}\'', r"table 'tenants'.*'house'.*tier"),
+        (
+            'UPDATE projects SET record = \'{"limits": {"parallel": "many"}}\'',
+            r"table 'projects'.*'web'.*limits.parallel",
+        ),
+        ("UPDATE keys SET record = replace(record, 'batch', 'royal')", r"table 'keys'.*royal"),
         ("UPDATE failed SET record = '{}'", r"table 'failed'"),
         ("UPDATE bindings SET cores = '[\"x\"]'", r"table 'bindings'"),
     ],
@@ -135,6 +154,7 @@ def test_each_column_is_a_field_of_its_noun() -> None:
         tables.replicas: rows.replica_row(a_replica()),
         tables.keys: rows.key_row(a_key()),
         tables.tenants: rows.tenant_row(a_tenant()),
+        tables.projects: rows.project_row(a_project()),
         tables.failed: rows.failed_row(a_failed()),
         tables.decisions: rows.decision_row(a_decision()),
         tables.observations: rows.observation_row(seen()),

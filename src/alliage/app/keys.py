@@ -4,7 +4,8 @@ import secrets
 from pathlib import Path
 
 from alliage.app.home import Home, write_private
-from alliage.control.desk import SECRET_PREFIX, Desk
+from alliage.control.desk import Desk
+from alliage.control.keys import SECRET_PREFIX
 from alliage.fleet.keys import Role
 
 
@@ -21,7 +22,7 @@ def ensure_keys(desk: Desk, home: Home) -> None:
     if desk.view().keys:
         return
     made = {"admin": (Role.ADMIN, _secret_in(home.admin_key)), "user": (Role.USER, _secret_in(home.user_key))}
-    desk.admit_first_keys(made)
+    desk.registry.admit_first_keys(made)
 
 
 def _secret_in(path: Path) -> str:

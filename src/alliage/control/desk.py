@@ -1,46 +1,39 @@
 """The desk: what faces may ask of control. It checks, decides through the pure functions, and commits."""
 
-import hashlib
-import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
 
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.control.aimed import wanted_replicas
 from alliage.control.by_plan import ByPlan, by_plan
+from alliage.control.committing import COMMIT_TRIES_MAX, Result, committed, kept_changing
 from alliage.control.draining import as_leaving
 from alliage.control.explaining import Explaining
 from alliage.control.measuring import MeasureOrder, measured_by
+from alliage.control.names import SERVICE_NAME, SERVICE_NAME_RULE
 from alliage.control.observed import DoorReport, NodeReport, Observation
 from alliage.control.odd import odd_nodes
 from alliage.control.orders import DeployOrder, asked_service, check_order, tried_again
 from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
 from alliage.control.recent import Recent, Seen
+from alliage.control.registry import Registry
 from alliage.control.taking_out import Move, Word, device_after, find_node, forgotten, moves, node_after, with_node
-from alliage.control.tenancy import TenantOrder, ordered_tenant, tenant_named
 from alliage.control.top import Top, top_of
+from alliage.control.used import CountsUse, Used, used_by
 from alliage.decide.fit import Fit, FitAsk, fit
 from alliage.decide.places import places_of_node
 from alliage.decide.plan import Budget, plan
 from alliage.decide.reasons import Decision, Outcome
-from alliage.errors import BadInput, Conflict, NotFound, Unavailable, WeightsError
+from alliage.errors import BadInput, NotFound, WeightsError
 from alliage.fleet.demand import Demand
-from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
-from alliage.fleet.keys import Key, Role
+from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import SERVICE_TRANSITIONS, NodePhase, ServiceEvent, advance
+from alliage.fleet.limits import Scope
 from alliage.fleet.measured import Measured
 from alliage.fleet.nodes import Node
 from alliage.fleet.services import Service
-from alliage.fleet.tenants import Tenant
 from alliage.fleet.view import FleetView
-
-COMMIT_TRIES_MAX: Final = 20
-SECRET_PREFIX: Final = "alliage-"  # noqa: S105 - how every key begins, so that scanners find leaked ones
-Result = TypeVar("Result")
-_KEY_NAME: Final = re.compile(r"(?!key-)[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +46,11 @@ class Deployed:
     created: bool
 
 
-def digest(secret: str) -> str:
-    """What is kept of a key: the hex SHA-256 of it (256 random bits need no salt or stretching)."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 class Desk:
-    """Reads and asks, for faces. All methods are called from control's own event loop."""
+    """Reads and asks, for faces. All methods are called from control's own event loop.
+
+    `registry` is its part about tenants, projects and keys.
+    """
 
     def __init__(
         self,
@@ -75,6 +66,7 @@ class Desk:
         planning: Planning,
         recent: Recent,
         demand: Callable[[], Mapping[ServiceName, Demand]],
+        counting: Sequence[CountsUse] = (),
     ) -> None:
         self._store = store
         self._runtime = runtime
@@ -82,11 +74,12 @@ class Desk:
         self._models = models
         self._catalog = catalog
         self._clock = clock
-        self._new_secret = new_secret
         self._wake = wake
         self._planning = planning
         self._recent = recent
         self._demand = demand
+        self._counting = counting
+        self.registry = Registry(store=store, clock=clock, chips=catalog.chips, new_secret=new_secret, wake=wake)
         self._explaining = Explaining(clock.monotonic_s)
 
     def view(self) -> FleetView:
@@ -117,6 +110,10 @@ class Desk:
     def seen(self) -> Mapping[ServiceName, Seen]:
         """What the gateways saw of services in the last seconds."""
         return self._recent.seen()
+
+    def used(self) -> Mapping[Scope, Used]:
+        """What scopes used of their limits, as far as anybody counts it."""
+        return used_by(self._counting)
 
     def top(self, *, events: int) -> Top:
         """All that a live view shows, with so many of the newest observations and as many decisions."""
@@ -162,11 +159,8 @@ class Desk:
         check_order(order)
         card = await self._card(order)
         name = ServiceName(order.name or card.id)
-        if _NAME.fullmatch(name) is None:
-            raise BadInput(
-                f"{name!r} cannot be the name of a service",
-                remedy="use 1 to 63 of a-z, 0-9, '.' and '-', first and last a letter or digit (--name)",
-            )
+        if SERVICE_NAME.fullmatch(name) is None:
+            raise BadInput(f"{name!r} cannot be the name of a service", remedy=f"{SERVICE_NAME_RULE} (--name)")
         for _ in range(COMMIT_TRIES_MAX):
             deployed, version = await self._consider(order, name, card)
             refused = any(decision.outcome is Outcome.REFUSED for decision in deployed.decisions)
@@ -176,7 +170,7 @@ class Desk:
             if not isinstance(self._store.commit(version, changes), Stale):
                 self._wake()
                 return deployed
-        raise Unavailable("the state kept changing while this was decided", remedy="ask again")
+        raise kept_changing()
 
     def _granted(self, service: Service) -> Changes:
         """The service is desired from now on, and what failed of its model is tried again."""
@@ -260,72 +254,6 @@ class Desk:
         self._store.append((Observation(at_s=now_s, subject=name, what=what),))
         return made
 
-    def key_of(self, secret: str) -> Key | None:
-        """Who a secret is."""
-        wanted = digest(secret)
-        return next((key for key in self._store.snapshot().keys if key.sha256 == wanted), None)
-
-    def create_key(self, *, name: str, role: Role, tenant: str) -> tuple[Key, str]:
-        """A new key and its secret, which is told once and not kept. Names are unique."""
-        secret = SECRET_PREFIX + self._new_secret()
-        made = self._key(name, role, tenant, secret)
-
-        def changes(view: FleetView) -> tuple[Changes, Key]:
-            if any(key.name == name for key in view.keys):
-                raise Conflict(f"there is a key named {name!r} already", remedy="take another name or revoke it")
-            return Changes(keys=(made,)), made
-
-        return self._commit(changes), secret
-
-    def admit_first_keys(self, secrets: Mapping[str, tuple[Role, str]]) -> None:
-        """Record keys by name, whose secrets somebody holds already, if there is no key at all yet: all or none."""
-        made = tuple(self._key(name, role, "default", secret) for name, (role, secret) in secrets.items())
-        self._commit(lambda view: (Changes() if view.keys else Changes(keys=made), None))
-
-    def _key(self, name: str, role: Role, tenant: str, secret: str) -> Key:
-        if _KEY_NAME.fullmatch(name) is None:
-            raise BadInput(
-                f"{name!r} cannot be the name of a key",
-                remedy="use 1 to 63 letters, digits, '.', '_' and '-', first a letter or digit, and not `key-`, as ids begin",
-            )
-        sha256 = digest(secret)
-        now_s = self._clock.now_s()
-        return Key(id=KeyId(f"key-{sha256[:10]}"), name=name, role=role, tenant=tenant, sha256=sha256, created_s=now_s)
-
-    def revoke_key(self, key: str) -> Key:
-        """Revoke by id or name; the last admin key stays, or nobody could ask any more."""
-
-        def changes(view: FleetView) -> tuple[Changes, Key]:
-            found = next((known for known in view.keys if key in (known.id, known.name)), None)
-            if found is None:
-                known_names = ", ".join(known.name for known in view.keys) or "none"
-                raise NotFound(f"there is no key {key!r}", remedy=f"keys: {known_names}")
-            admins = sum(1 for known in view.keys if known.role is Role.ADMIN)
-            if found.role is Role.ADMIN and admins == 1:
-                raise Conflict(f"{found.name!r} is the last admin key", remedy="create another admin key first")
-            return Changes(drop_keys=(found.id,)), found
-
-        return self._commit(changes)
-
-    def set_tenant(self, order: TenantOrder) -> Tenant:
-        """What a tenant has a right to from now on (`dry_run`: would have); raises BadInput."""
-
-        def changes(view: FleetView) -> tuple[Changes, Tenant]:
-            tenant = ordered_tenant(order, view, self._catalog.chips)
-            return Changes() if order.dry_run or tenant in view.tenants else Changes(tenants=(tenant,)), tenant
-
-        return self._commit(changes)
-
-    def drop_tenant(self, name: str) -> Tenant:
-        """Take away what was set of a tenant, who has the defaults again (and goes, where nothing names it); raises NotFound."""
-
-        def changes(view: FleetView) -> tuple[Changes, Tenant]:
-            tenant_named(name, view)
-            stored = any(tenant.name == name for tenant in view.tenants)
-            return Changes(drop_tenants=(name,)) if stored else Changes(), Tenant(name=name)
-
-        return self._commit(changes)
-
     def logs(self, replica: str, *, lines: int, follow: bool) -> AsyncIterator[str]:
         """Pieces of a replica's log; raises NotFound, or Unavailable when its agent is away."""
         view = self._store.snapshot()
@@ -383,11 +311,4 @@ class Desk:
         return self._commit(changes)
 
     def _commit(self, decide: Callable[[FleetView], tuple[Changes, Result]]) -> Result:
-        """Decide on a snapshot and commit; decide again when another commit came first."""
-        for _ in range(COMMIT_TRIES_MAX):
-            view = self._store.snapshot()
-            changes, result = decide(view)
-            if not isinstance(self._store.commit(view.version, changes), Stale):
-                self._wake()
-                return result
-        raise Unavailable("the state kept changing while this was decided", remedy="ask again")
+        return committed(self._store, self._wake, decide)

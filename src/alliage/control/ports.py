@@ -16,7 +16,7 @@ from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.services import Service
-from alliage.fleet.tenants import Tenant
+from alliage.fleet.tenants import Project, Tenant
 from alliage.fleet.view import FleetView
 
 MEASURED_KEPT: Final = 20
@@ -32,6 +32,7 @@ class Changes:
     replicas: tuple[Replica, ...] = ()
     keys: tuple[Key, ...] = ()
     tenants: tuple[Tenant, ...] = ()
+    projects: tuple[Project, ...] = ()
     failed: tuple[Failed, ...] = ()
     """One of each recipe on each node: a later one takes the place of an earlier one."""
     drop_nodes: tuple[NodeId, ...] = ()
@@ -39,6 +40,8 @@ class Changes:
     drop_replicas: tuple[ReplicaId, ...] = ()
     drop_keys: tuple[KeyId, ...] = ()
     drop_tenants: tuple[str, ...] = ()
+    drop_projects: tuple[tuple[str, str], ...] = ()
+    """By tenant and name."""
     drop_failed: tuple[tuple[NodeId, RecipeKey], ...] = ()
     decisions: tuple[Decision, ...] = ()
 

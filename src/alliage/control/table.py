@@ -3,13 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from alliage.control.limiting import limited_scopes, scopes_of
 from alliage.control.observed import EngineState, NodeReport
 from alliage.control.tempos import Tempos, kind_of
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
+from alliage.fleet.keys import Key
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
-from alliage.fleet.replicas import Replica
+from alliage.fleet.limits import Limits, Scope
+from alliage.fleet.replicas import Recipe, Replica, recipe_words
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.fleet.services import Service
+from alliage.fleet.usage import Origin
 from alliage.fleet.view import FleetView
 from alliage.units import format_bytes
 
@@ -42,6 +46,7 @@ def endpoints_after(
                 engine=replica.recipe.engine,
                 is_rehearsed=node.node.is_rehearsed,
                 tempo=None if (known := tempos.get(kind_of(replica))) is None else known.tempo,
+                origin=_origin(replica.recipe, node.node.site),
             )
     return found
 
@@ -61,14 +66,36 @@ def build_table(
     *,
     version: int,
 ) -> RoutingTable:
-    """All routes and keys. A service that is being deleted has no route: new requests get a 404, old ones finish."""
+    """All routes, keys and limits. A service that is being deleted has no route: new requests get a 404, old ones finish."""
     routes = {
         service.name: _route(service, view.replicas_of(service.name), endpoints, reports)
         for service in view.services
         if service.phase is not ServicePhase.DELETING
     }
-    keys = {key.sha256: KeyEntry(key=key.id, tenant=key.tenant, role=key.role) for key in view.keys}
-    return RoutingTable(version=version, routes=routes, keys=keys)
+    limits = limited_scopes(view)
+    return RoutingTable(
+        version=version,
+        routes=routes,
+        keys={key.sha256: _entry(key, limits) for key in view.keys},
+        limits=limits,
+        weights={tenant.name: tenant.weight for tenant in view.tenants if tenant.weight != 1},
+    )
+
+
+def _entry(key: Key, limits: Mapping[Scope, Limits]) -> KeyEntry:
+    return KeyEntry(
+        key=key.id,
+        tenant=key.tenant,
+        role=key.role,
+        project=key.project,
+        priority=key.priority,
+        scopes=tuple(scope for scope in scopes_of(key) if scope in limits),
+    )
+
+
+def _origin(recipe: Recipe, site: str) -> Origin:
+    words = recipe_words(recipe.engine, recipe.precision, chip=recipe.chip, devices=recipe.devices, cores=recipe.cores)
+    return Origin(model=recipe.model, recipe=words, engine=recipe.engine, chip=recipe.chip, site=site)
 
 
 def _route(

@@ -1,6 +1,6 @@
 """Tenants: those there are, and orders that change what one has a right to. Pure.
 
-A tenant needs no making: whoever a key or a service names is one, with the defaults of `Tenant`. What is set beyond
+A tenant needs no making: whoever a key, a project or a service names is one, with the defaults of `Tenant`. What is set beyond
 them is kept in the store; dropping a tenant takes that away, so that one who is still named has the defaults again.
 """
 
@@ -11,6 +11,8 @@ from math import isfinite
 from typing import Final
 
 from alliage.catalog.records import Chip
+from alliage.control.limiting import AS_IT_WAS, LimitsOrder, ordered_limits
+from alliage.control.names import check_plain
 from alliage.errors import BadInput, NotFound
 from alliage.fleet.tenants import Guarantee, Tenant
 from alliage.fleet.view import FleetView
@@ -34,12 +36,13 @@ class TenantOrder:
     """Of an hour."""
     lifts_budget: bool = False
     """Whether there is to be no limit any more."""
+    limits: LimitsOrder = AS_IT_WAS
     dry_run: bool = False
 
 
 def known_tenants(view: FleetView) -> tuple[Tenant, ...]:
-    """Those of whom something is set, and those whom services and keys name, by name."""
-    named = {service.tenant for service in view.services} | {key.tenant for key in view.keys}
+    """Those of whom something is set, and those whom services, keys and projects name, by name."""
+    named = {each.tenant for nouns in (view.services, view.keys, view.projects) for each in nouns}
     found = {name: Tenant(name=name) for name in named} | {tenant.name: tenant for tenant in view.tenants}
     return tuple(found[name] for name in sorted(found))
 
@@ -55,7 +58,8 @@ def tenant_named(name: str, view: FleetView) -> Tenant:
 
 
 def ordered_tenant(order: TenantOrder, view: FleetView, chips: Mapping[str, Chip]) -> Tenant:
-    """The tenant as it would be; raises BadInput for numbers that mean nothing and chips that the catalogue has not."""
+    """The tenant as it would be; raises BadInput for what means nothing and chips that the catalogue has not."""
+    check_plain(order.name, "a tenant")
     old = next((tenant for tenant in view.tenants if tenant.name == order.name), Tenant(name=order.name))
     budget_micros = old.budget_micros if order.budget_micros is None else order.budget_micros
     tenant = replace(
@@ -64,6 +68,7 @@ def ordered_tenant(order: TenantOrder, view: FleetView, chips: Mapping[str, Chip
         weight=old.weight if order.weight is None else order.weight,
         guarantees=old.guarantees if order.guarantees is None else order.guarantees,
         budget_micros=None if order.lifts_budget else budget_micros,
+        limits=ordered_limits(order.limits, old.limits),
     )
     _check(tenant)
     for guarantee in tenant.guarantees:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from alliage.fleet.ids import KeyId
+from alliage.fleet.limits import UNLIMITED, Limits, Priority
 
 
 class Role(StrEnum):
@@ -21,3 +22,8 @@ class Key:
     tenant: str
     sha256: str
     created_s: float
+    project: str = ""
+    """Of the tenant; "" for none."""
+    priority: Priority = Priority.STANDARD
+    limits: Limits = UNLIMITED
+    """Of what is asked for with this key."""

@@ -47,6 +47,12 @@ class Recipe:
         return -(-self.memory_bytes // self.devices)
 
 
+def recipe_words(engine: str, precision: str, *, chip: str, devices: int, cores: int) -> str:
+    """A recipe in a few words: `vllm bf16 on 4 x nvidia-h20`, `llama-cpp Q4_1 on 2 cores of cpu-x86`."""
+    on = f"{cores} {'core' if cores == 1 else 'cores'} of {chip}" if cores else f"{devices} x {chip}"
+    return f"{engine} {precision} on {on}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
     """A part of one device given to one replica. `cores` are core ids, empty where the device is given whole."""

@@ -1,6 +1,8 @@
-"""Tenants: who asks for services, and what each has a right to."""
+"""Tenants and their projects: who asks for services, what each has a right to, and how much each may use."""
 
 from dataclasses import dataclass
+
+from alliage.fleet.limits import UNLIMITED, Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +27,14 @@ class Tenant:
     weight: float = 1.0
     guarantees: tuple[Guarantee, ...] = ()
     budget_micros: int | None = None
+    limits: Limits = UNLIMITED
+    """Of all that its keys ask for together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A part of a tenant's work that keys may belong to. `limits` hold for all its keys together, beside the tenant's."""
+
+    tenant: str
+    name: str
+    limits: Limits = UNLIMITED

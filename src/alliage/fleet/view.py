@@ -12,7 +12,7 @@ from alliage.fleet.measured import Measured
 from alliage.fleet.nodes import Device, Node
 from alliage.fleet.replicas import Replica
 from alliage.fleet.services import Service
-from alliage.fleet.tenants import Tenant
+from alliage.fleet.tenants import Project, Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +32,8 @@ class FleetView:
     """Nodes that do less than others of their make, by what was measured; control adds it."""
     tenants: tuple[Tenant, ...] = ()
     """Those of whom more is known than their name."""
+    projects: tuple[Project, ...] = ()
+    """Likewise, by tenant and name."""
     failed: tuple[Failed, ...] = ()
     """Recipes that are not tried again until somebody asks."""
     demand: Mapping[ServiceName, Demand] = field(default_factory=dict)

@@ -5,28 +5,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from alliage.gateway.decoded import Ask, PlainAnswer, Usage
 from alliage.gateway.problems import Problem, bad_body
 from alliage.units import KIB
-
-
-class StreamOptions(msgspec.Struct, gc=False):
-    """What a client may ask of a stream; other members are left alone."""
-
-    include_usage: bool | None = None
-
-
-class Ask(msgspec.Struct, gc=False):
-    """A request as far as routing needs it. Of doubled members the last counts, as in the engines."""
-
-    model: str
-    stream: bool | None = None
-    stream_options: StreamOptions | msgspec.UnsetType | None = msgspec.UNSET
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether the client itself asked for the usage event."""
-        return isinstance(self.stream_options, StreamOptions) and self.stream_options.include_usage is True
-
 
 _decode: Final = msgspec.json.Decoder(Ask).decode
 _decode_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -75,18 +56,26 @@ def with_usage(body: bytes, ask: Ask) -> bytes:
     return _encode(members)
 
 
-class _Usage(msgspec.Struct, gc=False):
-    usage: dict[str, msgspec.Raw] | None = None
-
-
 USAGE_BYTES_MAX: Final = 4 * KIB
 """A longer usage object is not found."""
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}')
-_decode_usage: Final = msgspec.json.Decoder(_Usage).decode
+_decode_plain: Final = msgspec.json.Decoder(PlainAnswer).decode
+_decode_usage: Final = msgspec.json.Decoder(Usage).decode
 
 
 def read_usage(answer: bytes) -> tuple[int, int]:
     """Prompt and completion tokens of a whole JSON answer; zeros where it tells none."""
+    try:
+        tokens = _decode_plain(answer).usage
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _read_odd_usage(answer)
+    if tokens is None:
+        return (0, 0)
+    return max(tokens.prompt_tokens or 0, 0), max(tokens.completion_tokens or 0, 0)
+
+
+def _read_odd_usage(answer: bytes) -> tuple[int, int]:
+    """The same of an answer that has something else where numbers should be."""
     try:
         usage = _decode_usage(answer).usage
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

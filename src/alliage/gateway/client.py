@@ -13,7 +13,7 @@ from alliage.gateway.exchange import Exchange
 from alliage.gateway.intake import Intake
 from alliage.gateway.local import answer_locally
 from alliage.gateway.problems import Problem
-from alliage.gateway.request import Action, Request, check_head, sane_id
+from alliage.gateway.request import HEALTH, Action, Request, check_head, sane_id
 
 _IDLE: Final = 0
 _HEAD: Final = 1
@@ -37,7 +37,7 @@ class ClientConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self.beneath: asyncio.Transport | None = None
         """Of one that speaks TLS: where its bytes go."""
-        self._intake = Intake(door.limits, self._admit, door.room)
+        self._intake = Intake(door.limits, self._admit, door.room, door.heads)
         self._exchange: Exchange | None = None
         self._advancing = False
         self._leftover = bytearray()
@@ -100,10 +100,11 @@ class ClientConnection(asyncio.Protocol):
         """What the head alone says: its id, its endpoint, whose key it has."""
         door, headers = self._door, request.headers
         request.id = sane_id(headers.get(b"x-request-id")) or door.next_id()
-        problem = check_head(request, door.limits.body_bytes_max)
-        if problem is not None:
-            return problem
-        if request.endpoint is not None and request.endpoint.action is Action.HEALTH:
+        if request.endpoint is None:
+            problem = check_head(request, door.limits.body_bytes_max)
+            if problem is not None:
+                return problem
+        if request.endpoint is HEALTH:
             return None
         who = door.who(headers.get(b"authorization"))
         if isinstance(who, Problem):

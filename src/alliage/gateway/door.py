@@ -18,6 +18,7 @@ from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.reach import Reach
+from alliage.gateway.request import Request
 from alliage.gateway.room import Room
 from alliage.gateway.stats import Stats
 from alliage.gateway.upstream import Pool, renew_pools
@@ -72,7 +73,7 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guessing", "guests", "held", "kept",
+        "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guessing", "guests", "heads", "held", "kept",
         "limits", "loop", "name", "now_s", "pools", "reach", "reporter", "room", "stats", "table",
     )  # fmt: skip
 
@@ -89,6 +90,8 @@ class Door:
         self.flights = Flights(self._emptied)
         self.board = Board()
         self.stats = Stats()
+        self.heads: dict[bytes, Request] = {}
+        """Heads of requests that were taken before; see `heads`."""
         self.room = Room(limits.bodies_bytes_max)
         self.kept = Kept(limits.kept_bytes_max)
         self.reach = Reach(loop, limits, self.pools, changed=self._reach_changed, found=self.wake_held)
@@ -108,7 +111,7 @@ class Door:
     def next_id(self) -> bytes:
         """A request id that no other gateway process gives."""
         self._ids += 1
-        return b"req-%b-%x" % (self._id_prefix, self._ids)
+        return b"req-%b-%d" % (self._id_prefix, self._ids)
 
     def who(self, authorization: bytes | None) -> KeyEntry | Problem | None:
         """Whose key this is, what is wrong with it, or None while there is no table to tell by."""

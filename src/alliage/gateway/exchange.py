@@ -13,10 +13,11 @@ from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
-from alliage.gateway.body import Ask, read_ask, with_usage
+from alliage.gateway.body import read_ask, with_usage
 from alliage.gateway.choosing import EVENT, Choosing
 from alliage.gateway.chosen import only, paths
 from alliage.gateway.continuing import Continuation
+from alliage.gateway.decoded import Ask
 from alliage.gateway.door import Door
 from alliage.gateway.failing import Failures, no_upstream, waited_for
 from alliage.gateway.naming import named_route
@@ -216,7 +217,7 @@ class Exchange:
         if (saying := self._choosing.saying) is not None:
             saying.said += body.count(EVENT)
         else:
-            self._choosing.heard(body, connection.status)
+            self._choosing.heard(body, connection.head.status)
         passing = self._passing
         if passing is None:
             if not body and not complete:
@@ -226,10 +227,10 @@ class Exchange:
                 return
         elif self._joins:
             self._joins = False
-            if not connection.is_stream:
+            if not connection.head.is_stream:
                 self._connection = None
                 connection.drop()
-                self._go_on(passing, f"it answered with status {connection.status}")
+                self._go_on(passing, f"it answered with status {connection.head.status}")
                 return
             self._held_until_s = 0.0  # if this one dies too it may wait anew
             self._timing.began(streams=True)
@@ -246,15 +247,15 @@ class Exchange:
     def _end(self, passing: Passing) -> None:
         """The answer is whole."""
         said = 0 if self._resumed is None else self._resumed.said.tokens
-        tokens = passing.tokens()
-        self._timing.whole(passing.status, *tokens, said=said)
-        self._choosing.end(*tokens, was_continued=self._resumed is not None)
+        prompt, completion = passing.tokens()
+        self._timing.whole(passing.status, prompt, completion, said=said)
+        self._choosing.end(prompt, completion, was_continued=self._resumed is not None)
         self._finish(passing.status, keep=passing.keep)
 
     def _begin_answer(self, connection: UpstreamConnection) -> Passing | None:
         """The answer has begun, unless the engine did not let us in: that is a failure like any other."""
         request, ask = self._request, self._ask
-        if connection.status in {401, 403} or ask is None:
+        if connection.head.status in {401, 403} or ask is None:
             self._connection = None
             connection.drop()
             self._failures.losses += 1

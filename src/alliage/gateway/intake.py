@@ -2,15 +2,19 @@
 
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import httptools
 
 from alliage.gateway import problems
+from alliage.gateway.heads import KNOWN_MAX, Cut, cut, may_be_known
 from alliage.gateway.limits import SMALL_BODY_BYTES, GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request, head_without_upgrade, spells_twice
 from alliage.gateway.room import Room
 
+_CHANGING: Final = frozenset((b"expect", b"upgrade", b"x-request-id", b"traceparent", b"tracestate"))
+"""Headers of which each request has another value, or that are done with once."""
 Admit = Callable[[Request], Problem | None]
 """Judges a request by its head; sets its id, endpoint and key's owner."""
 
@@ -19,12 +23,15 @@ class Intake:
     """Fed with what comes; whole requests wait in `ready`, and `broken` says why nothing more can be read."""
 
     __slots__ = (
-        "_admit", "_body", "_body_bytes", "_dry_bytes", "_fed_bytes", "_head_least", "_head_most", "_headers", "_limits", "_parser",
-        "_parts", "_room", "_target", "_unjudged_bytes", "broken", "expects", "on_body", "on_header", "on_url", "reading", "ready",
+        "_admit", "_body", "_body_bytes", "_dry_bytes", "_fed_bytes", "_head_least", "_head_most", "_headers", "_heads", "_is_between",
+        "_limits", "_parser", "_parts", "_room", "_target", "_unjudged_bytes", "broken", "expects", "on_body", "on_header", "on_url", "reading", "ready",
     )  # fmt: skip
 
-    def __init__(self, limits: GatewayLimits, admit: Admit, room: Room) -> None:
+    def __init__(self, limits: GatewayLimits, admit: Admit, room: Room, heads: dict[bytes, Request]) -> None:
+        """`heads` are what was learned by all connections; see `heads`."""
         self._limits = limits
+        self._heads = heads
+        self._is_between = True  # nothing of the next request has come
         self._admit = admit
         self._room = room
         self._unjudged_bytes = min(limits.body_bytes_max, SMALL_BODY_BYTES)
@@ -50,9 +57,22 @@ class Intake:
 
     def feed(self, data: bytes) -> None:
         """Parse one read's worth."""
-        parser, before = self._parser, self.reading
+        parser = self._parser
         if parser is None or self.broken is not None:
             return
+        whole = cut(data) if self._is_between else None
+        known = None if whole is None else self._heads.get(whole.key)
+        if whole is None or whole.length > self._unjudged_bytes:
+            self._parse(parser, data)
+        elif known is None:
+            self._parse(parser, data)
+            if self._is_between and self.ready:
+                self._learn(whole.key, self.ready[-1])
+        else:
+            self._take(known, data, whole)
+
+    def _parse(self, parser: httptools.HttpRequestParser, data: bytes) -> None:
+        before = self.reading
         self._fed_bytes = fed = len(data)
         self._head_most += fed
         if before is None:
@@ -70,6 +90,28 @@ class Intake:
             self._gather(reading, fed if reading is before else 0)
         elif self._head_least > self._limits.head_bytes_max:
             self._break(problems.head_too_large(self._limits.head_bytes_max))
+
+    def _take(self, known: Request, data: bytes, whole: Cut) -> None:
+        """A request with a head that was taken before."""
+        request = Request(known.method, known.path, known.version, known.headers, True, whole.length)
+        request.endpoint = known.endpoint
+        request.problem = self._admit(request)
+        request.body = data[whole.begin :]
+        self.ready.append(request)
+
+    def _learn(self, key: bytes, request: Request) -> None:
+        """The parser took it: the next one with this head needs no parsing. What closes or waits is not remembered."""
+        headers = request.headers
+        if request.problem is None and request.keep and not _CHANGING.intersection(headers) and may_be_known(key):
+            if len(self._heads) >= KNOWN_MAX:
+                self._heads.clear()
+            head = Request(request.method, request.path, request.version, headers, True, 0)
+            head.endpoint = request.endpoint
+            self._heads[key] = head
+
+    def on_message_begin(self) -> None:
+        """Something has come of another request."""
+        self._is_between = False
 
     def close(self) -> None:
         """Let go of the parser, which holds us, and of what was not answered."""
@@ -89,7 +131,12 @@ class Intake:
         target = b"".join(self._target)
         self._target.clear()
         request = Request(
-            parser.get_method(), target, parser.get_http_version(), headers, keep=parser.should_keep_alive()
+            parser.get_method(),
+            target,
+            parser.get_http_version(),
+            headers,
+            parser.should_keep_alive(),
+            int(headers.get(b"content-length", 0)),
         )
         self.reading = request
         problem = self._admit(request)
@@ -126,6 +173,7 @@ class Intake:
         parts.clear()
         self._headers.clear()  # trailers
         self.reading = None
+        self._is_between = True
         self.expects = False
         self._body_bytes = self._dry_bytes = self._head_least = 0
         self._head_most = self._fed_bytes

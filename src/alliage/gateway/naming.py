@@ -2,7 +2,7 @@
 
 from alliage.fleet.routing import Route
 from alliage.gateway import problems
-from alliage.gateway.body import Ask
+from alliage.gateway.decoded import Ask
 from alliage.gateway.door import Door
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request

@@ -4,8 +4,9 @@ from typing import Final
 
 from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.gateway import problems, wire
-from alliage.gateway.body import USAGE_BYTES_MAX, Ask, find_usage, read_usage
+from alliage.gateway.body import USAGE_BYTES_MAX, find_usage, read_usage
 from alliage.gateway.continuing import BODY_BYTES_MAX, KEPT_BYTES_MAX, Continuation, Joining, continuation_of
+from alliage.gateway.decoded import Ask
 from alliage.gateway.kept import Kept
 from alliage.gateway.request import Endpoint, Request
 from alliage.gateway.sse import UsageTap
@@ -58,18 +59,19 @@ class Passing:
         self._told = (0, 0)
         self._chunked = False
         self.keep = keep
-        self.status = status = connection.status
-        kind = connection.header(b"content-type") or b"application/octet-stream"
-        length = connection.header(b"content-length")
-        encoding = connection.header(b"content-encoding")
+        head = connection.head
+        self.status = status = head.status
+        kind = head.kind or b"application/octet-stream"
+        length = connection.length
+        encoding = head.encoding
         if kind.startswith(_EVENT_STREAM):
-            length = None  # it may change
+            length = -1  # it may change
             if encoding is None:
                 self._tap = UsageTap(remove=endpoint.streams and not ask.wants_usage)
         elif status == 200 and encoding is None:
             self._pieces = []
-        if length is not None:
-            framing = b"Content-Length: %b\r\n" % length
+        if length >= 0:
+            framing = b"Content-Length: %d\r\n" % length
         elif status in {204, 304}:
             framing = b""
         elif request.old:

@@ -50,25 +50,35 @@ _ENDPOINTS: Final = {
         Endpoint(path=b"/metrics", method=b"GET", action=Action.METRICS),
     )
 }
+HEALTH: Final = _ENDPOINTS[b"/health"]
 _ACCEPT_BYTES_MAX: Final = 256
 _GONE_BY: Final = (b"transfer-encoding", b"content-length", b"content-encoding", b"authorization", b"host")
+_USUAL_ACCEPTS: Final = frozenset((b"*/*", b"application/json", b"text/event-stream"))
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 class Request:
-    """Mutable while it is parsed: `body` is whole only when the message is. Header names are in lower case."""
+    """Mutable while it is parsed: `body` is whole only when the message is. Header names are in lower case; `headers` may be another's too."""
 
     __slots__ = (
         "announced_bytes", "body", "endpoint", "entry", "headers", "id", "keep", "kept_bytes", "method", "path", "problem", "version",
     )  # fmt: skip
 
-    def __init__(self, method: bytes, target: bytes, version: str, headers: dict[bytes, bytes], *, keep: bool) -> None:
+    def __init__(  # noqa: PLR0917 - names cost time
+        self,
+        method: bytes,
+        target: bytes,
+        version: str,
+        headers: dict[bytes, bytes],
+        keep: bool,  # noqa: FBT001 - see above
+        announced_bytes: int,
+    ) -> None:
         self.method = method
         self.path = target
         self.version = version
         self.headers = headers
         self.keep = keep
-        self.announced_bytes = int(headers.get(b"content-length", 0))
+        self.announced_bytes = announced_bytes
         self.kept_bytes = 0
         """What `Room` counts for it."""
         self.body = b""
@@ -95,6 +105,8 @@ def sane_id(given: bytes | None) -> bytes | None:
 
 def sane_accept(given: bytes | None) -> bytes:
     """A client's Accept header if engines read it: llama.cpp answers an empty 400 to a long one or one beyond ASCII."""
+    if given is None or given in _USUAL_ACCEPTS:
+        return given or b"*/*"
     if given and len(given) <= _ACCEPT_BYTES_MAX and given.isascii() and b"\t" not in given:
         return given  # the parser lets no other control characters through
     return b"*/*"

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from alliage.gateway.body import count
+from alliage.gateway.decoded import Chunk
 from alliage.units import KIB
 
 _END: Final = re.compile(rb"\r?\n\r?\n")
@@ -20,12 +21,7 @@ _END_BYTES_MAX: Final = 3
 """So much of a passed event is still held, because it may be the beginning of the blank line that ends it."""
 
 
-class _Chunk(msgspec.Struct, gc=False):
-    choices: list[msgspec.Raw] | None = None
-    usage: dict[str, msgspec.Raw] | None = None
-
-
-_decode: Final = msgspec.json.Decoder(_Chunk).decode
+_decode: Final = msgspec.json.Decoder(Chunk).decode
 
 
 class UsageTap:

@@ -10,10 +10,12 @@ import httptools
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.descriptors import NONE_LEFT
+from alliage.gateway.heads import KNOWN_MAX, cut, may_be_known
 from alliage.gateway.limits import GatewayLimits
 from alliage.units import MIB, format_bytes
 
 _NO_PIECES: Final = b""
+_OK: Final = 200
 _NO_DESCRIPTOR_S: Final = 0.05
 _DRY_BYTES_MAX: Final = MIB
 """Of one answer that are no body and came without any: chunk heads that come alone are many in a long stream."""
@@ -23,6 +25,41 @@ def authority(upstream: Upstream) -> str:
     """`host:port` as the Host header has it."""
     host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
     return f"{host}:{upstream.port}"
+
+
+class AnswerHead:
+    """What is read of an answer's head: its status and a few headers, None where it has them not; of answers alike but for `length`, the first's."""
+
+    __slots__ = ("encoding", "is_framed", "kind", "length", "status")
+
+    def __init__(self, status: int, headers: dict[bytes, bytes]) -> None:
+        self.status = status
+        self.kind: bytes | None = None
+        self.length: bytes | None = None
+        self.encoding: bytes | None = None
+        self.is_framed = False
+        """Whether it says where its body ends."""
+        for name, value in headers.items():
+            match name.lower():
+                case b"content-type":
+                    self.kind = value
+                case b"content-length":
+                    self.length = value
+                    self.is_framed = True
+                case b"content-encoding":
+                    self.encoding = value
+                case b"transfer-encoding":
+                    self.is_framed = True
+                case _:
+                    pass
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer is a stream of events."""
+        return self.status == _OK and self.kind is not None and self.kind.startswith(b"text/event-stream")
+
+
+_NO_HEAD: Final = AnswerHead(0, {})
 
 
 class Listener(Protocol):
@@ -55,11 +92,11 @@ class Watch(Protocol):
 
 
 class UpstreamConnection(asyncio.Protocol):
-    """One connection; it answers one listener at a time. `headers` keep the engine's spelling of names."""
+    """One connection; it answers one listener at a time."""
 
     __slots__ = (
-        "_dry_bytes", "_head_done", "_headers", "_keep", "_kept_headers", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
-        "complete", "heard", "idle_since_s", "on_body", "on_header", "status",
+        "_dry_bytes", "_head_done", "_headers", "_is_between", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
+        "complete", "head", "heard", "idle_since_s", "length", "on_body", "on_header",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
@@ -67,20 +104,22 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._listener: Listener | None = None
         self._headers: dict[bytes, bytes] = {}
+        self._is_between = True  # nothing of the next answer has come
         self._pieces: list[bytes] = []
-        self.on_header = self._headers.setdefault  # bound methods of C types: no Python frame a header or piece
+        self.on_header = self._headers.__setitem__  # bound methods of C types: no Python frame a header or piece
         self.on_body = self._pieces.append
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._head_done = False
         self._kept_pieces = 0
-        self._kept_headers = 0
         self._dry_bytes = 0
         self._keep = False
         self._paused = False
         self.complete = False
         self.heard = False
         """Whether any byte of the present answer has come."""
-        self.status = 0
+        self.head = _NO_HEAD
+        """Of the present answer, once it is whole; `length` is its body's, -1 where it does not say."""
+        self.length = -1
         self.idle_since_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -96,21 +135,10 @@ class UpstreamConnection(asyncio.Protocol):
         """Send a whole request; the answer goes to `listener`."""
         self._listener = listener
         self._head_done = self._keep = self.complete = self.heard = False
+        self._headers.clear()  # of trailers
         self._dry_bytes = 0
         if self._transport is not None:
             self._transport.write(payload)
-
-    def header(self, name: bytes) -> bytes | None:
-        """A header of the answer by its name in lower case."""
-        for given, value in self._headers.items():
-            if given.lower() == name:
-                return value
-        return None
-
-    @property
-    def is_stream(self) -> bool:
-        """Whether the answer is a stream of events."""
-        return self.status == 200 and (self.header(b"content-type") or b"").startswith(b"text/event-stream")
 
     def on_headers_complete(self) -> None:
         """Called by the parser."""
@@ -118,14 +146,14 @@ class UpstreamConnection(asyncio.Protocol):
         if self.complete or parser is None:  # a second answer that nobody asked for
             self._keep = False
             return
-        self.status = parser.get_status_code()
+        status = parser.get_status_code()
         if self._pool.has_failed:
             self._pool.answered()
-        if self.status >= 200:
+        if status >= 200:  # 100 Continue and its like are followed by the answer proper
             self._head_done = True
-            self._kept_headers = len(self._headers)
-        else:  # 100 Continue and its like: the answer proper follows
-            self._headers.clear()
+            self.head = head = AnswerHead(status, self._headers)
+            self.length = -1 if head.length is None else int(head.length)
+        self._headers.clear()
 
     def on_message_complete(self) -> None:
         """Called by the parser."""
@@ -133,6 +161,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.complete = True
             self._kept_pieces = len(self._pieces)
             self._keep = self._parser.should_keep_alive()
+            self._is_between = True
 
     def data_received(self, data: bytes) -> None:
         """Parse what came and hand it on in one call."""
@@ -141,18 +170,18 @@ class UpstreamConnection(asyncio.Protocol):
             self.drop()
             return
         self.heard = True
-        self._pool.heard += 1
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserCallbackError:
-            raise
-        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
-            if self._is_over(error):
+        pool = self._pool
+        pool.heard += 1
+        whole = cut(data) if self._is_between else None
+        if whole is not None:
+            known = pool.answers.get(whole.key)
+            if known is not None:
+                self._take(known, whole.length, listener, data[whole.begin :])
                 return
-        if (not self._pieces and not self.complete and self._is_dry(len(data))) or not self._head_done:
+        if not self._parse(self._parser, data):
             return
-        if len(self._headers) > self._kept_headers:
-            self._drop_late_headers()
+        if whole is not None and self._is_between:
+            self._learn(whole.key)
         pieces = self._pieces
         if self.complete:
             del pieces[self._kept_pieces :]
@@ -165,19 +194,23 @@ class UpstreamConnection(asyncio.Protocol):
         pieces.clear()
         listener.relay(self, body, self.complete)
 
-    def _is_over(self, error: Exception) -> bool:
-        """What came is no HTTP, or wants to be something else: the answer has failed, unless it was whole before that."""
-        if self.complete:
+    def _parse(self, parser: httptools.HttpResponseParser, data: bytes) -> bool:
+        """Whether there is something to hand on."""
+        try:
+            parser.feed_data(data)
+        except httptools.HttpParserCallbackError:
+            raise
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
+            if not self.complete:
+                is_wish = isinstance(error, httptools.HttpParserUpgrade)
+                self._fail(
+                    "it wants to speak another protocol" if is_wish else f"what it answered is not HTTP ({error})"
+                )
+                return False
             self._keep = False
+        if not self._pieces and not self.complete and self._is_dry(len(data)):
             return False
-        is_wish = isinstance(error, httptools.HttpParserUpgrade)
-        self._fail("it wants to speak another protocol" if is_wish else f"what it answered is not HTTP ({error})")
-        return True
-
-    def _drop_late_headers(self) -> None:
-        """Trailers, or the head of an answer that nobody asked for."""
-        for name in list(self._headers)[self._kept_headers :]:
-            del self._headers[name]
+        return self._head_done
 
     def _is_dry(self, size: int) -> bool:
         """Whether heads, chunk heads and trailers alone are more than an answer may have of them: then it has failed."""
@@ -187,6 +220,27 @@ class UpstreamConnection(asyncio.Protocol):
         self._fail(f"it sent more than {format_bytes(_DRY_BYTES_MAX)} of headers")
         return True
 
+    def _take(self, known: AnswerHead, length: int, listener: Listener, body: bytes) -> None:
+        """A whole answer with a head that was parsed before."""
+        if self._pool.has_failed:
+            self._pool.answered()
+        self.head = known
+        self.length = length
+        self._head_done = self._keep = self.complete = True
+        listener.relay(self, body, True)
+
+    def _learn(self, key: bytes) -> None:
+        """The parser took it: the next one with this head needs no parsing."""
+        if self._keep and self.complete and self.head.status == _OK and may_be_known(key):
+            answers = self._pool.answers
+            if len(answers) >= KNOWN_MAX:
+                answers.clear()
+            answers[key] = self.head
+
+    def on_message_begin(self) -> None:
+        """Called by the parser: something has come of an answer."""
+        self._is_between = False
+
     def connection_lost(self, exc: Exception | None) -> None:
         """The engine closed, or we did."""
         self._parser = None
@@ -194,14 +248,11 @@ class UpstreamConnection(asyncio.Protocol):
         listener = self._listener
         if listener is None or self.complete:
             return
-        if exc is None and self._head_done and not self._has_length():
+        if exc is None and self._head_done and not self.head.is_framed:
             self.complete = True
             listener.relay(self, _NO_PIECES, True)
             return
         self._fail("it closed the connection" if exc is None else f"the connection broke ({exc})")
-
-    def _has_length(self) -> bool:
-        return self.header(b"content-length") is not None or self.header(b"transfer-encoding") is not None
 
     def _fail(self, why: str) -> None:
         listener = self._listener
@@ -224,7 +275,6 @@ class UpstreamConnection(asyncio.Protocol):
     def release(self) -> None:
         """The answer was taken whole: keep the connection for the next request if the engine will."""
         self._listener = None
-        self._headers.clear()
         self.resume()
         if self._keep and self.usable:
             self._pool.put(self)
@@ -242,7 +292,7 @@ class Pool:
     """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
 
     __slots__ = (
-        "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "_watch", "heard", "is_closed", "is_suspect", "missed", "upstream",
+        "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "_watch", "answers", "heard", "is_closed", "is_suspect", "missed", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -260,6 +310,8 @@ class Pool:
         """Reads that brought something of an answer, until now."""
         self.is_closed = False
         """The replica left the table, or listens elsewhere now."""
+        self.answers: dict[bytes, AnswerHead] = {}
+        """Heads of its answers that were parsed before; see `heads`."""
         self._idle: list[UpstreamConnection] = []
         self._heads: dict[bytes, bytes] = {}
         self._opening: set[asyncio.Task[None]] = set()

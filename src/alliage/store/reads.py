@@ -33,6 +33,7 @@ def read_view(connection: Connection, version: int) -> FleetView:
     replicas = (rows.replica_of(row, bindings.get(row.id, ())) for row in connection.execute(select(tables.replicas)))
     keys = (rows.key_of(row) for row in connection.execute(select(tables.keys)))
     tenants = (rows.tenant_of(row) for row in connection.execute(select(tables.tenants)))
+    projects = (rows.project_of(row) for row in connection.execute(select(tables.projects)))
     failed = (rows.failed_of(row) for row in connection.execute(select(tables.failed)))
     return FleetView(
         version=version,
@@ -41,6 +42,7 @@ def read_view(connection: Connection, version: int) -> FleetView:
         replicas=tuple(sorted(replicas, key=lambda replica: (replica.created_s, replica.id))),
         keys=tuple(sorted(keys, key=lambda key: key.id)),
         tenants=tuple(sorted(tenants, key=lambda tenant: tenant.name)),
+        projects=tuple(sorted(projects, key=lambda project: (project.tenant, project.name))),
         failed=tuple(sorted(failed, key=lambda one: (one.at_s, one.node, astuple(one.recipe)))),
     )
 

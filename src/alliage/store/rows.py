@@ -22,7 +22,7 @@ from alliage.fleet.measured import Measured, RecipeKey
 from alliage.fleet.nodes import Node
 from alliage.fleet.replicas import Binding, Replica
 from alliage.fleet.services import Service
-from alliage.fleet.tenants import Tenant
+from alliage.fleet.tenants import Project, Tenant
 from alliage.store import tables
 
 RowValues = dict[str, str | int | float]  # a bool is an int
@@ -98,6 +98,16 @@ def tenant_row(tenant: Tenant) -> RowValues:
 def tenant_of(row: Row[Any]) -> Tenant:
     """The tenant of a row of `tenants`."""
     return _unpack(row, Tenant, "tenants")
+
+
+def project_row(project: Project) -> RowValues:
+    """A row of `projects`."""
+    return _pack(project, tables.projects)
+
+
+def project_of(row: Row[Any]) -> Project:
+    """The project of a row of `projects`."""
+    return _unpack(row, Project, "projects")
 
 
 def failed_row(failed: Failed) -> RowValues:

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, false
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
 """Every schema there has been, oldest first; the last one is what this version works on. One file each in `migrations/`."""
 VERSION_TABLE: Final = "alliage_schema"
 """Where Alembic keeps the revision: not its default name, which another program may use in the same database."""
@@ -109,7 +109,14 @@ tenants: Final = Table(
     "tenants",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("record", Text, nullable=False),  # rights
+    Column("record", Text, nullable=False),  # rights and limits
+)
+projects: Final = Table(
+    "projects",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("record", Text, nullable=False),  # limits
 )
 failed: Final = Table(
     "failed",

@@ -28,6 +28,7 @@ def write_state(connection: Connection, changes: Changes) -> None:
     _put(connection, tables.replicas, [rows.replica_row(replica) for replica in replicas.values()])
     _put(connection, tables.keys, [rows.key_row(key) for key in changes.keys])
     _put(connection, tables.tenants, [rows.tenant_row(tenant) for tenant in changes.tenants])
+    _put(connection, tables.projects, [rows.project_row(project) for project in changes.projects])
     _put(connection, tables.failed, [rows.failed_row(failed) for failed in changes.failed])
     _bind(connection, [replica for replica in replicas.values() if replica.bindings != before.get(replica.id, ())])
     _drop(connection, tables.nodes, [{"id": node} for node in changes.drop_nodes])
@@ -35,6 +36,7 @@ def write_state(connection: Connection, changes: Changes) -> None:
     _drop(connection, tables.replicas, [{"id": replica} for replica in changes.drop_replicas])
     _drop(connection, tables.keys, [{"id": key} for key in changes.drop_keys])
     _drop(connection, tables.tenants, [{"name": tenant} for tenant in changes.drop_tenants])
+    _drop(connection, tables.projects, [{"tenant": tenant, "name": name} for tenant, name in changes.drop_projects])
     _drop(connection, tables.failed, [rows.failed_key(node, recipe) for node, recipe in changes.drop_failed])
     if touched := newly_bound(replicas.values(), before):
         refuse_overbound(touched, reads.read_devices(connection), reads.read_bindings_on(connection, touched))

@@ -6,7 +6,6 @@ are taken to be alike. A name is a tenant's own: no two tenants ever have one in
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Final
 from zlib import crc32
 
@@ -33,9 +32,8 @@ def _cuts() -> Iterator[int]:
         yield at
 
 
-CUTS: Final = tuple(_cuts())
+CUTS: Final[tuple[int, ...]] = tuple(_cuts())
 """Where blocks end, in bytes from the beginning of the prompt."""
-_SAMPLES: Final = tuple((begin, begin + SAMPLE_BYTES, end) for begin, end in pairwise((0, *CUTS)))
 
 
 def read_body(body: bytes, tenant: int, habits: Habits) -> tuple[Prompt, int]:
@@ -60,13 +58,13 @@ def read_body(body: bytes, tenant: int, habits: Habits) -> tuple[Prompt, int]:
 
 def _names(body: bytes, start: int, tenant: int) -> list[int]:
     """Each name stands for all before it too."""
-    own, name = tenant << 32, 0
-    view = memoryview(body)[start:]
-    size = len(view)
-    names = []
-    for begin, sample_end, end in _SAMPLES:
+    own, name, size = tenant << 32, 0, len(body) - start
+    names: list[int] = []
+    begin = 0
+    for end in CUTS:
         if end > size:
             break
-        name = crc32(view[begin:sample_end], name)
+        name = crc32(body[start + begin : start + begin + SAMPLE_BYTES], name)
         names.append(own | name)
+        begin = end
     return names

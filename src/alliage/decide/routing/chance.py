@@ -1,5 +1,6 @@
 """Chance: how likely answers are late, since the prompts that are read beside them come when they come. Pure."""
 
+from math import sqrt
 from typing import Final
 
 _DOUBTED: Final = 8.0
@@ -40,4 +41,4 @@ def late_share(spare_s: float, spread: float) -> float:
     spread = 2 v / m: the normal distribution integrated over n. Of other times it is a curve of the right shape.
     """
     square = spare_s * spare_s + spread
-    return 0.5 - 0.5 * spare_s / square**0.5 if square else 0.5
+    return 0.5 - 0.5 * spare_s / sqrt(square) if square else 0.5

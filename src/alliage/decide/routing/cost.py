@@ -6,6 +6,7 @@ prompt is read, and their steps grow. An answer is taken to be as long as those 
 from here on (as if it ended by chance). An objective counts as missed as far as that is likely (`routing.chance`).
 """
 
+from math import sqrt
 from typing import Final
 
 from alliage.decide.routing.lane import Lane
@@ -76,14 +77,14 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
     if limit_s is not None:
         spare_s = limit_s - ttft_s
         square = spare_s * spare_s + _UNSURE * ttft_s * ttft_s + known.slot_wait_s * known.slot_gap_s
-        missed = (0.5 - 0.5 * spare_s / square**0.5) * (1.0 + _FOLLOWERS * known.waiting) if square else 0.5
+        missed = (0.5 - 0.5 * spare_s / sqrt(square)) * (1.0 + _FOLLOWERS * known.waiting) if square else 0.5
     limit_s = objective.tpot_s
     if limit_s is not None:
         if known.limit_s != limit_s:
             known.weigh_limit(limit_s)
         spare_s = known.spare_s
         square = spare_s * spare_s + known.spread / output
-        own = 0.5 - 0.5 * spare_s / square**0.5 if square else 0.5
+        own = 0.5 - 0.5 * spare_s / sqrt(square) if square else 0.5
         missed += own + known.risk + read_s * (known.stall + read_s * known.stall_twice)
     return cost_s + missed * miss_s
 

@@ -4,6 +4,7 @@ It is made anew at each change of a replica's work, so it is made in place, in f
 multiplies those several times faster than mixed with ints). What only changes with what is learned is kept apart.
 """
 
+from math import sqrt
 from typing import Final
 
 from alliage.decide.routing.chance import Reads, late_share
@@ -125,7 +126,7 @@ class Reckoned:
         self.risk = others * max(0.0, after - before)
         self.stall = self.stall_twice = 0.0
         if square:
-            self.stall = others * others * spread * 0.5 * per_output / square**1.5
+            self.stall = others * others * spread * 0.5 * per_output / (square * sqrt(square))
             self.stall_twice = others * 0.5 * per_output * per_output / square
 
     def is_crowded(self, tokens: float) -> bool:

@@ -35,9 +35,9 @@ def known_key(desk: Desk, secret: str) -> Key:
     """The key that a secret is, "" where none came; raises Unauthorized."""
     if not secret:
         raise Unauthorized("this needs a key", remedy="send the header `Authorization: Bearer KEY`")
-    key = desk.key_of(secret)
+    key = desk.registry.key_of(secret)
     if key is None:
-        raise Unauthorized("the key is not known", remedy="ask an admin for one (alliage keys create)")
+        raise Unauthorized("the key is not known", remedy="ask an admin for one (alliage key create)")
     return key
 
 

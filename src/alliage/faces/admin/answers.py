@@ -254,23 +254,6 @@ class DeployAnswer(Answer):
     error: ErrorDetail | None
 
 
-class KeyAnswer(Answer):
-    """A key without its secret."""
-
-    id: str
-    name: str
-    role: str
-    tenant: str
-    created_s: float
-
-
-class KeyCreatedAnswer(Answer):
-    """A new key. The secret is told here once and kept nowhere."""
-
-    key: KeyAnswer
-    secret: str
-
-
 class ObservationAnswer(Answer):
     """One thing that happened."""
 
@@ -301,12 +284,6 @@ class ModelsAnswer(Answer):
     """The catalogue's models."""
 
     models: tuple[ModelAnswer, ...]
-
-
-class KeysAnswer(Answer):
-    """All keys."""
-
-    keys: tuple[KeyAnswer, ...]
 
 
 class HistoryAnswer(Answer):

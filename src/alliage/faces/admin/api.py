@@ -12,8 +12,10 @@ from alliage.faces.admin import (
     fit_routes,
     fleet_routes,
     key_routes,
+    limit_routes,
     measurement_routes,
     node_routes,
+    project_routes,
     service_routes,
     tenant_routes,
     top_routes,
@@ -62,6 +64,8 @@ def build_admin(
         measurement_routes.router,
         key_routes.router,
         tenant_routes.router,
+        project_routes.router,
+        limit_routes.router,
     ):
         app.include_router(router)
     _add_own(app, desk, version)

@@ -1,25 +1,22 @@
 """What the admin API accepts. Strict bodies, turned to domain values at once by the functions beside them."""
 
-import re
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from alliage.control.measuring import MeasureOrder
+from alliage.control.names import PLAIN_NAME, PLAIN_NAME_RULE
 from alliage.control.orders import DeployOrder
-from alliage.fleet.keys import Role
-
-_PLAIN_NAME: Final = re.compile(r"(?!key-)[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 def _plain(name: str) -> str:
     """The name, which fits into an address and a line of text, and is not like a key's id; raises ValueError."""
-    if _PLAIN_NAME.fullmatch(name) is None:
-        raise ValueError("use 1 to 63 letters, digits, '.', '_' and '-', first a letter or digit, and not `key-` first")
+    if PLAIN_NAME.fullmatch(name) is None:
+        raise ValueError(PLAIN_NAME_RULE)
     return name
 
 
-PlainName = Annotated[str, AfterValidator(_plain), Field(json_schema_extra={"pattern": f"^{_PLAIN_NAME.pattern}$"})]
+PlainName = Annotated[str, AfterValidator(_plain), Field(json_schema_extra={"pattern": f"^{PLAIN_NAME.pattern}$"})]
 
 
 class Body(BaseModel):
@@ -53,14 +50,6 @@ class DeployBody(Body):
     """Whether code that comes with the model may run (admins only)."""
     dry_run: bool = False
     """Decide and tell, change nothing."""
-
-
-class KeyBody(Body):
-    """A key that is asked for. Names are unique; they and tenants are 1 to 63 letters, digits, `.`, `_` and `-`."""
-
-    name: PlainName
-    role: Annotated[Role, Field(strict=False)] = Role.USER
-    tenant: PlainName = "default"
 
 
 class MeasurementBody(Body):

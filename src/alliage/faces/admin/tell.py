@@ -13,7 +13,6 @@ from alliage.faces.decisions import describe, describe_all, in_a_line, why
 from alliage.faces.explain import phase_words
 from alliage.faces.reasons import sentence
 from alliage.fleet.ids import ServiceName
-from alliage.fleet.keys import Key
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase, ServicePhase
 from alliage.fleet.measured import evidence_of, measured_recipes
 from alliage.fleet.nodes import Device, Node
@@ -132,11 +131,6 @@ def tell_model(card: ModelCard) -> answers.ModelAnswer:
         format=card.weights.format,
         size_bytes=card.weights.size_bytes,
     )
-
-
-def tell_key(key: Key) -> answers.KeyAnswer:
-    """A key without its digest."""
-    return answers.KeyAnswer(id=key.id, name=key.name, role=key.role, tenant=key.tenant, created_s=key.created_s)
 
 
 def tell_decision(

@@ -1,6 +1,7 @@
 """What the admin API answers about tenants. As `answers`: also read by the CLI."""
 
 from alliage.faces.admin.answers import Answer
+from alliage.faces.admin.limit_answers import LimitsAnswer
 
 
 class GuaranteeAnswer(Answer):
@@ -21,16 +22,21 @@ class TenantAnswer(Answer):
     guarantees: tuple[GuaranteeAnswer, ...]
     budget_micros: int | None
     """The most that its devices may cost an hour; null: no limit."""
+    limits: LimitsAnswer
+    """Of all its keys together."""
+    projects: tuple[str, ...]
     services: tuple[str, ...]
     keys: tuple[str, ...]
     devices: int
     """Of which its replicas have a part or all now."""
     doubts: tuple[str, ...]
     """What of its guarantees the fleet cannot keep as it is now."""
+    limit_doubts: tuple[str, ...]
+    """What of its limits is probably not meant."""
 
 
 class TenantsAnswer(Answer):
-    """Everyone of whom something is set, or whom a service or a key names, by name."""
+    """Everyone of whom something is set, or whom a service, a key or a project names, by name."""
 
     tenants: tuple[TenantAnswer, ...]
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from alliage.control.tenancy import TenantOrder
 from alliage.faces.admin.bodies import Body
+from alliage.faces.admin.limit_bodies import LimitsBody, limits_order_of
 from alliage.fleet.tenants import Guarantee
 
 Word = Annotated[str, Field(min_length=1, max_length=100)]
@@ -30,6 +31,8 @@ class TenantBody(Body):
     """All of them; an empty list takes them away."""
     budget_micros: int | None = None
     """The most that its devices may cost an hour, in millionths of the currency; null: no limit."""
+    limits: LimitsBody | None = None
+    """Of all its keys together."""
     dry_run: bool = False
     """Check and tell, change nothing."""
 
@@ -46,5 +49,6 @@ def tenant_order_of(body: TenantBody, *, name: str) -> TenantOrder:
         else tuple(Guarantee(chips=tuple(each.chips), devices=each.devices, site=each.site) for each in guarantees),
         budget_micros=body.budget_micros,
         lifts_budget="budget_micros" in body.model_fields_set and body.budget_micros is None,
+        limits=limits_order_of(body.limits),
         dry_run=body.dry_run,
     )

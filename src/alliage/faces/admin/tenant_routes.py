@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1/tenants", tags=["tenants"])
 
 @router.get("", summary="List tenants")
 async def tenants(desk: Asked, _key: Admin) -> TenantsAnswer:
-    """Those of whom something is set, and those whom services and keys name."""
+    """Those of whom something is set, and those whom services, keys and projects name."""
     return TenantsAnswer(tenants=tell_tenants(desk.view()))
 
 
@@ -25,15 +25,15 @@ async def tenant(name: str, desk: Asked, _key: Admin) -> TenantAnswer:
     return tell_tenant(tenant_named(name, view), view)
 
 
-@router.patch("/{name}", summary="Set what a tenant has a right to")
+@router.patch("/{name}", summary="Set what a tenant has a right to, and its limits")
 async def change(name: PlainName, body: TenantBody, desk: Asked, _key: Admin) -> TenantSetAnswer:
     """What is left out stays as it was. A tenant that nothing names yet may be set too: it is there from then on."""
-    changed = desk.set_tenant(tenant_order_of(body, name=name))
+    changed = desk.registry.set_tenant(tenant_order_of(body, name=name))
     return TenantSetAnswer(dry_run=body.dry_run, tenant=tell_tenant(changed, desk.view()))
 
 
 @router.delete("/{name}", summary="Drop what was set of a tenant")
-async def drop(name: str, desk: Asked, _key: Admin) -> TenantAnswer:
-    """It has the defaults again. Its services and keys stay; where it has none, it is gone."""
-    dropped = desk.drop_tenant(name)
+async def drop(name: str, desk: Asked, _key: Admin, *, dry_run: bool = False) -> TenantAnswer:
+    """It has the defaults again. Its services, keys and projects stay; where it has none, it is gone."""
+    dropped = desk.registry.drop_tenant(name, dry_run=dry_run)
     return tell_tenant(dropped, desk.view())

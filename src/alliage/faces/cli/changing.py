@@ -1,10 +1,9 @@
-"""The small commands that change something: delete a service, create and revoke keys."""
+"""The small command that takes something away: delete a service."""
 
 import sys
 from pathlib import Path
 
-from alliage.faces.admin import answers
-from alliage.faces.cli.client import AdminClient, parse
+from alliage.faces.cli.client import AdminClient
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.screen import remark, show_json
 from alliage.faces.telling import printable
@@ -23,28 +22,6 @@ def delete(home: Path, service: str, *, yes: bool, as_json: bool) -> bool:
     else:
         remark(f"{service} is being deleted: its replicas finish their requests, then stop")
     return True
-
-
-def create_key(home: Path, name: str, *, role: str, tenant: str, as_json: bool) -> None:
-    """Print the new secret, and nothing else, on the output."""
-    with AdminClient(find_place(home)) as client:
-        raw = client.post("keys", body={"name": name, "role": role, "tenant": tenant})
-    if as_json:
-        show_json(raw)
-        return
-    made = parse(answers.KeyCreatedAnswer, raw)
-    remark(f"key {made.key.name} ({made.key.role}, tenant {made.key.tenant}); its secret is shown this once:")
-    sys.stdout.write(made.secret + "\n")
-
-
-def revoke_key(home: Path, key: str, *, as_json: bool) -> None:
-    """By name or id."""
-    with AdminClient(find_place(home)) as client:
-        raw = client.delete("keys", key)
-    if as_json:
-        show_json(raw)
-    else:
-        remark(f"key {parse(answers.KeyAnswer, raw).name} is revoked")
 
 
 def _agreed(question: str) -> bool:

@@ -86,16 +86,6 @@ def models(home: Path, *, as_json: bool) -> None:
         show(tables.models_table(parse(answers.ModelsAnswer, raw).models))
 
 
-def keys(home: Path, *, as_json: bool) -> None:
-    """All keys."""
-    with AdminClient(find_place(home)) as client:
-        raw = client.get("keys")
-    if as_json:
-        show_json(raw)
-    else:
-        show(tables.keys_table(parse(answers.KeysAnswer, raw).keys, now_s=time.time()))
-
-
 def explain(home: Path, service: str, *, as_json: bool) -> None:
     """Why a service is as it is."""
     with AdminClient(find_place(home)) as client:

@@ -5,7 +5,6 @@ Light on purpose: each body imports what it needs when it runs, so that `--help`
 # ruff: noqa: PLC0415 - see above
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +13,8 @@ import typer
 from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.faces.cli import facts
+from alliage.faces.cli.key_commands import key_app
+from alliage.faces.cli.limit_commands import limit_app
 from alliage.faces.cli.node_commands import device_app, node_app
 from alliage.faces.cli.options import (
     CLOUD,
@@ -28,6 +29,7 @@ from alliage.faces.cli.options import (
 )
 from alliage.faces.cli.plan_command import plan
 from alliage.faces.cli.probe_command import probe
+from alliage.faces.cli.project_commands import project_app
 from alliage.faces.cli.rehearse_command import rehearse
 from alliage.faces.cli.replaying import replay_app
 from alliage.faces.cli.tenant_commands import tenant_app
@@ -43,16 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-keys_app = typer.Typer(
-    help="Keys: who may ask.", epilog="Example: alliage keys create ci --role user", no_args_is_help=True
-)
-
-
-class KeyRole(StrEnum):
-    """The roles as choices of the command line."""
-
-    USER = "user"
-    ADMIN = "admin"
 
 
 def main() -> None:
@@ -354,46 +346,11 @@ def logs(
     looking.logs(home or context.obj, replica, lines=lines, follow=follow, as_json=as_json)
 
 
-@keys_app.command("create", epilog="Example: KEY=$(alliage keys create ci --role user)")
-def create_key(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it; names are unique.")],
-    role: Annotated[KeyRole, typer.Option(help="What it may do.")] = KeyRole.USER,
-    tenant: Annotated[str, typer.Option(help="Whose it is.")] = "default",
-    *,
-    home: HomeAgain = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Make a key. Its secret is printed once and kept nowhere."""
-    from alliage.faces.cli import changing
-
-    changing.create_key(home or context.obj, name, role=role.value, tenant=tenant, as_json=as_json)
-
-
-@keys_app.command("list", epilog="Example: alliage keys list --json")
-def list_keys(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
-    """List keys, without their secrets."""
-    from alliage.faces.cli import looking
-
-    looking.keys(home or context.obj, as_json=as_json)
-
-
-@keys_app.command("revoke", epilog="Example: alliage keys revoke ci")
-def revoke_key(
-    context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="Its name or id.")],
-    *,
-    home: HomeAgain = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Take a key back: from now on it opens nothing."""
-    from alliage.faces.cli import changing
-
-    changing.revoke_key(home or context.obj, key, as_json=as_json)
-
-
-app.add_typer(keys_app, name="keys", rich_help_panel=CLOUD)
 app.add_typer(tenant_app, name="tenant", rich_help_panel=CLOUD)
+app.add_typer(project_app, name="project", rich_help_panel=CLOUD)
+app.add_typer(key_app, name="key", rich_help_panel=CLOUD)
+app.add_typer(key_app, name="keys", hidden=True)  # how it was spelled first
+app.add_typer(limit_app, name="limit", rich_help_panel=CLOUD)
 app.add_typer(node_app, name="node", rich_help_panel=FLEET)
 app.add_typer(device_app, name="device", rich_help_panel=FLEET)
 app.add_typer(replay_app, name="replay", rich_help_panel=FLEET)

@@ -25,6 +25,7 @@ from alliage.faces.cli.reference import model_reference
 from alliage.faces.cli.screen import remark, show, show_json, show_value, stderr
 from alliage.faces.cli.trust import gateway_trust
 from alliage.faces.telling import printable
+from alliage.fleet.replicas import recipe_words
 
 SIZING_WORDS: Final = (8, 32)
 ALONE_WITHIN_S: Final = 4.0
@@ -162,10 +163,8 @@ def choose(name: str, every: Sequence[answers.ReplicaAnswer], wanted: str | None
 def _recipe_words(replica: answers.ReplicaAnswer) -> str:
     recipe = replica.recipe
     devices = recipe.tensor_parallel * recipe.pipeline_parallel
-    on = f"{devices} x {recipe.chip}"
-    if recipe.cores:
-        on = f"{recipe.cores} {'core' if recipe.cores == 1 else 'cores'} of {recipe.chip} at {replica.node}"
-    return f"{recipe.engine} {recipe.precision} on {on}"
+    words = recipe_words(recipe.engine, recipe.precision, chip=recipe.chip, devices=devices, cores=recipe.cores)
+    return f"{words} at {replica.node}" if recipe.cores else words
 
 
 def _loads(replica: answers.ReplicaAnswer, order: ProbeOrder) -> list[int]:

@@ -163,14 +163,6 @@ def counted(parameters: int) -> str:
     return str(parameters)
 
 
-def keys_table(keys: Iterable[answers.KeyAnswer], *, now_s: float) -> Table:
-    """Who may ask."""
-    table = _table("KEY", "ID", "ROLE", "TENANT", "AGE")
-    for each in keys:
-        _row(table, each.name, each.id, each.role, each.tenant, _age(each, now_s))
-    return table
-
-
 def history_table(seen: Sequence[answers.ObservationAnswer], *, now_s: float) -> Table:
     """What happened, the oldest first."""
     table = _table("AGO", "WHAT")
@@ -217,12 +209,20 @@ def ago(seconds: float) -> str:
     return f"{int(seconds) // 86_400} d"
 
 
-def _age(noun: answers.ServiceAnswer | answers.ReplicaAnswer | answers.KeyAnswer, now_s: float) -> str:
+def _age(noun: answers.ServiceAnswer | answers.ReplicaAnswer, now_s: float) -> str:
     return ago(now_s - noun.created_s)
 
 
 def _phase(phase: str) -> Text:
     return Text(phase, style=_STYLES.get(phase, ""))
+
+
+def plain_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table of texts, as all tables here look."""
+    table = _table(*columns)
+    for row in rows:
+        _row(table, *row)
+    return table
 
 
 def _table(*columns: str) -> Table:

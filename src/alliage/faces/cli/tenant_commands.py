@@ -5,6 +5,15 @@ from typing import Annotated
 
 import typer
 
+from alliage.faces.cli.limit_options import (
+    ContextOption,
+    DayOption,
+    ModelsOption,
+    MonthOption,
+    ParallelOption,
+    RpmOption,
+    TpmOption,
+)
 from alliage.faces.cli.options import HomeAgain, JsonOption
 
 tenant_app = typer.Typer(
@@ -12,12 +21,13 @@ tenant_app = typer.Typer(
     epilog="Example: alliage tenant set research --guarantee nvidia-h20:8",
     no_args_is_help=True,
 )
+TenantDryRun = Annotated[bool, typer.Option("--dry-run", help="Check and tell, change nothing.")]
 TenantArgument = Annotated[str, typer.Argument(metavar="NAME", help="As in `alliage tenant list`.")]
 
 
 @tenant_app.command("list", epilog="Example: alliage tenant list --json")
 def list_tenants(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
-    """List tenants: those of whom something is set, and those whom services and keys name."""
+    """List tenants: those of whom something is set, and those whom services, keys and projects name."""
     from alliage.faces.cli import tenants
 
     tenants.list_tenants(home or context.obj, as_json=as_json)
@@ -27,7 +37,7 @@ def list_tenants(context: typer.Context, *, home: HomeAgain = None, as_json: Jso
 def show_tenant(
     context: typer.Context, name: TenantArgument, *, home: HomeAgain = None, as_json: JsonOption = False
 ) -> None:
-    """Show one tenant: what it has a right to, and what it has."""
+    """Show one tenant: what it has a right to, its limits, and what it has."""
     from alliage.faces.cli import tenants
 
     tenants.show_tenant(home or context.obj, name, as_json=as_json)
@@ -35,7 +45,7 @@ def show_tenant(
 
 @tenant_app.command(
     "set",
-    epilog="Example: alliage tenant set research --tier 0 --weight 2 --guarantee nvidia-h20+huawei-910b:16@hall --budget 40/h",
+    epilog="Example: alliage tenant set research --tier 0 --weight 2 --guarantee nvidia-h20+huawei-910b:16@hall --rpm 600 --month 1000",
 )
 def set_tenant(
     context: typer.Context,
@@ -62,21 +72,36 @@ def set_tenant(
             metavar="MONEY/h", help="The most its devices may cost an hour; `none` for no limit.", show_default=False
         ),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and tell, change nothing.")] = False,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    parallel: ParallelOption = None,
+    context_tokens: ContextOption = None,
+    model: ModelsOption = None,
+    day: DayOption = None,
+    month: MonthOption = None,
+    dry_run: TenantDryRun = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Set what a tenant has a right to. What is left out stays as it was."""
-    from alliage.faces.cli import tenants
+    """Set what a tenant has a right to, and limits of all its keys together. What is left out stays as it was."""
+    from alliage.faces.cli import limits, tenants
 
-    order = tenants.tenant_body(tier=tier, weight=weight, guarantees=guarantee, budget=budget)
+    given = limits.limits_body(
+        rpm=rpm, tpm=tpm, parallel=parallel, context=context_tokens, models=model, day=day, month=month
+    )
+    order = tenants.tenant_body(tier=tier, weight=weight, guarantees=guarantee, budget=budget, limits=given)
     tenants.set_tenant(home or context.obj, name, order | {"dry_run": dry_run}, as_json=as_json)
 
 
 @tenant_app.command("drop", epilog="Example: alliage tenant drop research")
 def drop_tenant(
-    context: typer.Context, name: TenantArgument, *, home: HomeAgain = None, as_json: JsonOption = False
+    context: typer.Context,
+    name: TenantArgument,
+    *,
+    home: HomeAgain = None,
+    dry_run: TenantDryRun = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Take away what was set of a tenant: it has the defaults again. Its services and keys stay."""
+    """Take away what was set of a tenant: it has the defaults again, without limits. Services, keys, projects stay."""
     from alliage.faces.cli import tenants
 
-    tenants.drop_tenant(home or context.obj, name, as_json=as_json)
+    tenants.drop_tenant(home or context.obj, name, dry_run=dry_run, as_json=as_json)

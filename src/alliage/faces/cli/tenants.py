@@ -7,16 +7,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.table import Table
-from rich.text import Text
 
 from alliage.errors import BadInput
 from alliage.faces.admin.tenant_answers import GuaranteeAnswer, TenantAnswer, TenantsAnswer, TenantSetAnswer
 from alliage.faces.cli.client import AdminClient, parse
+from alliage.faces.cli.limits import NONE, OPTIONS, doubt_lines, limit_words
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.screen import remark, show, show_json
-from alliage.faces.telling import printable
+from alliage.faces.cli.tables import plain_table
 
-_NONE: Final = "none"
 _GUARANTEE: Final = re.compile(r"([^:@\s]+):(\d{1,9})(?:@(\S+))?")
 _BUDGET: Final = re.compile(r"(\d{1,12}(?:\.\d{1,6})?)(?:/h)?")
 
@@ -52,20 +51,30 @@ def set_tenant(home: Path, name: str, body: dict[str, Any], *, as_json: bool) ->
         remark("nothing was changed (--dry-run)")
 
 
-def drop_tenant(home: Path, name: str, *, as_json: bool) -> None:
+def drop_tenant(home: Path, name: str, *, dry_run: bool, as_json: bool) -> None:
     """Back to the defaults."""
     with AdminClient(find_place(home)) as client:
-        raw = client.delete("tenants", name)
+        raw = client.delete("tenants", name, dry_run=str(dry_run).lower())
     if as_json:
         show_json(raw)
         return
     left = parse(TenantAnswer, raw)
-    gone = not left.services and not left.keys
-    remark(f"tenant {name} is gone" if gone else f"tenant {name} has the defaults again; its services and keys stay")
+    gone = not left.services and not left.keys and not left.projects
+    verb = "would " if dry_run else ""
+    has, is_ = ("have", "be") if dry_run else ("has", "is")
+    stays = f"{has} the defaults again; its services, keys and projects stay"
+    remark(f"tenant {name} {verb}{f'{is_} gone' if gone else stays}")
+    if dry_run:
+        remark("nothing was changed (--dry-run)")
 
 
 def tenant_body(
-    *, tier: int | None, weight: float | None, guarantees: list[str] | None, budget: str | None
+    *,
+    tier: int | None,
+    weight: float | None,
+    guarantees: list[str] | None,
+    budget: str | None,
+    limits: dict[str, Any],
 ) -> dict[str, Any]:
     """The body for what was given; raises BadInput for what cannot be read, and where nothing was given."""
     body: dict[str, Any] = {}
@@ -76,11 +85,13 @@ def tenant_body(
             raise BadInput(f"--weight is {weight}", remedy="give a number above zero")
         body["weight"] = weight
     if guarantees:
-        body["guarantees"] = [] if guarantees == [_NONE] else [parse_guarantee(each) for each in guarantees]
+        body["guarantees"] = [] if guarantees == [NONE] else [parse_guarantee(each) for each in guarantees]
     if budget is not None:
-        body["budget_micros"] = None if budget == _NONE else parse_budget(budget)
+        body["budget_micros"] = None if budget == NONE else parse_budget(budget)
+    if limits:
+        body["limits"] = limits
     if not body:
-        raise BadInput("set what?", remedy="give --tier, --weight, --guarantee or --budget")
+        raise BadInput("set what?", remedy=f"give --tier, --weight, --guarantee, --budget, {OPTIONS}")
     return body
 
 
@@ -105,14 +116,13 @@ def parse_budget(text: str) -> int:
 
 def tenants_table(tenants: tuple[TenantAnswer, ...]) -> Table:
     """One row a tenant."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in ("TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "DEVICES", "SERVICES", "KEYS"):
-        table.add_column(column, overflow="fold")
-    for each in tenants:
-        counts = (str(each.devices), str(len(each.services)), str(len(each.keys)))
-        rights = (str(each.tier), f"{each.weight:g}", _guarantees(each), _budget(each))
-        table.add_row(*(Text(printable(cell)) for cell in (each.name, *rights, *counts)))
-    return table
+    columns = ("TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "LIMITS", "DEVICES", "SERVICES", "KEYS")
+    return plain_table(columns, (_cells(each) for each in tenants))
+
+
+def _cells(tenant: TenantAnswer) -> tuple[str, ...]:
+    rights = (str(tenant.tier), f"{tenant.weight:g}", _guarantees(tenant), _budget(tenant), limit_words(tenant.limits))
+    return (tenant.name, *rights, str(tenant.devices), str(len(tenant.services)), str(len(tenant.keys)))
 
 
 def tenant_lines(tenant: TenantAnswer) -> list[str]:
@@ -121,15 +131,18 @@ def tenant_lines(tenant: TenantAnswer) -> list[str]:
         f"tenant {tenant.name}: tier {tenant.tier}, weight {tenant.weight:g}",
         f"  guaranteed  {_guarantees(tenant)}",
         f"  budget      {_budget(tenant)}",
+        f"  limits      {limit_words(tenant.limits)}",
         f"  devices     {tenant.devices} now",
-        f"  services    {', '.join(tenant.services) or _NONE}",
-        f"  keys        {', '.join(tenant.keys) or _NONE}",
+        f"  services    {', '.join(tenant.services) or NONE}",
+        f"  projects    {', '.join(tenant.projects) or NONE}",
+        f"  keys        {', '.join(tenant.keys) or NONE}",
         *(f"  not to be kept now: {doubt}" for doubt in tenant.doubts),
+        *doubt_lines(tenant.limit_doubts),
     ]
 
 
 def _guarantees(tenant: TenantAnswer) -> str:
-    return ", ".join(_guarantee(each) for each in tenant.guarantees) or _NONE
+    return ", ".join(_guarantee(each) for each in tenant.guarantees) or NONE
 
 
 def _guarantee(guarantee: GuaranteeAnswer) -> str:
