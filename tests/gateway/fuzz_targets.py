@@ -17,7 +17,8 @@ import h11
 
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
-from alliage.gateway.body import Ask, read_ask, with_usage
+from alliage.gateway.body import read_ask, with_usage
+from alliage.gateway.decoded import Ask
 from alliage.gateway.intake import Intake
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem

@@ -31,13 +31,17 @@ def test_no_bytes_break_a_promise_of_the_edge(target: str) -> None:
         ),
         (
             "heads",
-            b"POST / HTTP/1.1\r\nHost: h\r\nXontent-Length: 5\r\nContent-Length: 5\r\n\r\nhello|||"
-            b"POST / HTTP/1.1\r\nHost: h\r\nXontent-Length: 3\r\nContent-Length: 5\r\n\r\nabc",
+            (
+                b"POST / HTTP/1.1\r\nHost: h\r\nXontent-Length: 5\r\nContent-Length: 5\r\n\r\nhello|||"
+                b"POST / HTTP/1.1\r\nHost: h\r\nXontent-Length: 3\r\nContent-Length: 5\r\n\r\nabc"
+            ),
         ),
         (
             "heads",
-            b"HTTP/1.1 200 OK\r\nX: ontent-Length: 5\r\nContent-Length: 5\r\n\r\nhello|||"
-            b"HTTP/1.1 200 OK\r\nX: ontent-Length: 3\r\nContent-Length: 5\r\n\r\nabc",
+            (
+                b"HTTP/1.1 200 OK\r\nX: ontent-Length: 5\r\nContent-Length: 5\r\n\r\nhello|||"
+                b"HTTP/1.1 200 OK\r\nX: ontent-Length: 3\r\nContent-Length: 5\r\n\r\nabc"
+            ),
         ),
         ("answer", b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nxyz"),
         (
