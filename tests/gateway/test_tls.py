@@ -1,6 +1,7 @@
 """TLS: the same answers behind it, certificates that change under running connections, and clients that cannot shake hands."""
 
 import asyncio
+import gc
 import itertools
 import shutil
 import socket
@@ -280,6 +281,34 @@ def test_a_pair_that_cannot_be_used_names_what_is_wrong(tmp_path: Path) -> None:
         load(one)
     with pytest.raises(BadInput, match="the key's is not given"):
         TlsFiles.of(one.certificate, None)
+
+
+def _come_and_go(port: int, files: TlsFiles, number: int) -> None:
+    """One after another, with and without a proper end. Blocking."""
+    context = trusting(files)
+    for turn in range(number):
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost") as client:
+            client.sendall(get("/health"))
+            assert client.recv(64 * KIB)
+            if turn % 2:
+                client.unwrap()
+
+
+def test_what_tls_holds_goes_with_its_connection(files: TlsFiles) -> None:
+    """Without waiting for the collector of garbage, which does not see how much that is: some 25 KB each."""
+
+    async def main() -> None:
+        async with Engine() as engine, _place(files, engine) as place:
+            gc.collect()
+            gc.disable()
+            try:
+                await asyncio.to_thread(_come_and_go, place.port, files, 20)
+                await place.control.counts_again()
+                assert not [each for each in gc.get_objects() if isinstance(each, ssl.SSLObject)]
+            finally:
+                gc.enable()
+
+    run(main())
 
 
 def test_streams_pass_as_they_come(files: TlsFiles) -> None:

@@ -81,6 +81,7 @@ class ClientConnection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon()
+        self._transport = self.beneath = None  # of TLS it is much, and we are freed only when the collector comes by
 
     def pause_writing(self) -> None:
         """The client does not read its answer."""
