@@ -58,8 +58,8 @@ fuzz-gateway: $(VENV)/.dev ## the gateway's parsers and the admin API fed with w
 	$(BIN)/python -m tests.gateway.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
 	ALLIAGE_FUZZ=$(or $(TIMES),20) $(BIN)/python -m pytest --timeout 3600 tests/faces/test_admin_fuzz.py
 
-soak-gateway: $(VENV)/.dev ## a gateway process under mixed load and abuse for 15 minutes (make soak-gateway SECONDS=180 SEED=2)
-	$(BIN)/python -m tests.gateway.soak --seconds $(or $(SECONDS),900) --seed $(or $(SEED),1)
+soak-gateway: $(VENV)/.dev ## a gateway process under mixed load and abuse for 15 minutes (make soak-gateway SECONDS=180 SEED=2 ARGS=--tls)
+	$(BIN)/python -m tests.gateway.soak --seconds $(or $(SECONDS),900) --seed $(or $(SEED),1) $(ARGS)
 
 test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)
 	@PYTHON=$(PYTHON) scripts/test-vllm $(ARGS)

@@ -12,12 +12,16 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Final
 
+from alliage.gateway.tls import TlsFiles
 from alliage.units import MIB
 from tests.gateway.abuses import ABUSES
+from tests.gateway.certificates import certificate, trusting
 from tests.gateway.house import Answer, House, chat_body, post, route, run, table, upstream
 from tests.gateway.process import Gateway, gateway
 from tests.gateway.upstream import Behaviour, Call, Engine, chat
@@ -186,14 +190,16 @@ async def _left_open(place: Gateway, before: int) -> int:
     return place.descriptors
 
 
-async def soak(seconds: float, seed: int) -> Soaked:
-    """All of it; what it saw."""
+async def soak(seconds: float, seed: int, files: TlsFiles | None = None) -> Soaked:
+    """All of it, through TLS where there are `files`; what it saw."""
     random, soaked = Random(seed), Soaked(seconds)
+    given = () if files is None else ("--tls-cert", str(files.certificate), "--tls-key", str(files.key))
     async with Engine() as one, Engine() as two, Engine() as three:
         engines = (one, two, three)
         ports = [engine.port for engine in engines]
         first = table(1, route("m", *(upstream(f"m-{number}", port) for number, port in enumerate(ports))))
-        async with gateway(first, settings=_SETTINGS) as place:
+        async with gateway(first, *given, settings=_SETTINGS) as place:
+            place.trust = None if files is None else trusting(files)
             soaked.descriptors_before = place.descriptors
             weather = _Weather(engines, Random(random.random()))
             jobs = [_talk(place, weather, soaked, Random(random.random())) for _ in range(12)]
@@ -217,11 +223,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.gateway.soak", description=__doc__)
     parser.add_argument("--seconds", type=float, default=900.0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--tls", action="store_true", help="through TLS")
     given = parser.parse_args()
     found: list[Soaked] = []
 
     async def whole() -> None:
-        found.append(await soak(given.seconds, given.seed))
+        with TemporaryDirectory() as folder:
+            files = certificate(Path(folder) / "tls") if given.tls else None
+            found.append(await soak(given.seconds, given.seed, files))
 
     run(whole())
     (soaked,) = found
