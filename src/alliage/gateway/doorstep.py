@@ -97,7 +97,7 @@ class Doorsteps:
                     _refuse_plain(self._door, transport)
                     return
                 secured = await self._secure(step, transport)
-        except OSError:  # no TLS, or no time left
+        except (OSError, RuntimeError):  # no TLS, no time left, or closed as it began
             self.failed += 1
             transport.abort()
         except asyncio.CancelledError:
