@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compiled up down test coverage fuzz soak test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-rivals bench-route bench-shared bench-speed docs pin clean help
+.PHONY: compiled up down test coverage fuzz fuzz-gateway soak soak-gateway test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-rivals bench-route bench-shared bench-speed docs pin clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -53,6 +53,13 @@ fuzz: $(VENV)/.dev ## the property tests of the decisions with twenty times as m
 
 soak: $(VENV)/.dev ## the seeded fault simulation, seed after seed (make soak SEED=1 COUNT=100 STEPS=1000); a seed that fails is kept
 	$(BIN)/python -m tests.simulation --seed $(or $(SEED),1) --count $(or $(COUNT),20) --steps $(or $(STEPS),1000) $(ARGS)
+
+fuzz-gateway: $(VENV)/.dev ## the gateway's parsers and the admin API fed with what is wrong (make fuzz-gateway SECONDS=60 a target)
+	$(BIN)/python -m tests.gateway.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
+	ALLIAGE_FUZZ=$(or $(TIMES),20) $(BIN)/python -m pytest --timeout 3600 tests/faces/test_admin_fuzz.py
+
+soak-gateway: $(VENV)/.dev ## a gateway process under mixed load and abuse for 15 minutes (make soak-gateway SECONDS=180 SEED=2 ARGS=--tls)
+	$(BIN)/python -m tests.gateway.soak --seconds $(or $(SECONDS),900) --seed $(or $(SEED),1) $(ARGS)
 
 test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)
 	@PYTHON=$(PYTHON) scripts/test-vllm $(ARGS)

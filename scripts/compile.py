@@ -40,11 +40,12 @@ def main() -> int:
         print(f"the gateway runs uncompiled: {why}", file=sys.stderr)
         return UNABLE
     print("== compiling the gateway (once for these sources, about a minute)", file=sys.stderr)
+    manifest = _manifest()  # of now: who edits meanwhile must not be told that it is compiled
     with tempfile.TemporaryDirectory() as scratch:
         built = Path(scratch) / "out"
         if not _build(Path(scratch), built, given.level):
             return UNABLE
-        _install(built)
+        _install(built, manifest)
     return 0
 
 
@@ -78,14 +79,14 @@ def _build(scratch: Path, built: Path, level: str) -> bool:
     return not done.returncode
 
 
-def _install(built: Path) -> None:
+def _install(built: Path, manifest: dict[str, object]) -> None:
     """One folder, each file named by its module; the manifest last, because it says that the others are there."""
     shutil.rmtree(_PLACE, ignore_errors=True)
     _PLACE.mkdir()
     for file in built.rglob(f"*{compiled.SUFFIX}"):
         module = ".".join(file.relative_to(built).with_name(file.name.removesuffix(compiled.SUFFIX)).parts)
         shutil.copy(file, _PLACE / f"{module}{compiled.SUFFIX}")
-    (_PLACE / compiled.MANIFEST).write_text(json.dumps(_manifest()))
+    (_PLACE / compiled.MANIFEST).write_text(json.dumps(manifest))
 
 
 if __name__ == "__main__":

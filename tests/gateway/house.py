@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import socket
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.serve import serve
+from alliage.gateway.tls import Tls
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import GatewayHello, GatewayReport, NewLeases, NewTable, Refused
 
@@ -249,16 +251,26 @@ class Wire:
 class House:
     """A gateway in work."""
 
-    def __init__(self, port: int, control: Control, stop: asyncio.Event, done: asyncio.Task[None]) -> None:
+    def __init__(
+        self,
+        port: int,
+        control: Control,
+        stop: asyncio.Event,
+        done: asyncio.Task[None],
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
         self.port = port
+        self.trust = trust
+        """What raw connections speak TLS by; None: they do not."""
         self.control = control
         self.stop = stop
         self.done = done
         self._wires: list[Wire] = []
 
-    async def dial(self) -> Wire:
-        """A raw connection, closed with the house."""
-        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port))
+    async def dial(self, *, plain: bool = False) -> Wire:
+        """A raw connection, closed with the house; `plain` for one without TLS whatever the house speaks."""
+        trust = None if plain else self.trust
+        wire = Wire(*await asyncio.open_connection("127.0.0.1", self.port, ssl=trust))
         self._wires.append(wire)
         return wire
 
@@ -326,6 +338,8 @@ async def house(
     *,
     name: str = "test",
     metrics: Path | None = None,
+    tls: Tls | None = None,
+    trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[House]:
     """A gateway on a port of its own, with control giving it the table `first`; ended with the block."""
     folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
@@ -343,11 +357,13 @@ async def house(
         limits=limits,
         stop=stop,
         door=name,
+        name=name,
         recorder=recorder,
         metrics=metrics,
+        tls=tls,
     )
     done = asyncio.create_task(serving)
-    place = House(port, control, stop, done)
+    place = House(port, control, stop, done, trust)
     try:
         if first is not None:
             await until(lambda: bool(control.reports) or done.done(), "the gateway took its first table")

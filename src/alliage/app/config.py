@@ -83,7 +83,8 @@ def _prices(path: Path, tables: Mapping[str, object]) -> Mapping[str, float]:
 
 def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Section]) -> _Section:
     given = tables.get(name, {})
-    names = list(get_type_hints(kind))
+    hints = get_type_hints(kind)
+    names = list(hints)
     if isinstance(given, dict):
         for key, value in given.items():
             if key not in names:
@@ -95,10 +96,15 @@ def _section(path: Path, tables: Mapping[str, object], name: str, kind: type[_Se
                 continue
             if isinstance(value, int | float) and not isinstance(value, bool) and not 0 < value < math.inf:
                 raise BadInput(f"{path}: [{name}] {key} is {value}", remedy="it must be above zero and finite")
+    asked = msgspec.defstruct(
+        kind.__name__, [(key, type_ | msgspec.UnsetType, msgspec.UNSET) for key, type_ in hints.items()]
+    )
     try:
-        return msgspec.convert(given, kind)
+        told = msgspec.convert(given, asked)
     except msgspec.ValidationError as error:
         raise BadInput(f"{path}: [{name}] {error}{_given(name, given)}", remedy="correct it or leave it out") from error
+    values = {key: value for key in names if (value := getattr(told, key)) is not msgspec.UNSET}
+    return kind(**values)  # not straight into `kind`: msgspec gives one that is compiled no defaults
 
 
 def _given(section: str, value: object) -> str:

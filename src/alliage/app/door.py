@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 
 from alliage.app.config import Settings
@@ -10,12 +11,21 @@ from alliage.app.home import Home
 from alliage.app.leave import Leave
 from alliage.app.watching import build_recorder
 from alliage.gateway.serve import serve
+from alliage.gateway.tls import Tls, TlsFiles
 
 
-async def run_door(home: Home, settings: Settings, listener: socket.socket, leave: Leave) -> None:
-    """Serve on the listening socket until told to leave; `at_once` cuts what is still in flight."""
-    door = f"gateway-{os.getpid()}"
-    recorder = build_recorder(home.logs, settings.gateway, door)
+async def run_door(
+    home: Home, settings: Settings, listener: socket.socket, leave: Leave, *, name: str, files: TlsFiles | None
+) -> None:
+    """Serve on the listening socket until told to leave; `at_once` cuts what is still in flight.
+
+    SIGHUP reads the files of TLS again at once. To control each process is another door, also one that was started again.
+    """
+    door = f"{name}-{os.getpid()}"
+    recorder = build_recorder(home.logs, settings.gateway, name)
+    tls = None if files is None else Tls(files)
+    if tls is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, tls.renew)
     serving = asyncio.ensure_future(
         serve(
             sock=listener,
@@ -25,6 +35,8 @@ async def run_door(home: Home, settings: Settings, listener: socket.socket, leav
             door=door,
             recorder=recorder,
             metrics=home.run / "metrics",
+            name=name,
+            tls=tls,
         ),
     )
     at_once = asyncio.ensure_future(leave.at_once.wait())

@@ -107,6 +107,10 @@ class RunningUp(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     admin_port: int
+    gateways: int = 1
+    """Gateway processes that listen on `port`."""
+    tls_certificate: str = ""
+    """The file of their certificate; "" where they speak plain HTTP."""
 
 
 def open_home(root: Path) -> Home:
@@ -149,7 +153,7 @@ class HomeLock:
                 remedy="stop it with `alliage down`, or give this one another --home",
             ) from error
 
-    def announce(self, *, host: str, port: int, admin_port: int) -> None:
+    def announce(self, *, host: str, port: int, admin_port: int, gateways: int = 1, tls_certificate: str = "") -> None:
         """Write who runs here, atomically."""
         pid = os.getpid()
         running = RunningUp(
@@ -159,6 +163,8 @@ class HomeLock:
             host=host,
             port=port,
             admin_port=admin_port,
+            gateways=gateways,
+            tls_certificate=tls_certificate,
         )
         write_private(self._home.up_file, json.dumps(msgspec.to_builtins(running)) + "\n")
 

@@ -28,13 +28,18 @@ OUTPUT_BYTES_MAX: Final = 1024 * 1024
 """`logs/NAME.out` (what a child prints beside its log) is begun anew at a start when it is larger."""
 KILL_AFTER_S: Final = 5.0
 AGENT_LEAVES_S: Final = 15.0
+BACKLOG: Final = 4096
+"""Connections that may wait to be accepted, a listening socket; the kernel takes no more than `net.core.somaxconn`."""
 
 
 @dataclass(slots=True)
 class Child:
     """One of the processes."""
 
+    kind: str
+    """What it is to do: a name that `faces/process.py` knows."""
     name: str
+    """Of this one, in logs and for people: the kind's where there is but one."""
     arguments: tuple[str, ...]
     listener: socket.socket | None
     process: asyncio.subprocess.Process | None = None
@@ -66,9 +71,9 @@ class Supervisor:
     _gave_up: Callable[[Verdict], None] | None = None
     _leash: tuple[int, int] = (-1, -1)
 
-    def add(self, name: str, *arguments: str, listener: socket.socket | None = None) -> None:
+    def add(self, kind: str, *arguments: str, listener: socket.socket | None = None, name: str = "") -> None:
         """Name a child; it is started by `start`."""
-        self.children.append(Child(name, arguments, listener))
+        self.children.append(Child(kind, name or kind, arguments, listener))
 
     def settle(self) -> None:
         """The cloud was up: from now on a process that dies is started again for ever."""
@@ -86,17 +91,18 @@ class Supervisor:
     async def stop(self) -> None:
         """The gateway first, which drains; then the agent, which ends the engines; the rehearsal, if there is one; control last."""
         self._stopping = True
-        for name, wait_s in (
+        for kind, wait_s in (
             ("gateway", self.drain_s + 2),
             ("agent", AGENT_LEAVES_S),
             ("rehearsal", KILL_AFTER_S),
             ("rehearsed-engines", KILL_AFTER_S),
             ("control", KILL_AFTER_S),
         ):
-            if all(child.name != name for child in self.children):
+            ending = [child for child in self.children if child.kind == kind]
+            if not ending:
                 continue
-            self.told(f"ending {name}")
-            await asyncio.gather(*(_end(child, wait_s) for child in self.children if child.name == name))
+            self.told(f"ending {kind if len(ending) == 1 else f'{len(ending)} of {kind}'}")
+            await asyncio.gather(*(_end(child, wait_s) for child in ending))
         await self._finish()
 
     async def stop_at_once(self) -> None:
@@ -146,7 +152,8 @@ class Supervisor:
 
     async def _spawn(self, child: Child) -> asyncio.subprocess.Process:
         passed = [self._leash[0]]
-        arguments = [child.name, "--home", str(self.home.root), "--leash", str(self._leash[0]), *child.arguments]
+        arguments = [child.kind, "--name", child.name, "--home", str(self.home.root)]
+        arguments += ["--leash", str(self._leash[0]), *child.arguments]
         if child.listener is not None:
             passed.append(child.listener.fileno())
             arguments += ["--listener", str(child.listener.fileno())]
@@ -212,18 +219,45 @@ def last_words(path: Path, lines: int = 12) -> str:
 
 def listen_on(host: str, port: int, option: str) -> socket.socket:
     """A listening TCP socket, not inheritable; raises HomeError naming the port and the option that changes it."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return listen_each(host, port, option, 1)[0]
+
+
+def listen_each(host: str, port: int, option: str, count: int) -> tuple[socket.socket, ...]:
+    """So many listening sockets of one port, among which the kernel spreads connections; raises as `listen_on`.
+
+    The first listens without SO_REUSEPORT, so that a port which anybody has is refused, also one of the same user, whom
+    the kernel would let share it. Only then is it opened to the others; whoever listens in this way later is refused by it.
+    Each keeps what waits in its own backlog, so a process that is started again must get the socket that it had.
+    """
+    found: list[socket.socket] = []
     try:
-        listener.bind((host, port))
-        listener.listen(1024)
+        for _ in range(count):
+            found.append(_listening(host, port, shares=bool(found)))
+            port = found[0].getsockname()[1]
+            if count > 1:
+                found[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     except (OSError, OverflowError) as error:
-        listener.close()
+        for listener in found:
+            listener.close()
         reason = error.strerror if isinstance(error, OSError) else "not a port number"
         raise HomeError(
             f"port {port} on {host} cannot be used: {reason}",
             remedy=f"stop what uses it, or choose another with {option}",
         ) from error
+    return tuple(found)
+
+
+def _listening(host: str, port: int, *, shares: bool) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shares:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except (OSError, OverflowError):
+        listener.close()
+        raise
     listener.setblocking(False)
     return listener

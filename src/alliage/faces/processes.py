@@ -28,21 +28,25 @@ def main(argv: list[str] | None = None, *, uncompiled_because: str = "") -> int:
     parser = argparse.ArgumentParser(
         prog="alliage-process", description="One process of the cloud, run by `alliage up`."
     )
-    parser.add_argument("name", choices=tuple(_RUNS))
+    parser.add_argument("kind", choices=tuple(_RUNS))
+    parser.add_argument("--name", default="", help="of this one where there are several of its kind")
     parser.add_argument("--home", type=Path, required=True)
     parser.add_argument("--leash", type=int, help="file descriptor whose end means that the supervisor died")
     parser.add_argument("--listener", type=int, help="file descriptor of the listening socket")
     parser.add_argument("--fleet", type=Path, help="file of the rehearsed fleet")
     parser.add_argument("--rehearsed", default=None, help="names of its nodes, with commas between them")
     parser.add_argument("--gateway-url", default="", help="what status tells clients to use")
+    parser.add_argument("--gateways", type=int, default=1, help="how many gateway processes there are to be")
+    parser.add_argument("--tls-cert", type=Path, help="file of the gateway's certificate")
+    parser.add_argument("--tls-key", type=Path, help="file of its key")
     given = parser.parse_args(argv)
     try:
         home = open_home(given.home)
         settings = read_settings(home)
-        log_to(home.logs, given.name)
+        log_to(home.logs, given.name or given.kind)
         if uncompiled_because:
             structlog.get_logger("alliage").info("runs uncompiled", why=uncompiled_because)
-        _RUNS[given.name](home, settings, given)
+        _RUNS[given.kind](home, settings, given)
     except AlliageError as error:
         sys.stderr.write(error_text(error) + "\n")
         return REFUSED_EXIT
@@ -77,6 +81,7 @@ def _control(home: Home, settings: Settings, given: argparse.Namespace) -> None:
             system.desk,
             gateway_url=given.gateway_url,
             version=__version__,
+            gateways=given.gateways,
             allowed_hosts=frozenset({f"{host}:{port}", f"localhost:{port}", f"127.0.0.1:{port}"}),
         )
         config = uvicorn.Config(admin, log_config=None, access_log=False, timeout_graceful_shutdown=2, loop="none")
@@ -91,10 +96,14 @@ def _control(home: Home, settings: Settings, given: argparse.Namespace) -> None:
 
 
 def _gateway(home: Home, settings: Settings, given: argparse.Namespace) -> None:
+    from alliage.app.certificates import tls_files
     from alliage.app.door import run_door
 
     async def run() -> None:
-        await run_door(home, settings, _listener(given.listener), leave_when_told(given.leash))
+        files = tls_files(settings.gateway, home, given.tls_cert, given.tls_key)
+        name = given.name or given.kind
+        listener, leave = _listener(given.listener), leave_when_told(given.leash)
+        await run_door(home, settings, listener, leave, name=name, files=files)
 
     _run(run())
 

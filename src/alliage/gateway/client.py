@@ -30,12 +30,14 @@ class ClientConnection(asyncio.Protocol):
 
     __slots__ = (
         "_advancing", "_body_since_s", "_door", "_exchange", "_intake", "_leftover", "_paused_since_s", "_phase", "_reading_paused", "_touched_s",
-        "_transport",
+        "_transport", "beneath",
     )  # fmt: skip
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self._transport: asyncio.Transport | None = None
+        self.beneath: asyncio.Transport | None = None
+        """Of one that speaks TLS: where its bytes go."""
         self._intake = Intake(door.limits, self._admit, door.room, door.heads)
         self._exchange: Exchange | None = None
         self._advancing = False
@@ -80,6 +82,7 @@ class ClientConnection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.abandon()
+        self._transport = self.beneath = None  # of TLS it is much, and we are freed only when the collector comes by
 
     def pause_writing(self) -> None:
         """The client does not read its answer."""
@@ -107,9 +110,17 @@ class ClientConnection(asyncio.Protocol):
             return None
         who = door.who(credentials(headers))
         if isinstance(who, Problem):
-            return who
+            return self._refuse_key(who)
         request.entry = who
         return None
+
+    def _refuse_key(self, problem: Problem) -> Problem:
+        """A wrong key: again and again from one address it is told to wait."""
+        if problem.code != problems.WRONG_KEY or self._transport is None:
+            return problem
+        peer = self._transport.get_extra_info("peername")
+        address = peer[0] if isinstance(peer, tuple) and isinstance(peer[0], str) else ""
+        return self._door.guessing.answer(address, self._door.loop.time(), problem)
 
     def _feed(self, data: bytes) -> None:
         intake = self._intake
@@ -230,8 +241,12 @@ class ClientConnection(asyncio.Protocol):
         self._intake.close()
         self._leftover.clear()
         if transport is not None and not transport.is_closing():
-            transport.write_eof()
-            self._read_again()
+            if transport.can_write_eof():
+                transport.write_eof()
+                self._read_again()
+            else:  # TLS says its end both ways
+                self._read_again()
+                transport.close()
 
     def sweep(self, now_s: float) -> None:
         """Act on what took too long."""
@@ -255,6 +270,8 @@ class ClientConnection(asyncio.Protocol):
             self.leave_if_idle()
         elif self._phase == _LINGER and self._transport is not None:
             unsent = self._transport.get_write_buffer_size()
+            if self.beneath is not None:
+                unsent += self.beneath.get_write_buffer_size()
             if waited_s > (limits.send_stall_s if unsent else limits.linger_s):
                 self.abort()
 

@@ -14,6 +14,7 @@ from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway import problems
 from alliage.gateway.admission import Admission
 from alliage.gateway.flights import Flights
+from alliage.gateway.guessing import Guessing
 from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
@@ -76,16 +77,19 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_remembered", "admission", "board", "control_connected", "deserted", "draining", "flights", "guests", "heads", "held", "kept",
-        "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
+        "_id_prefix", "_ids", "_remembered", "admission", "board", "control_connected", "deserted", "draining", "flights", "guessing", "guests", "heads",
+        "held", "kept", "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
         "table",
     )  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, name: str = "") -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, name: str = "gateway") -> None:
         self.loop = loop
         self.name = name
         """This process's among the gateways."""
         self.limits = limits
+        self.name = name
+        """Of this process; the same again when it was started again."""
+        self.guessing = Guessing()
         self.now_s = loop.time()
         """The loop's clock as of the last sweep: good enough for deadlines, free on the data path."""
         self.table: RoutingTable | None = None

@@ -56,11 +56,12 @@ def cut(data: bytes) -> Cut | None:
 def may_be_known(key: bytes) -> bool:
     """Whether the digits that were cut out are those of the one header that gives the length.
 
-    Asked once for each head that a parser took: elsewhere in a line, or twice, the name may stand too.
+    Asked once for each head that a parser took: elsewhere in a line, or twice, the name may stand too. So what is counted is
+    what `cut` looks for: the end of another name (`Xontent-Length`) would be cut instead of the length.
     """
     lowered = b"\r\n" + key.lower()
     return (
-        lowered.count(b"content-length") == 1
+        lowered.count(b"ontent-length") == 1
         and b"\r\ncontent-length: " in lowered
         and b"transfer-encoding" not in lowered
     )

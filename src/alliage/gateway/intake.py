@@ -10,7 +10,7 @@ from alliage.gateway import problems
 from alliage.gateway.heads import KNOWN_MAX, Cut, cut, may_be_known
 from alliage.gateway.limits import SMALL_BODY_BYTES, GatewayLimits
 from alliage.gateway.problems import Problem
-from alliage.gateway.request import Request, head_without_upgrade
+from alliage.gateway.request import Request, head_without_upgrade, spells_twice
 from alliage.gateway.room import Room
 
 _CHANGING: Final = frozenset((b"expect", b"upgrade", b"x-request-id", b"traceparent", b"tracestate"))
@@ -44,7 +44,7 @@ class Intake:
         self._fed_bytes = 0
         self._head_least = 0  # the parser does not say where in a read a head begins: between
         self._head_most = 0  # these two is how much of the present one has come
-        self.on_header = self._headers.__setitem__  # bound methods of C types: no Python frame a header or piece
+        self.on_header = self._headers.setdefault  # bound methods of C types: no Python frame a header or piece
         self.on_url = self._target.append
         self.on_body = self._parts.append
         self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
@@ -126,6 +126,7 @@ class Intake:
         if parser is None:
             return
         headers = {name.lower(): value for name, value in self._headers.items()}
+        is_spelled_twice = len(headers) < len(self._headers) and spells_twice(self._headers)
         self._headers.clear()
         target = b"".join(self._target)
         self._target.clear()
@@ -139,6 +140,8 @@ class Intake:
         )
         self.reading = request
         problem = self._admit(request)
+        if is_spelled_twice:
+            problem = problems.bad_http("a header came twice, in two spellings")
         limit = self._limits.head_bytes_max
         if self._head_most > limit and _head_bytes(request, target) > limit:
             problem = problems.head_too_large(limit)

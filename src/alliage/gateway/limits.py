@@ -14,16 +14,27 @@ MAY_BE_ZERO: Final = frozenset({"overdraft_micros"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLimits:
-    """Sizes in bytes, durations in seconds; raises BadInput for one that is not above zero, or for two that contradict."""
+    """Sizes in bytes, durations in seconds; raises BadInput for one that is not above zero, or for two that contradict.
 
+    Where there are several gateway processes each has them for itself.
+    """
+
+    processes: int = 1
+    """Gateway processes, one for each core that is to serve; `alliage up --gateways` wins."""
+    tls_certificate: str = ""
+    """PEM file of the certificate and what leads from it to its root; with `tls_key` the gateway speaks TLS only."""
+    tls_key: str = ""
+    """PEM file of its key, without a password, and not for others to read."""
+    tls_handshake_s: float = 10.0
+    """How long a client may take for the handshake of TLS; then it is let go."""
     head_bytes_max: int = 32 * KIB
     """A request line with its headers; above: 431."""
     body_bytes_max: int = 32 * MIB
     """A request body; above: 413."""
     bodies_bytes_max: int = GIB
     """All request bodies above 64 KiB that wait for their engine, together; above: 503 with Retry-After."""
-    connections_max: int = 4096
-    """Client connections; above: 503 and closed."""
+    connections_max: int = 12000
+    """Client connections; above, or above what the limit of descriptors allows: 503 and closed."""
     idle_s: float = 75.0
     """How long a client connection may wait without a request."""
     head_s: float = 15.0

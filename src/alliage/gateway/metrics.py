@@ -1,5 +1,6 @@
 """The gateway's metrics, made when they are asked for. Names of the field where it has them (docs/watching.md lists all)."""
 
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -171,6 +172,7 @@ def _now(door: Door, out: Exposition) -> None:
     """Single numbers; counters are those whose name ends with `_total`."""
     own = labels_of(gateway=door.name)
     version = -1 if door.table is None else door.table.version
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     lost = 0 if door.recorder is None else door.recorder.lost
     for name, text, value in (
         ("held", "Requests that wait for a service to start", len(door.held)),
@@ -178,6 +180,9 @@ def _now(door: Door, out: Exposition) -> None:
         ("unreachable", "Replicas of the table out of our reach", len(door.reach.unreachable)),
         ("kept_bytes", "Kept of open streams so that they can be continued", door.kept.kept_bytes),
         ("connections", "Client connections now", len(door.guests)),
+        ("connections_max", "Client connections that this process takes", door.limits.connections_max),
+        ("descriptors_max", "File descriptors that this process may have", descriptors),
+        ("guessing_addresses", "Addresses that sent wrong keys lately", len(door.guessing)),
         ("table_version", "Version of the routing table, -1 for none", version),
         ("control_connected", "1 while the line to control is up", int(door.control_connected)),
         ("records_lost_total", "Ended requests that access log and traces did not get", lost),

@@ -1,5 +1,6 @@
 """What the gateway says no with: every refusal as a value, rendered in OpenAI's shape so that its clients raise the right class."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,8 @@ _ANTHROPIC_KINDS: Final = {
     504: "timeout_error",
 }
 """Anthropic's documentation, Errors; where it has none of a status, its own classes of clients go by the status."""
+WRONG_KEY: Final = "invalid_api_key"
+"""The code of a key that is not one of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +63,21 @@ def wrong_key() -> Problem:
     return Problem(
         status=401,
         message="This API key is not known here, or was revoked; ask an admin for a key.",
-        code="invalid_api_key",
+        code=WRONG_KEY,
         headers=b"WWW-Authenticate: Bearer\r\n",
+    )
+
+
+def too_many_wrong_keys(wait_s: float) -> Problem:
+    """Wrong keys came from there again and again. A right one is let in all the same."""
+    after_s = max(1, math.ceil(wait_s))
+    return Problem(
+        status=429,
+        message=f"Too many wrong API keys came from your address; the next one is looked at in {after_s} s. "
+        "A right key is not held back.",
+        code="too_many_wrong_keys",
+        kind="requests",
+        headers=b"Retry-After: %d\r\n" % after_s,
     )
 
 
@@ -134,6 +150,16 @@ def encoded_body(encoding: str) -> Problem:
 def bad_http(why: str) -> Problem:
     """What came is not HTTP/1.1 as it should be; what follows on the connection cannot be trusted."""
     return Problem(status=400, message=f"The HTTP request is malformed: {why}.", code="bad_http", closes=True)
+
+
+def speaks_tls() -> Problem:
+    """Something else than TLS came to a port of TLS."""
+    return Problem(
+        status=400,
+        message="This port speaks TLS, and what came is none; use https:// instead of http://.",
+        code="tls_needed",
+        closes=True,
+    )
 
 
 def bad_version(version: str) -> Problem:

@@ -11,6 +11,7 @@ from typing import Final
 
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
+from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.upstream import Pool, authority
 
@@ -160,7 +161,9 @@ class Reach:
         heard = pool.heard
         try:
             await _answer(self._loop, pool.upstream, self._limits)
-        except (TimeoutError, OSError):
+        except OSError as error:  # TimeoutError is one
+            if error.errno in NONE_LEFT:
+                return  # ours are used up, which says nothing of the engine
             if pool.heard != heard:  # it answers others, if not us
                 self.reached(pool)
             else:

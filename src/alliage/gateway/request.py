@@ -1,6 +1,7 @@
 """One request as it was parsed, and the checks that need nothing but the head."""
 
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote
 
@@ -14,6 +15,7 @@ from alliage.gateway.problems import Problem
 ANTHROPIC_VERSION: Final = b"anthropic-version"
 _MESSAGES: Final = b"/v1/messages"
 _ACCEPT_BYTES_MAX: Final = 256
+_GONE_BY: Final = (b"transfer-encoding", b"content-length", b"content-encoding", b"authorization", b"host")
 _USUAL_ACCEPTS: Final = frozenset((b"*/*", b"application/json", b"text/event-stream"))
 _SANE_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
@@ -94,6 +96,12 @@ def head_without_upgrade(request: Request) -> bytes:
     headers.pop(b"upgrade", None)
     lines = b"".join(b"%b: %b\r\n" % item for item in headers.items())
     return b"%b %b HTTP/%b\r\n%b\r\n" % (request.method, request.path, request.version.encode(), lines)
+
+
+def spells_twice(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a header that we go by came in two spellings; of one that came twice in one spelling the first counts."""
+    names = [name.lower() for name in headers]
+    return any(names.count(name) > 1 for name in _GONE_BY)
 
 
 def check_head(request: Request, body_bytes_max: int) -> Problem | None:

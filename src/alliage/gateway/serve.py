@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -10,14 +11,19 @@ import structlog
 
 from alliage.gateway.client import ClientConnection
 from alliage.gateway.control_line import ControlLine
+from alliage.gateway.descriptors import places, raise_descriptors
 from alliage.gateway.door import Door
+from alliage.gateway.doorstep import Doorsteps
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.metrics import exposition
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.siblings import Siblings
+from alliage.gateway.tls import Tls
 
 _log: Final = structlog.get_logger("alliage.gateway")
-_BACKLOG: Final = 1024
+_BACKLOG: Final = 4096
+_TLS_LOOK_S: Final = 2.0
+"""How often the files of TLS are looked at."""
 
 
 async def serve(
@@ -27,39 +33,62 @@ async def serve(
     limits: GatewayLimits,
     stop: asyncio.Event,
     door: str,
+    name: str = "gateway",
+    tls: Tls | None = None,
     recorder: Recorder | None = None,
     metrics: Path | None = None,
 ) -> None:
     """Serve the OpenAI API on a listening TCP socket until `stop`, then drain for at most `limits.drain_s` seconds.
 
-    `control` is the Unix socket that control listens on, `door` this gateway's name there. Meant for a uvloop loop.
-    Owns `sock` and closes it; the recorder, where there is one, too. `metrics` is the folder where the gateway processes of
-    this home tell each other theirs.
+    `control` is the Unix socket that control listens on, `door` this process there, `name` what people call it. With `tls`
+    nothing but TLS is spoken. Meant for a uvloop loop. Owns `sock` and closes it; the recorder, where there is one, too.
+    `metrics` is the folder where the gateway processes of this home tell each other theirs.
     """
     loop = asyncio.get_running_loop()
-    shared = Door(loop, limits, door)
+    shared = Door(loop, _fitting(limits), name)
     shared.recorder = recorder
-    shared.siblings = None if metrics is None else Siblings(metrics, door)
+    shared.siblings = None if metrics is None else Siblings(metrics, name)
     shared.reporter = line = ControlLine(shared, control, door)
-    server = await loop.create_server(lambda: ClientConnection(shared), sock=sock, backlog=_BACKLOG)
+    steps = None if tls is None else Doorsteps(shared, tls)
+    made = (lambda: ClientConnection(shared)) if steps is None else steps.make
+    server = await loop.create_server(made, sock=sock, backlog=_BACKLOG)
     talking = asyncio.create_task(line.run())
     sweeping = asyncio.create_task(_sweep(shared))
     reaching = asyncio.create_task(shared.reach.run())
     _log.info("gateway open", address=sock.getsockname() if sock.fileno() >= 0 else "", door=door)
+    tasks = (talking, sweeping, reaching, *(() if tls is None else (asyncio.create_task(_watch(tls)),)))
     try:
-        await _first_of(stop, talking, sweeping, reaching)
+        await _first_of(stop, *tasks)
     finally:
         server.close()
+        if steps is not None:
+            steps.close()
         await _drain(shared)
-        for task in (talking, sweeping, reaching):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(talking, sweeping, reaching, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         shared.close()
         if shared.siblings is not None:
             shared.siblings.leave()
         if recorder is not None:
             await recorder.close()
         _log.info("gateway closed", door=door)
+
+
+def _fitting(limits: GatewayLimits) -> GatewayLimits:
+    """With no more connections than there are descriptors for."""
+    got = raise_descriptors()
+    fit = places(got.most, limits.connections_max)
+    _log.info("descriptors", most=got.most, had=got.had, connections_max=fit)
+    if fit < limits.connections_max:
+        _log.warning("fewer connections than were asked for", connections_max=fit, asked=limits.connections_max)
+    return replace(limits, connections_max=fit)
+
+
+async def _watch(tls: Tls) -> None:
+    while True:
+        await asyncio.sleep(_TLS_LOOK_S)
+        tls.look()
 
 
 async def _first_of(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:

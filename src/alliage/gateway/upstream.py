@@ -9,11 +9,16 @@ import httptools
 
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
+from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.heads import KNOWN_MAX, cut, may_be_known
 from alliage.gateway.limits import GatewayLimits
+from alliage.units import MIB, format_bytes
 
 _NO_PIECES: Final = b""
 _OK: Final = 200
+_NO_DESCRIPTOR_S: Final = 0.05
+_DRY_BYTES_MAX: Final = MIB
+"""Of one answer that are no body and came without any: chunk heads that come alone are many in a long stream."""
 
 
 def authority(upstream: Upstream) -> str:
@@ -90,7 +95,7 @@ class UpstreamConnection(asyncio.Protocol):
     """One connection; it answers one listener at a time."""
 
     __slots__ = (
-        "_head_done", "_headers", "_is_between", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
+        "_dry_bytes", "_head_done", "_headers", "_is_between", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
         "complete", "head", "heard", "idle_since_s", "length", "on_body", "on_header",
     )  # fmt: skip
 
@@ -106,6 +111,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._head_done = False
         self._kept_pieces = 0
+        self._dry_bytes = 0
         self._keep = False
         self._paused = False
         self.complete = False
@@ -130,6 +136,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._listener = listener
         self._head_done = self._keep = self.complete = self.heard = False
         self._headers.clear()  # of trailers
+        self._dry_bytes = 0
         if self._transport is not None:
             self._transport.write(payload)
 
@@ -193,12 +200,25 @@ class UpstreamConnection(asyncio.Protocol):
             parser.feed_data(data)
         except httptools.HttpParserCallbackError:
             raise
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
             if not self.complete:
-                self._fail(f"what it answered is not HTTP ({error})")
+                is_wish = isinstance(error, httptools.HttpParserUpgrade)
+                self._fail(
+                    "it wants to speak another protocol" if is_wish else f"what it answered is not HTTP ({error})"
+                )
                 return False
             self._keep = False
+        if not self._pieces and not self.complete and self._is_dry(len(data)):
+            return False
         return self._head_done
+
+    def _is_dry(self, size: int) -> bool:
+        """Whether heads, chunk heads and trailers alone are more than an answer may have of them: then it has failed."""
+        self._dry_bytes += size
+        if self._dry_bytes <= _DRY_BYTES_MAX:
+            return False
+        self._fail(f"it sent more than {format_bytes(_DRY_BYTES_MAX)} of headers")
+        return True
 
     def _take(self, known: AnswerHead, length: int, listener: Listener, body: bytes) -> None:
         """A whole answer with a head that was parsed before."""
@@ -366,21 +386,35 @@ class Pool:
         task.add_done_callback(self._opening.discard)
 
     async def _open(self, listener: Listener) -> None:
-        upstream, limit_s = self.upstream, self._limits.upstream_connect_s
+        limit_s = self._limits.upstream_connect_s
         try:
             async with asyncio.timeout(limit_s):
-                _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self), upstream.host, upstream.port
-                )
+                connection = await self._connect()
         except TimeoutError:
             self._watch.missed(self)
             listener.unreachable(f"it did not accept a connection within {limit_s:g} s")
         except OSError as error:
-            self._watch.missed(self)
+            if error.errno not in NONE_LEFT:  # which says nothing of the engine
+                self._watch.missed(self)
             listener.unreachable(f"it cannot be reached ({error.strerror or error})")
         else:
             self._watch.accepted(self)
             listener.connected(connection)
+
+    async def _connect(self) -> UpstreamConnection:
+        """A connection. While this process has no descriptor left one is waited for, for half of the time there is."""
+        upstream, since_s = self.upstream, self._loop.time()
+        while True:
+            try:
+                _, connection = await self._loop.create_connection(
+                    lambda: UpstreamConnection(self), upstream.host, upstream.port
+                )
+            except OSError as error:
+                if error.errno not in NONE_LEFT or self._loop.time() - since_s > self._limits.upstream_connect_s / 2:
+                    raise
+                await asyncio.sleep(_NO_DESCRIPTOR_S)
+            else:
+                return connection
 
     def sweep(self, now_s: float) -> None:
         """Close what has been idle too long."""

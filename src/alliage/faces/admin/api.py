@@ -34,10 +34,13 @@ _ABOUT: Final = (
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: frozenset[str]) -> FastAPI:
+def build_admin(
+    desk: Desk, *, gateway_url: str, version: str, allowed_hosts: frozenset[str], gateways: int = 1
+) -> FastAPI:
     """The application. Runs on control's event loop (the desk has one thread).
 
     `allowed_hosts` are what a `Host` header may be: `localhost` (any port) or `localhost:8001`. `gateway_url` is what clients are told, such as `http://127.0.0.1:8000`.
+    `gateways` is how many gateway processes there are to be.
     """
     app = FastAPI(
         title="Alliage admin API",
@@ -49,6 +52,7 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
         responses={"default": {"model": ErrorAnswer, "description": "An error: code, message, remedy"}},
     )
     app.state.desk, app.state.version, app.state.gateway_url = desk, version, gateway_url
+    app.state.gateways = gateways
     register_faults(app)
     for router in (
         fleet_routes.router,

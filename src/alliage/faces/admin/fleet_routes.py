@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1")
 async def status(request: Request, desk: Asked, _key: Caller) -> answers.StatusAnswer:
     """Version, nodes, services, replicas, gateways, and what is wrong."""
     state = request.app.state
-    return tell.tell_status(desk, version=state.version, gateway_url=state.gateway_url)
+    return tell.tell_status(desk, version=state.version, gateway_url=state.gateway_url, gateways=state.gateways)
 
 
 @router.get("/nodes", tags=["fleet"], summary="List nodes")

@@ -21,8 +21,8 @@ from alliage.fleet.services import Service
 from alliage.fleet.view import FleetView
 
 
-def tell_status(desk: Desk, *, version: str, gateway_url: str) -> answers.StatusAnswer:
-    """Everything in one, from one snapshot."""
+def tell_status(desk: Desk, *, version: str, gateway_url: str, gateways: int = 1) -> answers.StatusAnswer:
+    """Everything in one, from one snapshot; `gateways` is how many there are to be."""
     view, doors = desk.view(), desk.doors()
     return answers.StatusAnswer(
         version=version,
@@ -35,7 +35,7 @@ def tell_status(desk: Desk, *, version: str, gateway_url: str) -> answers.Status
             answers.DoorAnswer(door=each.door, table_version=each.table_version, in_flight=sum(each.in_flight.values()))
             for each in doors
         ),
-        problems=tuple(_problems(desk, view, doors)),
+        problems=tuple(_problems(desk, view, doors, gateways)),
     )
 
 
@@ -192,8 +192,13 @@ def tell_why(desk: Desk, service: Service, replicas: Sequence[Replica]) -> str:
             return "; ".join(f"{each.id} is {phase_words(each)}" for each in replicas)
 
 
-def _problems(desk: Desk, view: FleetView, doors: Sequence[DoorReport]) -> list[str]:
+def _problems(desk: Desk, view: FleetView, doors: Sequence[DoorReport], gateways: int) -> list[str]:
     found = [] if doors else ["no gateway is connected: requests are answered from the last table, or not at all"]
+    if 0 < len(doors) < gateways:
+        found.append(
+            f"{gateways - len(doors)} of {gateways} gateway processes are not connected: "
+            "what comes to them is answered from the last table, or waits until they are started again"
+        )
     found += [] if view.nodes else ["no node has joined"]
     found += [text for each in view.nodes if (text := _node_problem(each))]
     for service in view.services:

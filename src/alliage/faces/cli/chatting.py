@@ -14,6 +14,7 @@ from alliage.faces.admin import answers
 from alliage.faces.cli.client import CONNECT_S_MAX, AdminClient, parse
 from alliage.faces.cli.place import find_place
 from alliage.faces.cli.screen import pour, remark
+from alliage.faces.cli.trust import gateway_trust
 from alliage.faces.telling import error_text
 
 SILENCE_S_MAX: Final = 300.0
@@ -75,7 +76,7 @@ def chat(home: Path, service: str | None, *, message: str | None) -> int:
     name = service or pick(status.services)
     timeout = httpx2.Timeout(SILENCE_S_MAX, connect=CONNECT_S_MAX)
     headers = {"Authorization": f"Bearer {place.key}"}
-    with httpx2.Client(headers=headers, timeout=timeout, trust_env=False) as http:
+    with httpx2.Client(headers=headers, timeout=timeout, trust_env=False, verify=gateway_trust(place.home)) as http:
         talk = Conversation(http, gateway_url=status.gateway_url, service=name)
         if message is None and sys.stdin.isatty():
             return _converse(talk)

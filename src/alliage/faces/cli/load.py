@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,8 @@ class Target:
     key: str
     service: str
     replica: str
+    trust: ssl.SSLContext | bool = True
+    """What its certificate is checked by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +117,7 @@ def _client(target: Target, concurrency: int) -> httpx2.AsyncClient:
         timeout=httpx2.Timeout(SILENCE_S_MAX, connect=CONNECT_S_MAX),
         limits=httpx2.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
         trust_env=False,
+        verify=target.trust,
     )
 
 

@@ -106,12 +106,34 @@ def up(
             metavar="FILE", help="Rehearse the nodes of this TOML file beside this machine.", show_default=False
         ),
     ] = None,
+    gateways: Annotated[
+        str,
+        typer.Option(
+            metavar="N", help="Gateway processes; `auto`: one a core.", show_default="1, or as in the settings"
+        ),
+    ] = "",
+    tls_cert: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Certificate of the OpenAI API (PEM), with --tls-key.", show_default=False),
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its key; not for others to read.", show_default=False)
+    ] = None,
 ) -> None:
     """Start the cloud on this machine, in the foreground. Ctrl-C drains and stops it, twice stops it at once."""
     from alliage.faces.cli.up import UpOrder
     from alliage.faces.cli.up import up as start
 
-    order = UpOrder(host=host, port=port, admin_port=admin_port, model=model, fleet=fleet)
+    order = UpOrder(
+        host=host,
+        port=port,
+        admin_port=admin_port,
+        model=model,
+        fleet=fleet,
+        gateways=gateways,
+        tls_certificate=tls_cert,
+        tls_key=tls_key,
+    )
     raise typer.Exit(start(home or context.obj, order))
 
 

@@ -23,6 +23,7 @@ from alliage.faces.cli.place import find_place
 from alliage.faces.cli.prompts import Sized, prompts, words_for
 from alliage.faces.cli.reference import model_reference
 from alliage.faces.cli.screen import remark, show, show_json, show_value, stderr
+from alliage.faces.cli.trust import gateway_trust
 from alliage.faces.telling import printable
 from alliage.fleet.replicas import recipe_words
 
@@ -119,7 +120,8 @@ def _probe_service(client: AdminClient, name: str, order: ProbeOrder, *, as_json
     replica = choose(name, parse(answers.ReplicasAnswer, client.get("replicas")).replicas, order.replica)
     loads = _loads(replica, order)
     gateway = parse(answers.StatusAnswer, client.get("status")).gateway_url
-    target = Target(gateway_url=gateway, key=client.place.key, service=name, replica=replica.id)
+    trust = gateway_trust(client.place.home)
+    target = Target(gateway_url=gateway, key=client.place.key, service=name, replica=replica.id, trust=trust)
     _wait_alone(client, replica.id)
     measured: list[MeasurementAnswer] = []
     words = _warm_up(target, order)

@@ -174,6 +174,8 @@ def history_table(seen: Sequence[answers.ObservationAnswer], *, now_s: float) ->
 def status_lines(status: answers.StatusAnswer) -> list[str]:
     """The head of `status`: version, gateway, gateways, and what is wrong."""
     doors = f"{len(status.doors)} connected" if status.doors else "none connected"
+    if len(status.doors) > 1:
+        doors += f": {', '.join(sorted(each.door.rpartition('-')[0] for each in status.doors))}"
     lines = [f"Alliage {status.version}", f"gateway  {status.gateway_url}/v1 ({doors})"]
     return lines + [f"problem  {each}" for each in status.problems]
 
