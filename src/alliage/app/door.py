@@ -15,7 +15,14 @@ async def run_door(home: Home, settings: Settings, listener: socket.socket, leav
     """Serve on the listening socket until told to leave; `at_once` cuts what is still in flight."""
     door = f"gateway-{os.getpid()}"
     serving = asyncio.ensure_future(
-        serve(sock=listener, control=home.control_socket, limits=settings.gateway, stop=leave.stop, door=door),
+        serve(
+            sock=listener,
+            control=home.control_socket,
+            limits=settings.gateway,
+            stop=leave.stop,
+            door=door,
+            usage=home.usage,
+        ),
     )
     at_once = asyncio.ensure_future(leave.at_once.wait())
     await asyncio.wait({serving, at_once}, return_when=asyncio.FIRST_COMPLETED)

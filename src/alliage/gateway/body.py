@@ -104,6 +104,39 @@ def find_usage(text: bytes) -> tuple[int, int] | None:
     return None if found is None else read_usage(b"{%b}" % found[0])
 
 
+_CACHED: Final = b'"cached_tokens"'
+
+
+class _Details(msgspec.Struct, gc=False):
+    cached_tokens: int | None = None
+
+
+_decode_details: Final = msgspec.json.Decoder(_Details | None).decode
+
+
+def count_cached(usage: dict[str, msgspec.Raw]) -> int:
+    """`prompt_tokens_details.cached_tokens` of a usage object; 0 where it is missing or no plain number."""
+    details = usage.get("prompt_tokens_details")
+    if details is None:
+        return 0
+    try:
+        told = _decode_details(details)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0
+    return 0 if told is None or told.cached_tokens is None else max(0, told.cached_tokens)
+
+
+def read_cached(answer: bytes) -> int:
+    """Of the prompt's tokens, those that the engine held already, as a whole JSON answer tells; 0 where it does not."""
+    if _CACHED not in answer:
+        return 0
+    try:
+        usage = _decode_usage(answer).usage
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0
+    return 0 if usage is None else count_cached(usage)
+
+
 def count(usage: dict[str, msgspec.Raw], field: Literal["prompt_tokens", "completion_tokens"]) -> int:
     """A count out of a usage object; 0 where it is missing or no plain number."""
     text = bytes(usage.get(field, b""))

@@ -12,7 +12,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import RoutingTable
 from alliage.gateway.door import Door
 from alliage.link.line import DialledLine, dial
-from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewTable, Refused
+from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewTable, Refused, UsageTaken
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _DELAY_S: Final = 0.05
@@ -123,10 +123,13 @@ class ControlLine:
             line.send(GatewayHello(protocol=PROTOCOL, door=self._name))
             self._line = line
             self._door.control_connected = True
+            self._door.teller.begin(line.send)
             while (message := await line.receive()) is not None:
                 if isinstance(message, NewTable):
                     served = True
                     self._door.take_table(message.table)
+                elif isinstance(message, UsageTaken):
+                    self._door.teller.hear(message)
                 elif isinstance(message, Refused):
                     _log.error("control refuses this gateway", why=message.why)
                     return False
@@ -150,4 +153,5 @@ class ControlLine:
             self._due.cancel()
             self._due = None
         self._line = None
+        self._door.teller.lost()
         self._door.control_connected = False

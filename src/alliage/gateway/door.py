@@ -12,6 +12,8 @@ from alliage.decide.routing.board import Board
 from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway import problems
+from alliage.gateway.books.accounts import Books
+from alliage.gateway.books.telling import Teller
 from alliage.gateway.flights import Flights
 from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
@@ -71,8 +73,9 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_remembered", "board", "control_connected", "deserted", "draining", "flights", "guests", "held", "kept", "limits",
+        "_id_prefix", "_ids", "_remembered", "board", "books", "control_connected", "deserted", "draining", "flights", "guests", "held", "kept", "limits",
         "loop", "now_s", "pools", "reach", "reporter", "room", "stats", "table",
+        "teller",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits) -> None:
@@ -95,6 +98,8 @@ class Door:
         self.deserted = asyncio.Event()
         """Draining, and the last guest has left."""
         self.control_connected = False
+        self.books = Books(None)
+        self.teller = Teller()
         self.reporter: Reporter | None = None
         self._remembered: dict[bytes, KeyEntry] = {}
         """Headers that were let in under this table, so that a key is not hashed for each request."""

@@ -68,6 +68,14 @@ class GatewayLimits:
     """Longest wait before control is dialled again."""
     heartbeat_s: float = 1.0
     """Control hears from the gateway at least this often."""
+    usage_mark_s: float = 0.5
+    """How often it is written down how far open answers are: by so much one that is cut may be billed short."""
+    usage_tell_s: float = 0.25
+    """How often control is told of usage."""
+    usage_flush_s: float = 1.0
+    """How often the usage journal is put on the disk: so much may be lost if the machine dies, nothing if only the process does."""
+    usage_bytes_max: int = GIB
+    """What the usage journals of one gateway process may hold while control is gone; beyond it requests are served and not written down."""
 
     def __post_init__(self) -> None:
         for limit in fields(self):

@@ -109,8 +109,25 @@ def _now(door: Door) -> Iterator[Metric]:
     yield GaugeMetricFamily("alliage_gateway_connections", "Client connections now", value=len(door.guests))
     version = -1 if door.table is None else door.table.version
     yield GaugeMetricFamily("alliage_gateway_table_version", "Version of the routing table, -1 for none", value=version)
+    yield from _usage(door)
     connected = int(door.control_connected)
     yield GaugeMetricFamily("alliage_gateway_control_connected", "1 while the line to control is up", value=connected)
+
+
+def _usage(door: Door) -> Iterator[Metric]:
+    """What becomes of usage records."""
+    books, journal = door.books, door.books.journal
+    yield CounterMetricFamily(
+        "alliage_gateway_usage_taken", "Usage records that control has taken", value=door.teller.taken
+    )
+    yield CounterMetricFamily(
+        "alliage_gateway_usage_unwritten", "Requests of which there is no record: no room for it", value=books.unwritten
+    )
+    yield GaugeMetricFamily("alliage_gateway_usage_open", "Requests whose record is to come", value=len(books.open))
+    held = 0 if journal is None else journal.held_bytes + journal.others_bytes
+    yield GaugeMetricFamily("alliage_gateway_usage_bytes", "What usage journals take of the disk", value=held)
+    full = int(books.why_full != "")
+    yield GaugeMetricFamily("alliage_gateway_usage_full", "1 while new requests are not written down", value=full)
 
 
 def _routing(door: Door) -> Iterator[Metric]:

@@ -4,7 +4,7 @@ from typing import Final
 
 from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.gateway import problems, wire
-from alliage.gateway.body import USAGE_BYTES_MAX, Ask, find_usage, read_usage
+from alliage.gateway.body import USAGE_BYTES_MAX, Ask, find_usage, read_cached, read_usage
 from alliage.gateway.continuing import BODY_BYTES_MAX, KEPT_BYTES_MAX, Continuation, Joining, continuation_of
 from alliage.gateway.kept import Kept
 from alliage.gateway.request import Endpoint, Request
@@ -25,7 +25,7 @@ class Passing:
     """One answer that has begun. `keep` is whether the client's connection may be used after it."""
 
     __slots__ = (
-        "_asked", "_chunked", "_end", "_granted_bytes", "_joining", "_kept", "_kept_bytes", "_model", "_pieces", "_said", "_tap", "_told", "head", "keep",
+        "_asked", "_cached", "_chunked", "_end", "_granted_bytes", "_joining", "_kept", "_kept_bytes", "_model", "_pieces", "_said", "_tap", "_told", "head", "keep",
         "status",
     )  # fmt: skip
 
@@ -56,6 +56,7 @@ class Passing:
         self._kept_bytes = 0
         self._end: bytes | None = None
         self._told = (0, 0)
+        self._cached = 0
         self._chunked = False
         self.keep = keep
         self.status = status = connection.status
@@ -158,9 +159,24 @@ class Passing:
         if self._tap is not None:
             return self._tap.prompt_tokens, self._tap.completion_tokens
         pieces = self._pieces
-        if not pieces:
-            return self._told
-        return read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if pieces:
+            whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self._told = read_usage(whole)
+            self._cached = read_cached(whole)
+            self._pieces = None  # asked twice, read once
+        return self._told
+
+    @property
+    def cached_tokens(self) -> int:
+        """Of the prompt's, those that the engine held already, where it tells them; after `tokens`."""
+        if self._tap is not None:
+            return self._tap.cached_tokens
+        return self._cached
+
+    def kept(self) -> tuple[bytes, bytes]:
+        """The request, and what was passed of the stream so far; empty where they are not kept."""
+        said = self._said
+        return (b"", b"") if said is None else (self._asked, bytes(said))
 
     def _keep_said(self, said: bytearray, body: bytes) -> None:
         more = len(said) + len(body) - self._granted_bytes

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from alliage.gateway.body import count
+from alliage.gateway.body import count, count_cached
 from alliage.units import KIB
 
 _END: Final = re.compile(rb"\r?\n\r?\n")
@@ -31,7 +31,7 @@ _decode: Final = msgspec.json.Decoder(_Chunk).decode
 class UsageTap:
     """Fed with a stream in pieces of any size; `prompt_tokens` and `completion_tokens` are the last that were told."""
 
-    __slots__ = ("_held", "_long", "_remove", "completion_tokens", "prompt_tokens")
+    __slots__ = ("_held", "_long", "_remove", "cached_tokens", "completion_tokens", "prompt_tokens")
 
     def __init__(self, *, remove: bool) -> None:
         self._remove = remove
@@ -39,6 +39,7 @@ class UsageTap:
         self._long = False
         self.prompt_tokens = 0
         self.completion_tokens = 0
+        self.cached_tokens = 0
 
     @property
     def inside(self) -> bool:
@@ -85,6 +86,7 @@ class UsageTap:
             return False
         self.prompt_tokens = count(told.usage, "prompt_tokens")
         self.completion_tokens = count(told.usage, "completion_tokens")
+        self.cached_tokens = count_cached(told.usage)
         return self._remove and told.choices == []
 
 
