@@ -13,15 +13,16 @@ from alliage.fleet.routing import KeyEntry, Upstream
 from alliage.gateway.books.entries import (
     CONTINUED,
     END,
-    HEAD_BYTES,
+    FRAME_BYTES,
     MARK,
     OPEN,
     SO_FAR,
     TOLD,
     UNSEEN,
-    WHOLE,
     WHOLE_BYTES_MAX,
+    entry,
     names_payload,
+    whole_entry,
 )
 from alliage.gateway.books.journal import Journal, Names, Segment
 from alliage.gateway.passing import Passing
@@ -42,6 +43,7 @@ _ROLES_AMONG: Final = 16
 _FINISH: Final = (b'"finish_reason":"', b'"finish_reason": "')
 _LAST_EVENTS: Final = 2
 """Of a whole stream, those without a token: why it stopped, and that it is over."""
+_SECOND_US: Final = 1e6
 _NAMES_MAX: Final = 4096
 _UNCOUNTED_MAX: Final = 64
 
@@ -94,9 +96,9 @@ class Account:
     """One request's. After the first of `finished`, `failed` and `left` the others do nothing."""
 
     __slots__ = (
-        "_asked", "_began_s", "_books", "_bytes", "_cached", "_duration_s", "_endpoint", "_events", "_first_s", "_held_bytes", "_held_events", "_id",
+        "_asked", "_began_s", "_books", "_bytes", "_cached", "_duration_us", "_endpoint", "_events", "_first_s", "_held_bytes", "_held_events", "_id",
         "_is_over", "_is_unread", "_last", "_marked", "_names", "_output", "_passing", "_pin", "_place", "_prompt", "_prompt_about", "_roles",
-        "_said", "_service", "_since_s", "_state", "_status", "_tpot_s", "_transport", "_upstream", "_who",
+        "_said", "_service", "_since_us", "_state", "_status", "_tpot_us", "_transport", "_upstream", "_who",
     )  # fmt: skip
 
     def __init__(self, books: Books, request_id: bytes, endpoint: bytes, transport: asyncio.Transport) -> None:
@@ -104,7 +106,7 @@ class Account:
         self._id = request_id
         self._endpoint = endpoint
         self._transport = transport
-        self._since_s = time()
+        self._since_us = int(time() * _SECOND_US)
         self._began_s = perf_counter()
         self._first_s = 0.0
         self._who: KeyEntry | None = None
@@ -121,8 +123,8 @@ class Account:
         self._is_unread = self._is_over = False
         self._state = _CUT
         self._status = self._prompt = self._cached = self._output = 0
-        self._duration_s = 0.0
-        self._tpot_s = UNSEEN
+        self._duration_us = 0
+        self._tpot_us = UNSEEN
         self._asked = self._said = b""
 
     def named(self, who: KeyEntry | None, service: str) -> None:
@@ -204,7 +206,7 @@ class Account:
         pin, segments = self._pin, journal.segments
         if not news and (pin is segments[-1] or (len(segments) > 1 and pin is segments[-2])):
             return
-        if not journal.room(HEAD_BYTES + SO_FAR.size):
+        if not journal.room(FRAME_BYTES + SO_FAR.size):
             return
         if pin is journal.current:
             self._mark(journal)
@@ -243,7 +245,7 @@ class Account:
         journal, names = self._books.journal, self._names
         if journal is None or names is None:
             return
-        if not journal.room(2 * HEAD_BYTES + len(names.payload) + WHOLE_BYTES_MAX):
+        if not journal.room(2 * FRAME_BYTES + len(names.payload) + WHOLE_BYTES_MAX):
             return
         place = self._put(journal, OPEN)
         if place >= 0 and not self._place:
@@ -255,17 +257,15 @@ class Account:
         names = self._names
         if names is None:
             return -1
-        ttft_s = self._first_s - self._began_s if self._first_s else UNSEEN
-        duration_s = self._duration_s if self._is_over else perf_counter() - self._began_s
+        ttft_us, duration_us = self._ttft_us(), self._so_far_us()
         place = -1
         for _ in range(2):
             number = journal.named(names)
             if number >= 0:
-                whole = WHOLE.pack(
-                    self._place, number, self._since_s, self._prompt, self._cached, self._output, duration_s, ttft_s, self._tpot_s,
-                    self._status, self._state,
-                )  # fmt: skip
-                place = journal.put(kind, whole + self._id)
+                place = journal.put(whole_entry(
+                    kind, self._place, number, self._since_us, self._prompt, self._cached, self._output, duration_us, ttft_us,
+                    self._tpot_us, self._status, self._state, self._id,
+                ))  # fmt: skip
             if place >= 0 or not journal.turn():
                 break
         if place >= 0 and kind == OPEN:
@@ -275,18 +275,23 @@ class Account:
                 pin.pins += 1
         return place
 
+    def _ttft_us(self) -> int:
+        return int((self._first_s - self._began_s) * _SECOND_US) if self._first_s else UNSEEN
+
+    def _so_far_us(self) -> int:
+        return self._duration_us if self._is_over else int((perf_counter() - self._began_s) * _SECOND_US)
+
     def _unpin(self) -> None:
         pin, self._pin = self._pin, None
         if pin is not None:
             pin.pins -= 1
 
     def _mark(self, journal: Journal) -> None:
-        ttft_s = self._first_s - self._began_s if self._first_s else UNSEEN
-        duration_s = self._duration_s if self._is_over else perf_counter() - self._began_s
+        ttft_us, duration_us = self._ttft_us(), self._so_far_us()
         payload = SO_FAR.pack(
-            self._place, self._prompt, self._cached, self._output, duration_s, ttft_s, self._status, self._state
+            self._place, self._prompt, self._cached, self._output, duration_us, ttft_us, self._status, self._state
         )
-        journal.put(MARK, payload)
+        journal.put(entry(MARK, payload))
 
     def _claim(self) -> bool:
         """Take over what the client's kernel buffer has had by now; whether that is more than before.
@@ -338,7 +343,7 @@ class Account:
                 self._over(ending, status, prompt, output)
                 books.uncounted.append(self)
                 if books.journal is not None:
-                    if self._pin is books.journal.current and books.journal.room(HEAD_BYTES + SO_FAR.size):
+                    if self._pin is books.journal.current and books.journal.room(FRAME_BYTES + SO_FAR.size):
                         self._mark(books.journal)
                     else:
                         self._put(books.journal, OPEN)
@@ -357,9 +362,9 @@ class Account:
         self._status = status
         self._prompt = prompt
         self._output = output
-        self._duration_s = now_s - self._began_s
+        self._duration_us = int((now_s - self._began_s) * _SECOND_US)
         if self._first_s and output > 1 and not self._is_unread:
-            self._tpot_s = (now_s - self._first_s) / (output - 1)
+            self._tpot_us = int((now_s - self._first_s) / (output - 1) * _SECOND_US)
         self._passing = None
         self._last = b""
         self._books.open.pop(self, None)

@@ -1,12 +1,12 @@
 """The journal's entries as bytes. Pure.
 
-An entry is its length, the CRC-32 of kind and payload, its kind, and the payload; all numbers little-endian. Bytes that were never
-written are zeros, so an entry of length 0 ends what can be read, and so does one whose CRC is not that of its bytes.
+An entry is its length, its kind, the payload, and the CRC-32 of these; all numbers little-endian. Bytes that were never written
+are zeros, so an entry of length 0 ends what can be read, and so does one whose CRC is not that of its bytes.
 No entry holds anything of a prompt or an answer.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 from zlib import crc32
 
@@ -28,13 +28,21 @@ MARK: Final = 4
 END: Final = 5
 """A request's record: a `WHOLE`."""
 
-_HEAD: Final = struct.Struct("<IIB")
-HEAD_BYTES: Final = _HEAD.size
-WHOLE: Final = struct.Struct("<QIdIIIdddHB")
-"""Id, number of the names, began, tokens of prompt, cached and output, duration, TTFT, TPOT, status, state; the request id follows."""
-SO_FAR: Final = struct.Struct("<QIIIddHB")
+_HEAD: Final = struct.Struct("<IB")
+_HEAD_BYTES: Final = _HEAD.size
+_CRC_BYTES: Final = 4
+FRAME_BYTES: Final = _HEAD_BYTES + _CRC_BYTES
+"""Of an entry, beside its payload."""
+WHOLE: Final = struct.Struct("<QIQIIIQQQHB")
+"""Id, number of the names, began, tokens of prompt, cached and output, duration, TTFT, TPOT, status, state; the request id follows.
+
+Times are microseconds: whole numbers are turned into text five times as fast as floating ones.
+"""
+SO_FAR: Final = struct.Struct("<QIIIQQHB")
 """Id, tokens of prompt, cached and output, duration, TTFT, status, state."""
-WHOLE_BYTES_MAX: Final = HEAD_BYTES + WHOLE.size + 128
+_WHOLE_HEAD: Final = struct.Struct("<IBQIQIIIQQQHB")
+_WHOLE_BYTES: Final = _WHOLE_HEAD.size + _CRC_BYTES
+WHOLE_BYTES_MAX: Final = _WHOLE_BYTES + 128
 """Request ids have 128 characters at most."""
 
 ENDINGS: Final = (Ending.CUT, Ending.FINISHED, Ending.FAILED, Ending.CANCELLED)
@@ -43,7 +51,7 @@ ENDING_BITS: Final = 0x0F
 CONTINUED: Final = 0x10
 TOLD: Final = 0x20
 """The engine told these tokens."""
-UNSEEN: Final = float("nan")
+UNSEEN: Final = 2**64 - 1
 """A duration that nobody saw."""
 
 
@@ -75,7 +83,30 @@ _decode_first: Final = msgspec.json.Decoder(First).decode
 
 def entry(kind: int, payload: bytes) -> bytes:
     """A whole entry."""
-    return _HEAD.pack(len(payload), crc32(payload, kind), kind) + payload
+    data = _HEAD.pack(FRAME_BYTES + len(payload), kind) + payload
+    return data + crc32(data).to_bytes(_CRC_BYTES, "little")
+
+
+def whole_entry(  # noqa: PLR0917 - data path
+    kind: int,
+    first: int,
+    names: int,
+    began_us: int,
+    prompt: int,
+    cached: int,
+    output: int,
+    duration_us: int,
+    ttft_us: int,
+    tpot_us: int,
+    status: int,
+    state: int,
+    request: bytes,
+) -> bytes:
+    """An entry with a `WHOLE`, made in one go."""
+    data = _WHOLE_HEAD.pack(
+        _WHOLE_BYTES + len(request), kind, first, names, began_us, prompt, cached, output, duration_us, ttft_us, tpot_us, status, state,
+    ) + request  # fmt: skip
+    return data + crc32(data).to_bytes(_CRC_BYTES, "little")
 
 
 def first_entry(journal: str, start: int) -> bytes:
@@ -101,16 +132,49 @@ def names_payload(who: KeyEntry | None, service: str, endpoint: str, upstream: U
 
 def entries(data: bytes | memoryview, at: int, limit: int) -> Iterator[tuple[int, int, bytes]]:
     """Place, kind and payload of each whole entry from `at` on: the readable part of `data`, which ends before `limit`."""
-    while at + HEAD_BYTES <= limit:
-        length, crc, kind = _HEAD.unpack_from(data, at)
-        end = at + HEAD_BYTES + length
-        if not length or end > limit:
+    while at + FRAME_BYTES <= limit:
+        length, kind = _HEAD.unpack_from(data, at)
+        end = at + length
+        if length < FRAME_BYTES or end > limit:
             return
-        payload = bytes(data[at + HEAD_BYTES : end])
-        if crc32(payload, kind) != crc:
+        covered = end - _CRC_BYTES
+        if crc32(data[at:covered]) != int.from_bytes(data[covered:end], "little"):
             return
-        yield at, kind, payload
+        yield at, kind, bytes(data[at + _HEAD_BYTES : covered])
         at = end
+
+
+def own_names(data: bytes) -> list[bytes]:
+    """The names among whole entries that this process wrote."""
+    names: list[bytes] = []
+    start = 0
+    while start < len(data):
+        length, kind = _HEAD.unpack_from(data, start)
+        if kind == NAMES:
+            names.append(data[start + _HEAD_BYTES : start + length - _CRC_BYTES])
+        start += length
+    return names
+
+
+def own_records(data: bytes, at: int, journal: bytes, names: list[bytes], records_max: int) -> tuple[list[bytes], int]:
+    """The records of whole entries as JSON, and where the first is that was not read. The names among them are added to `names`.
+
+    `data` was written by this process, so it is not checked; its first byte has the place `at`.
+    """
+    records: list[bytes] = []
+    start, limit = 0, len(data)
+    while start + FRAME_BYTES <= limit and len(records) < records_max:
+        length, kind = _HEAD.unpack_from(data, start)
+        end = start + length
+        if end > limit:
+            break
+        if kind == END:
+            payload = data[start + _HEAD_BYTES : end - _CRC_BYTES]
+            records.append(record_json(journal, at + start, payload, names))
+        elif kind == NAMES:
+            names.append(data[start + _HEAD_BYTES : end - _CRC_BYTES])
+        start = end
+    return records, at + start
 
 
 def read_first(payload: bytes) -> First | None:
@@ -127,22 +191,23 @@ def check_names(payload: bytes) -> Names:
 
 
 _RECORD: Final = (
-    b'{"id":"%b-%d","request":"%b",%b,"began_s":%a,"prompt_tokens":%d,"cached_tokens":%d,"output_tokens":%d,'
-    b'"duration_s":%a,"ttft_s":%b,"tpot_s":%b,"status":%d,"ending":"%b","is_continued":%b,"is_estimated":%b}'
+    b'{"id":"%b-%d","request":"%b",%b,"began_s":%de-6,"prompt_tokens":%d,"cached_tokens":%d,"output_tokens":%d,'
+    b'"duration_s":%de-6,"ttft_s":%b,"tpot_s":%b,"status":%d,"ending":"%b","is_continued":%b,"is_estimated":%b}'
 )
 _ENDING_WORDS: Final = tuple(each.value.encode() for each in ENDINGS)
 
 
-def record_json(journal: bytes, place: int, payload: bytes, names: bytes) -> bytes:
-    """A `WHOLE` payload as the JSON of a UsageRecord; `names` is the payload of its names.
+def record_json(journal: bytes, place: int, payload: bytes, names: Sequence[bytes]) -> bytes:
+    """A `WHOLE` payload as the JSON of a UsageRecord; `names` are the payloads of those in its segment.
 
     Made as text, because making the record as a value first would cost several times as much a request.
     """
-    first, _, began_s, prompt, cached, output, duration_s, ttft_s, tpot_s, status, state = WHOLE.unpack_from(payload)
+    first, number, began_us, prompt, cached, output, duration_us, ttft_us, tpot_us, status, state = WHOLE.unpack_from(
+        payload
+    )
     return _RECORD % (
-        journal, first or place, payload[WHOLE.size :], names[1:-1], began_s, prompt, cached, output, duration_s,
-        b"null" if ttft_s != ttft_s else b"%a" % ttft_s,  # noqa: PLR0124 - NaN, the cheapest way
-        b"null" if tpot_s != tpot_s else b"%a" % tpot_s,  # noqa: PLR0124
+        journal, first or place, payload[WHOLE.size :], names[number][1:-1], began_us, prompt, cached, output, duration_us,
+        b"null" if ttft_us == UNSEEN else b"%de-6" % ttft_us, b"null" if tpot_us == UNSEEN else b"%de-6" % tpot_us,
         status, _ENDING_WORDS[state & ENDING_BITS],
         b"true" if state & CONTINUED else b"false", b"false" if state & TOLD else b"true",
     )  # fmt: skip
@@ -150,7 +215,7 @@ def record_json(journal: bytes, place: int, payload: bytes, names: bytes) -> byt
 
 def with_mark(payload: bytes, mark: bytes) -> bytes:
     """An `OPEN` payload as far as a later mark of it says."""
-    first, names, began_s, *_ = WHOLE.unpack_from(payload)
-    _, prompt, cached, output, duration_s, ttft_s, status, state = SO_FAR.unpack(mark)
-    whole = WHOLE.pack(first, names, began_s, prompt, cached, output, duration_s, ttft_s, UNSEEN, status, state)
+    first, names, began_us, *_ = WHOLE.unpack_from(payload)
+    _, prompt, cached, output, duration_us, ttft_us, status, state = SO_FAR.unpack(mark)
+    whole = WHOLE.pack(first, names, began_us, prompt, cached, output, duration_us, ttft_us, UNSEEN, status, state)
     return whole + payload[WHOLE.size :]

@@ -13,7 +13,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from alliage.gateway.books.entries import HEAD_BYTES, NAMES, WHOLE_BYTES_MAX, entry, first_entry
+from alliage.gateway.books.entries import FRAME_BYTES, NAMES, WHOLE_BYTES_MAX, entry, first_entry
 from alliage.units import MIB
 
 SEGMENT_BYTES: Final = 4 * MIB
@@ -70,9 +70,9 @@ class Segment:
         self.used = end
         return self.start + at
 
-    def read(self, at: int) -> bytes:
-        """What was written from there on."""
-        return self._map[at : self.used]
+    def read(self, at: int, size: int) -> bytes:
+        """What was written from there on, no more than `size`."""
+        return self._map[at : min(at + size, self.used)]
 
     def flush(self) -> None:
         """Have it on the disk: blocks, but not the interpreter (msync would, and does no more)."""
@@ -177,7 +177,7 @@ class Journal:
         if current is None:
             return -1
         if names.segment is not current:
-            if current.used + HEAD_BYTES + len(names.payload) > current.size:
+            if current.used + FRAME_BYTES + len(names.payload) > current.size:
                 return -1
             current.put(entry(NAMES, names.payload))
             names.segment = current
@@ -185,12 +185,12 @@ class Journal:
             current.named += 1
         return names.number
 
-    def put(self, kind: int, payload: bytes) -> int:
-        """The place of a new entry, -1 where there is no room. Meant to follow `room`."""
+    def put(self, data: bytes) -> int:
+        """The place of a new entry, -1 where there is no room."""
         current = self.current
-        if current is None or current.used + HEAD_BYTES + len(payload) > current.size:
+        if current is None or current.used + len(data) > current.size:
             return -1
-        return current.put(entry(kind, payload))
+        return current.put(data)
 
     @property
     def held_bytes(self) -> int:

@@ -114,8 +114,9 @@ def _inherited(folder: Path) -> list[Inherited]:
     """The journals whose process is dead and that no other process tells, locked for this one."""
     found = []
     try:
-        for path in sorted(folder.iterdir()):
-            if path.name.isalnum() and path.is_dir() and (lock := own(path)) is not None:
+        for path in sorted(each for each in folder.iterdir() if each.name.isalnum()):
+            lock = own(path)
+            if lock is not None:
                 found.append(Inherited(path, lock))
     except OSError as error:
         _log.error("usage journals of gateways that died cannot be read", folder=str(folder), why=str(error))

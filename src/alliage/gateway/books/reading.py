@@ -14,22 +14,26 @@ from alliage.gateway.books.entries import (
     END,
     FIRST,
     FORMAT,
-    HEAD_BYTES,
+    FRAME_BYTES,
     MARK,
     NAMES,
     OPEN,
     SO_FAR,
     WHOLE,
     entries,
+    own_names,
+    own_records,
     read_first,
     record_json,
     with_mark,
 )
 from alliage.gateway.books.journal import Journal, Segment, remove, segment_path, segment_starts
+from alliage.units import KIB
 
 _log: Final = structlog.get_logger("alliage.gateway")
 
 
+_WINDOW_BYTES: Final = 256 * KIB
 DAMAGED: Final = ".damaged"
 """Journals that were put aside, for a person to look at."""
 
@@ -51,16 +55,6 @@ class Source(Protocol):
         """The ledger has all up to there; whether nothing will ever come of this one again."""
 
 
-class _Place:
-    """Where a reader is: the names of its segment come from the segment's beginning, wherever it begins itself."""
-
-    __slots__ = ("at", "names")
-
-    def __init__(self) -> None:
-        self.at = 0
-        self.names: list[bytes] = []
-
-
 class Written:
     """The journal that this process writes."""
 
@@ -69,9 +63,9 @@ class Written:
         self.name = journal.name
         self._name = journal.name.encode()
         self.taken = 0
-        self._place = _Place()
+        self._at = 0
         self._segment: Segment | None = None
-        self._read = 0
+        self._names: list[bytes] = []
 
     def batch(self, records_max: int) -> tuple[list[bytes], int]:
         """See `Source`."""
@@ -80,16 +74,20 @@ class Written:
             segment = self._segment or self._next_segment()
             if segment is None:
                 break
-            self._read_on(segment, records, records_max)
-            if segment is self._journal.current or len(records) >= records_max:
+            data = segment.read(self._at - segment.start, _WINDOW_BYTES)
+            found, self._at = own_records(data, self._at, self._name, self._names, records_max - len(records))
+            records += found
+            if self._at < segment.start + segment.used:
+                continue
+            if segment is self._journal.current:
                 break
+            self._at = segment.start + segment.size
             self._segment = None
-        return records, self._place.at
+        return records, self._at
 
     def again(self) -> None:
         """See `Source`."""
-        self._place = _Place()
-        self._place.at = self.taken
+        self._at = self.taken
         self._segment = None
 
     def take(self, upto: int) -> bool:
@@ -99,40 +97,22 @@ class Written:
         return False
 
     def _next_segment(self) -> Segment | None:
-        """The one with the next entry to read, from its beginning."""
-        at = self._place.at
+        """The one with the next entry, and the names in it up to there."""
         for segment in self._journal.segments:
-            if segment.start + segment.size > at:
-                self._segment, self._read = segment, 0
-                self._place.names = []
+            if segment.start + segment.size > self._at:
+                self._at = max(self._at, segment.start)
+                self._names = own_names(segment.read(0, self._at - segment.start))
+                self._segment = segment
                 return segment
         return None
 
-    def _read_on(self, segment: Segment, records: list[bytes], records_max: int) -> None:
-        place, start = self._place, segment.start
-        for at, kind, payload in entries(segment.read(self._read), 0, segment.used - self._read):
-            where = start + self._read + at
-            if kind == NAMES:
-                place.names.append(payload)
-            elif kind == END and where >= place.at:
-                names = place.names[WHOLE.unpack_from(payload)[1]]
-                records.append(record_json(self._name, where, payload, names))
-            end = where + HEAD_BYTES + len(payload)
-            place.at = max(place.at, end)
-            if len(records) >= records_max:
-                self._read = end - start
-                return
-        self._read = segment.used
-        if segment is not self._journal.current:
-            place.at = max(place.at, start + segment.size)
-
 
 class _Left:
-    """An open request of a dead process: its entry as it stood last, and its names."""
+    """An open request of a dead process: its entry as it stood last, and the names of its segment."""
 
     __slots__ = ("names", "payload")
 
-    def __init__(self, payload: bytes, names: bytes) -> None:
+    def __init__(self, payload: bytes, names: list[bytes]) -> None:
         self.payload = payload
         self.names = names
 
@@ -217,9 +197,8 @@ class Inherited:
             if kind == NAMES:
                 names.append(payload)
             elif kind == END:
-                number = WHOLE.unpack_from(payload)[1]
-                record = record_json(self._name, start + at, payload, names[number])
-                found.append((start + at + HEAD_BYTES + len(payload), record))
+                record = record_json(self._name, start + at, payload, names)
+                found.append((start + at + FRAME_BYTES + len(payload), record))
         return found
 
     def _survey(self) -> list[bytes]:
@@ -229,13 +208,12 @@ class Inherited:
             names: list[bytes] = []
             used = 0
             for at, kind, payload in self._entries(start):
-                used = at + HEAD_BYTES + len(payload)
+                used = at + FRAME_BYTES + len(payload)
                 self._end = start + used
                 if kind == NAMES:
                     names.append(payload)
                 elif kind == OPEN:
-                    first, number, *_ = WHOLE.unpack_from(payload)
-                    left[first or start + at] = _Left(payload, names[number])
+                    left[WHOLE.unpack_from(payload)[0] or start + at] = _Left(payload, names)
                 elif kind == MARK:
                     one = left.get(SO_FAR.unpack_from(payload)[0])
                     if one is not None:
