@@ -20,10 +20,11 @@ from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.fleet.services import UNASKED, Objective
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
+from alliage.fleet.usage import UsageRecord
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.serve import serve
 from alliage.link.line import AnsweredLine, listen
-from alliage.link.messages import GatewayHello, GatewayReport, NewTable, Refused
+from alliage.link.messages import GatewayHello, GatewayReport, NewTable, Refused, UsageTaken, UsageTold
 
 KEY = "alliage-test-key"
 ENGINE_KEY = "engine-secret"
@@ -99,6 +100,10 @@ class Control:
         self.hellos: list[GatewayHello] = []
         self._counts = 0
         self.refuses = ""
+        self.usage: dict[str, UsageRecord] = {}
+        """The ledger: each record once, by its id."""
+        self.told: list[UsageTold] = []
+        self.takes_usage = True
 
     async def start(self) -> None:
         """Listen."""
@@ -147,6 +152,14 @@ class Control:
         self.push(new)
         await until(lambda: bool(self.reports) and self.reports[-1].table_version == new.version, "table taken")
 
+    def _take(self, line: AnsweredLine, message: UsageTold) -> None:
+        self.told.append(message)
+        if not self.takes_usage:
+            return
+        for record in message.records:
+            assert self.usage.setdefault(record.id, record) == record
+        line.send(UsageTaken(journal=message.journal, upto=message.upto))
+
     async def _answer(self, line: AnsweredLine) -> None:
         self._lines.add(line)
         try:
@@ -161,6 +174,8 @@ class Control:
                 elif isinstance(message, GatewayReport):
                     self.reports.append(message)
                     self._counts += message.traffic is not None
+                elif isinstance(message, UsageTold):
+                    self._take(line, message)
         finally:
             self._lines.discard(line)
 
@@ -302,8 +317,13 @@ class House:
 
 
 @asynccontextmanager
-async def house(first: RoutingTable | None, limits: GatewayLimits | None = None) -> AsyncIterator[House]:
-    """A gateway on a port of its own, with control giving it the table `first`; ended with the block."""
+async def house(
+    first: RoutingTable | None, limits: GatewayLimits | None = None, usage: Path | None = None
+) -> AsyncIterator[House]:
+    """A gateway on a port of its own, with control giving it the table `first`; ended with the block.
+
+    `usage` is where its journal is, a folder that goes with the block where none is given.
+    """
     folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
     control = Control(folder / "control.sock", first)
     await control.start()
@@ -313,7 +333,15 @@ async def house(first: RoutingTable | None, limits: GatewayLimits | None = None)
     sock.setblocking(False)
     port, stop = sock.getsockname()[1], asyncio.Event()
     limits = limits or GatewayLimits(drain_s=2.0)
-    done = asyncio.create_task(serve(sock=sock, control=folder / "control.sock", limits=limits, stop=stop, door="test"))
+    serving = serve(
+        sock=sock,
+        control=folder / "control.sock",
+        limits=limits,
+        stop=stop,
+        door="test",
+        usage=usage or folder / "usage",
+    )
+    done = asyncio.create_task(serving)
     place = House(port, control, stop, done)
     try:
         if first is not None:
