@@ -9,6 +9,8 @@ from alliage.units import GIB, KIB, MIB
 SMALL_BODY_BYTES: Final = 64 * KIB
 """So much of a body is read whoever sends it: not counted, and thrown away where the answer is no."""
 
+_USAGE_BYTES_LEAST: Final = 256 * KIB
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLimits:
@@ -82,6 +84,11 @@ class GatewayLimits:
             value = getattr(self, limit.name)
             if value <= 0:
                 raise BadInput(f"the gateway's limit {limit.name} is {value}", remedy="it must be above zero")
+        if self.usage_bytes_max < _USAGE_BYTES_LEAST:
+            raise BadInput(
+                f"the gateway's limit usage_bytes_max is {self.usage_bytes_max}",
+                remedy=f"it must be {_USAGE_BYTES_LEAST} at least",
+            )
         for low, high in (("write_low_bytes", "write_high_bytes"), ("body_bytes_max", "bodies_bytes_max")):
             least, most = getattr(self, low), getattr(self, high)
             if least > most:

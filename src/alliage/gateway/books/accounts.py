@@ -83,8 +83,11 @@ class Books:
 
     def mark(self) -> None:
         """Write down how far each is, and what had found no room."""
-        if self.journal is None:
+        journal = self.journal
+        if journal is None:
             return
+        if journal.why_full:
+            journal.turn()
         waiting, self.unended = self.unended, []
         for account in waiting:
             account.write()
@@ -220,7 +223,10 @@ class Account:
             return
         if self._names is None:
             self._names = books.names(self._who, self._service, self._endpoint.decode("ascii"), self._upstream)
-        if self._put(journal, END) >= 0:
+        size = 2 * FRAME_BYTES + len(self._names.payload) + WHOLE_BYTES_MAX
+        if not self._place and not journal.room(size):  # what room there is belongs to those that were promised it
+            books.unwritten += 1
+        elif self._put(journal, END) >= 0:
             self._unpin()
             journal.opened -= self._place > 0
         elif self._place:
@@ -259,14 +265,14 @@ class Account:
             return -1
         ttft_us, duration_us = self._ttft_us(), self._so_far_us()
         place = -1
-        for _ in range(2):
+        for _ in range(3):
             number = journal.named(names)
             if number >= 0:
                 place = journal.put(whole_entry(
                     kind, self._place, number, self._since_us, self._prompt, self._cached, self._output, duration_us, ttft_us,
                     self._tpot_us, self._status, self._state, self._id,
                 ))  # fmt: skip
-            if place >= 0 or not journal.turn():
+            if place >= 0 or not (journal.turn() or (kind == END and self._place > 0 and journal.turn_to_spare())):
                 break
         if place >= 0 and kind == OPEN:
             self._unpin()

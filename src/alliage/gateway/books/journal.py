@@ -13,10 +13,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from alliage.gateway.books.entries import FRAME_BYTES, NAMES, WHOLE_BYTES_MAX, entry, first_entry
-from alliage.units import MIB
+from alliage.gateway.books.entries import FRAME_BYTES, NAMES, entry, first_entry
+from alliage.units import KIB, MIB
 
 SEGMENT_BYTES: Final = 4 * MIB
+_SEGMENT_BYTES_LEAST: Final = 64 * KIB
 _SUFFIX: Final = ".seg"
 _AGAIN_S: Final = 1.0
 """How often room is looked for while there is none."""
@@ -123,8 +124,8 @@ class Journal:
     """Append-only. `why_full` says why nothing can be written now, "" while it can."""
 
     __slots__ = (
-        "_again_s", "_allocate", "_bytes_max", "_flushing", "_lock", "_segment_bytes", "_unflushed", "current", "folder", "name", "opened",
-        "others_bytes", "segments", "why_full",
+        "_again_s", "_allocate", "_bytes_max", "_flushing", "_lock", "_segment_bytes", "_spare", "_unflushed", "current", "folder", "name",
+        "opened", "others_bytes", "segments", "why_full",
     )  # fmt: skip
 
     def __init__(
@@ -132,12 +133,12 @@ class Journal:
         books: Path,
         *,
         bytes_max: int,
-        segment_bytes: int = SEGMENT_BYTES,
+        segment_bytes: int = 0,
         allocate: Allocate = os.posix_fallocate,
     ) -> None:
         """A new one under a name of its own in the folder `books`, which is made where it is missing.
 
-        Raises OSError where the folder cannot be made; without room for a segment it begins full.
+        Raises OSError where the folder cannot be made; without room for a segment it begins full. `segment_bytes` 0 for what fits `bytes_max`.
         """
         books.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.name = os.urandom(10).hex()
@@ -149,26 +150,26 @@ class Journal:
         self._lock = -1 if lock is None else lock
         self._allocate = allocate
         self._bytes_max = bytes_max
-        self._segment_bytes = segment_bytes
+        self._segment_bytes = segment_bytes or min(SEGMENT_BYTES, max(_SEGMENT_BYTES_LEAST, bytes_max // 8))
         self._again_s = 0.0
+        self._spare: Segment | None = None
+        """For the records of what is open, when there is no room for a segment: what was promised is kept."""
         self._unflushed: list[Segment] = []
         self._flushing: list[Segment] = []
         self.segments: list[Segment] = []
         self.current: Segment | None = None
         self.opened = 0
-        """Requests whose record is still to be written: there is always room for it."""
+        """Requests whose record is still to be written."""
         self.others_bytes = 0
         """Of journals that this process tells for dead ones."""
         self.why_full = ""
         self.turn()
 
     def room(self, size: int) -> bool:
-        """Whether the current segment takes so many bytes, and the records of all that is open; a new one is begun where it does not."""
+        """Whether so many bytes more may be written of requests that are open; a new segment is begun where the current one is full."""
         current = self.current
-        if current is not None:
-            kept_bytes = min(self.opened * WHOLE_BYTES_MAX, current.size // 2)
-            if current.used + size + kept_bytes <= current.size:
-                return True
+        if current is not None and not self.why_full and current.used + size <= current.size:
+            return True
         return self.turn()
 
     def named(self, names: Names) -> int:
@@ -195,32 +196,48 @@ class Journal:
     @property
     def held_bytes(self) -> int:
         """What it takes of the disk."""
-        return len(self.segments) * self._segment_bytes
+        return (len(self.segments) + (self._spare is not None)) * self._segment_bytes
 
     def turn(self) -> bool:
-        """Begin a new segment; False where there is no room for one. While there is none it is tried about once a second."""
+        """Begin a new segment; False where there is no room for one and another beside it. It is tried about once a second then."""
         now_s = monotonic()
         if self.why_full and now_s < self._again_s:
             return False
-        current = self.current
-        start = 0 if current is None else current.start + self._segment_bytes
         try:
-            segment = self._made(start)
+            if self._spare is None:
+                self._spare = self._made()
+            segment = self._made()
         except OSError as error:
             self.why_full = error.strerror or str(error)
             self._again_s = now_s + _AGAIN_S
             return False
         self.why_full = ""
-        segment.put(first_entry(self.name, start))
+        self._begin(segment)
+        return True
+
+    def turn_to_spare(self) -> bool:
+        """Begin the segment that was kept for the records of what is open; False where it has been begun already."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            self._begin(spare)
+        return spare is not None
+
+    def _begin(self, segment: Segment) -> None:
+        current = self.current
+        segment.start = 0 if current is None else current.start + self._segment_bytes
+        path = segment_path(self.folder, segment.start)
+        segment.put(first_entry(self.name, segment.start))
+        segment.path.rename(path)
+        segment.path = path
         self.segments.append(segment)
         self._unflushed.append(segment)
         self.current = segment
-        return True
 
-    def _made(self, start: int) -> Segment:
+    def _made(self) -> Segment:
         if self.held_bytes + self.others_bytes + self._segment_bytes > self._bytes_max:
             raise OSError(0, f"the journals hold all of the {self._bytes_max} bytes that they may")
-        return Segment(segment_path(self.folder, start), start, self._segment_bytes, self._allocate)
+        path = self.folder / f"{os.urandom(4).hex()}.new"
+        return Segment(path, 0, self._segment_bytes, self._allocate)
 
     def flush(self) -> None:
         """Have all that was written on the disk. For a thread: it blocks."""
@@ -246,8 +263,11 @@ class Journal:
         """Let go of it; with all told and nothing open it is removed, else the next process of this home finds it."""
         for segment in self.segments:
             segment.close()
+        if self._spare is not None:
+            self._spare.path.unlink(missing_ok=True)
+            self._spare.close()
         self.segments = []
-        self.current = None
+        self.current = self._spare = None
         if is_done:
             remove(self.folder)
         if self._lock >= 0:

@@ -129,6 +129,8 @@ class Inherited:
         self.taken = 0
         self.size_bytes = sum(path.stat().st_size for path in folder.iterdir())
         self._starts = segment_starts(folder)
+        for path in folder.glob("*.new"):  # set aside, never begun
+            path.unlink(missing_ok=True)
         self._is_damaged = False
         self._end = 0
         self._cut = self._survey()
