@@ -42,6 +42,8 @@ class Asked:
     tokens: int
     saw: Saw = Saw.CUT
     status: int = 0
+    reached: bool = False
+    """An engine had it."""
     produced: int = 0
     """Tokens that engines had sent of it."""
     seen_s: list[float] = field(default_factory=list)

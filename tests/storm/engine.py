@@ -23,6 +23,7 @@ def behaviour(asked: Mapping[str, Asked], pause_s: float) -> Callable[[Call], Aw
             await call.answer(json.dumps({"prompt": "p" * PROMPT_TOKENS}).encode())
             return
         each = asked[call.headers["x-request-id"]]
+        each.reached = True
         if each.kind is Kind.WHOLE:
             each.produced = each.tokens
             usage = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": each.tokens}
@@ -43,9 +44,13 @@ async def _stream(call: Call, each: Asked, pause_s: float) -> None:
         if each.kind is Kind.DIES and not begun and number == each.tokens // 2:
             call.cut()
             return
+        if call.gone.is_set() or call.writer.is_closing():
+            return
         each.produced = max(each.produced, number + 1)
         await call.chunk(event("x"))
         await asyncio.sleep(pause_s)
+    if call.gone.is_set() or call.writer.is_closing():
+        return
     usage = usage_event(PROMPT_TOKENS + len(begun), each.tokens - len(begun))
     await call.chunk(_STOP + (b"" if each.kind is Kind.SILENT else usage) + DONE)
     await call.end_stream()

@@ -58,8 +58,7 @@ def _wrong(each: Asked, found: Sequence[UsageRecord], interval_s: float) -> str 
         return f"{len(found)} records"
     seen = len(each.seen_s)
     if not found:
-        # before it got to a replica it has none: then nothing of it was seen, and no engine had it
-        return None if each.saw is Saw.CUT and not seen else "no record"
+        return None if each.saw is Saw.CUT and not each.reached else "no record"
     record = found[0]
     if each.saw is Saw.COMPLETE:
         return _wrong_complete(each, record)

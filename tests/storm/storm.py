@@ -36,7 +36,7 @@ class Plan:
     requests: int
     seed: int
     clients: int = 32
-    gateway_every_s: float = 1.5
+    gateway_every_s: float = 2.5
     control_every_s: float = 1.0
     slack_s: float = 2.0
     """What a busy machine may delay a progress mark."""
