@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: up down test coverage fuzz soak test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin clean help
+.PHONY: up down test coverage fuzz soak test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-route bench-shared bench-speed docs pin storm clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -50,6 +50,9 @@ fuzz: $(VENV)/.dev ## the property tests of the decisions with twenty times as m
 
 soak: $(VENV)/.dev ## the seeded fault simulation, seed after seed (make soak SEED=1 COUNT=100 STEPS=1000); a seed that fails is kept
 	$(BIN)/python -m tests.simulation --seed $(or $(SEED),1) --count $(or $(COUNT),20) --steps $(or $(STEPS),1000) $(ARGS)
+
+storm: $(VENV)/.dev ## requests against a gateway and a control that are killed at random: is the usage ledger right (make storm REQUESTS=50000 SEED=1)
+	$(BIN)/python -m tests.storm --seed $(or $(SEED),1) --requests $(or $(REQUESTS),50000) $(ARGS)
 
 test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)
 	@PYTHON=$(PYTHON) scripts/test-vllm $(ARGS)

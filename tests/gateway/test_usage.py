@@ -4,6 +4,8 @@ import asyncio
 import json
 from dataclasses import replace
 
+import pytest
+
 from alliage.fleet.ids import KeyId
 from alliage.fleet.usage import Ending, Origin, UsageRecord
 from alliage.gateway.limits import GatewayLimits
@@ -254,7 +256,7 @@ async def _fill(place: House) -> int:
     return served
 
 
-def test_a_full_journal_stops_no_request_and_breaks_no_promise() -> None:
+def test_a_full_journal_stops_no_request_and_breaks_no_promise(capsys: pytest.CaptureFixture[str]) -> None:
     """Beyond its bound requests are served, not written down and counted; health and metrics say so; what was open gets its record."""
     go_on = asyncio.Event()
 
@@ -289,9 +291,9 @@ def test_a_full_journal_stops_no_request_and_breaks_no_promise() -> None:
             await until(lambda: len(usage) + unwritten == served + 1, "each has a record or is counted as one without")
             promised = [each for each in usage.values() if each.request == "promised"]
             assert [(each.ending, each.output_tokens) for each in promised] == [(Ending.FINISHED, 1)]
-            while "usage" in await place.health():
-                await asyncio.sleep(0.05)
+            await until(lambda: "usage is written down again" in capsys.readouterr().out, "there is room again")
             await place.chat()
             await until(lambda: len(usage) + unwritten == served + 2, "it is written down again")
+            assert "usage" not in await place.health()
 
     run(main())

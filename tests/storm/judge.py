@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import assert_never
 
 from alliage.fleet.usage import Ending, UsageRecord
 from tests.storm.asked import PROMPT_TOKENS, Asked, Kind, Saw
@@ -53,24 +54,34 @@ def judge(asked: Sequence[Asked], records: Sequence[UsageRecord], *, interval_s:
     )
 
 
-def _wrong(each: Asked, found: Sequence[UsageRecord], interval_s: float) -> str | None:
-    if len(found) > 1:
-        return f"{len(found)} records"
-    seen = len(each.seen_s)
+def _wrong(  # noqa: PLR0911 - one for each way to see it
+    each: Asked, found: Sequence[UsageRecord], interval_s: float
+) -> str | None:
     if not found:
         return None if each.saw is Saw.CUT and not each.reached else "no record"
-    record = found[0]
-    if each.saw is Saw.COMPLETE:
-        return _wrong_complete(each, record)
-    if record.output_tokens > max(each.produced, seen):
-        return f"{record.output_tokens} tokens, engines had sent {each.produced}"
-    if each.saw is Saw.REFUSED:
-        return f"{record.output_tokens} tokens of a refusal" if record.output_tokens else None
-    if each.saw is Saw.CUT:
-        return _wrong_cut(each, record, interval_s)
-    if each.saw is Saw.BROKEN and record.output_tokens > seen:
-        return f"{record.output_tokens} tokens, more than were sent"
-    if each.saw is Saw.LEFT and record.ending is Ending.CANCELLED and record.output_tokens < seen:
+    record, *more = found
+    if more:
+        return f"{len(found)} records"
+    most = max(each.produced, len(each.seen_s))
+    if record.output_tokens > most:
+        return f"{record.output_tokens} tokens, engines had sent {most}"
+    match each.saw:
+        case Saw.COMPLETE:
+            return _wrong_complete(each, record)
+        case Saw.CUT:
+            return _wrong_cut(each, record, interval_s)
+        case Saw.LEFT:
+            return _wrong_left(each, record)
+        case Saw.BROKEN | Saw.REFUSED:
+            most = len(each.seen_s)
+            return f"{record.output_tokens} tokens, {most} were sent" if record.output_tokens > most else None
+        case _:
+            assert_never(each.saw)
+
+
+def _wrong_left(each: Asked, record: UsageRecord) -> str | None:
+    """What was passed to it counts, seen or not; a gateway that was killed as it left knows less."""
+    if record.ending is Ending.CANCELLED and record.output_tokens < len(each.seen_s):
         return f"{record.output_tokens} tokens, fewer than it saw"
     return None
 

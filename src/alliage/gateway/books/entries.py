@@ -130,8 +130,9 @@ def names_payload(who: KeyEntry | None, service: str, endpoint: str, upstream: U
     )
 
 
-def entries(data: bytes | memoryview, at: int, limit: int) -> Iterator[tuple[int, int, bytes]]:
-    """Place, kind and payload of each whole entry from `at` on: the readable part of `data`, which ends before `limit`."""
+def entries(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Place in `data`, kind and payload of each entry that can be read."""
+    at, limit = 0, len(data)
     while at + FRAME_BYTES <= limit:
         length, kind = _HEAD.unpack_from(data, at)
         end = at + length
@@ -140,7 +141,7 @@ def entries(data: bytes | memoryview, at: int, limit: int) -> Iterator[tuple[int
         covered = end - _CRC_BYTES
         if crc32(data[at:covered]) != int.from_bytes(data[covered:end], "little"):
             return
-        yield at, kind, bytes(data[at + _HEAD_BYTES : covered])
+        yield at, kind, data[at + _HEAD_BYTES : covered]
         at = end
 
 

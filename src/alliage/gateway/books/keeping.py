@@ -88,7 +88,7 @@ class Keeper:
 
     async def _inherit(self) -> None:
         while True:
-            for one in await asyncio.to_thread(_inherited, self._folder):
+            for one in await asyncio.to_thread(inherited, self._folder):
                 _log.info("usage of a gateway that died is told", journal=one.name, cut=one.cut)
                 self._inherited.append(one)
                 self._teller.sources[one.name] = one
@@ -110,7 +110,7 @@ class Keeper:
             _log.warning("usage is written down again", unwritten=self._books.unwritten)
 
 
-def _inherited(folder: Path) -> list[Inherited]:
+def inherited(folder: Path) -> list[Inherited]:
     """The journals whose process is dead and that no other process tells, locked for this one."""
     found = []
     try:

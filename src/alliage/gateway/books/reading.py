@@ -234,7 +234,7 @@ class Inherited:
             _log.error("a segment of a journal cannot be read", journal=self.name, start=start, why=str(error))
             self._is_damaged = True
             return []
-        found = list(entries(data, 0, len(data)))
+        found = list(entries(data))
         first = read_first(found[0][2]) if found and found[0][1] == FIRST else None
         if first is None or (first.format, first.journal, first.start) != (FORMAT, self.name, start):
             self._is_damaged |= first is not None or (any(data) and start != self._starts[-1])
