@@ -23,9 +23,8 @@ def main() -> int:
     verdict, kills = uvloop.run(run(plan))
     told = (
         f"seed {plan.seed}, {monotonic() - began_s:.0f} s; killed: gateway {kills.gateway}, control {kills.control}",
-        f"{verdict.requests} requests, {verdict.records} records, {verdict.tokens} tokens; complete {verdict.complete}, "
-        f"cut {verdict.cut} ({verdict.cut_billed} billed, {verdict.cut_after_end} after their record), "
-        f"estimated {verdict.estimated}",
+        f"{verdict.requests} requests, {verdict.records} records, {verdict.tokens} tokens, {verdict.estimated} estimated",
+        f"complete {verdict.complete}, cut {verdict.cut} ({verdict.cut_billed} billed, {verdict.cut_after_end} after their record)",
         *(f"WRONG {each}" for each in verdict.wrong[:50]),
         f"{len(verdict.wrong)} wrong",
     )

@@ -7,10 +7,12 @@ commits, "twice" takes each record as often as it is told.
 import asyncio
 import sqlite3
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
+from alliage.errors import LinkError
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.usage import UsageRecord
 from alliage.link.line import AnsweredLine, listen
@@ -59,11 +61,12 @@ async def _run(socket: Path, table: RoutingTable, ledger: sqlite3.Connection, bu
             line.send(taken)
 
     async def answer(line: AnsweredLine) -> None:
-        while (message := await line.receive()) is not None:
-            if isinstance(message, GatewayHello):
-                line.send(NewTable(table=table))
-            elif isinstance(message, UsageTold):
-                await take(message, line)
+        with suppress(LinkError):  # a gateway that was killed
+            while (message := await line.receive()) is not None:
+                if isinstance(message, GatewayHello):
+                    line.send(NewTable(table=table))
+                elif isinstance(message, UsageTold):
+                    await take(message, line)
 
     await listen(socket, answer)
     await asyncio.Event().wait()
