@@ -19,7 +19,7 @@ from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry, RoutingTable
 from tests.gateway.house import KEY, route, upstream
 from tests.gateway.upstream import Engine
-from tests.storm.asked import Asked, Kind
+from tests.storm.asked import Asked, Kind, Saw
 from tests.storm.client import ask
 from tests.storm.control import read_ledger
 from tests.storm.engine import behaviour
@@ -31,13 +31,16 @@ _MARK_S = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A storm. Kills come about each so many seconds; `bug` is one of control's, or "wiped": the journals go with the gateway."""
+    """A storm. `bug` is one of control's, or "wiped": the journals go with the gateway.
+
+    Kills come a moment after about so many requests have ended since the last one, so a slow machine has as many as a fast one.
+    """
 
     requests: int
     seed: int
     clients: int = 32
-    gateway_every_s: float = 2.5
-    control_every_s: float = 1.0
+    gateway_every: int = 150
+    control_every: int = 70
     slack_s: float = 2.0
     """What a busy machine may delay a progress mark."""
     bug: str = ""
@@ -49,6 +52,8 @@ class Kills:
 
     gateway: int = 0
     control: int = 0
+    gateway_s: float = 0.0
+    """When the gateway was killed last."""
 
 
 class Child:
@@ -123,26 +128,45 @@ async def _blow(  # noqa: PLR0917 - the parts of one storm
 ) -> None:
     """Ask for all, and kill meanwhile."""
     waiting = iter(asked)
+    ended = 0
 
     async def client() -> None:
+        nonlocal ended
         for each in waiting:
             await ask(port, each, monotonic)
+            if each.saw is Saw.CUT:
+                each.ended_s = kills.gateway_s  # it may be noticed late
+            else:
+                ended += 1
 
-    async def killer(child: Child, every_s: float, name: str) -> None:
-        chance = random.Random(f"{plan.seed}-{name}")
+    async def moment(chance: random.Random, every: int) -> None:
+        """Any instant after so many requests."""
+        due = ended + chance.randint(every // 3, every * 5 // 3)
+        while ended < due:
+            await asyncio.sleep(0.005)
+        await asyncio.sleep(chance.uniform(0, 0.1))
+
+    async def kill_gateway() -> None:
+        chance = random.Random(f"{plan.seed}-gateway")
         while True:
-            await asyncio.sleep(every_s * chance.uniform(0.3, 1.7))
-            await child.kill()
-            setattr(kills, name, getattr(kills, name) + 1)
-            if name == "gateway" and plan.bug == "wiped":
+            await moment(chance, plan.gateway_every)
+            kills.gateway += 1
+            kills.gateway_s = monotonic()
+            await gateway.kill()
+            if plan.bug == "wiped":
                 shutil.rmtree(usage, ignore_errors=True)
-            await asyncio.sleep(chance.uniform(0, 0.3))
-            await child.start()
+            await gateway.start()
 
-    killers = [
-        asyncio.create_task(killer(control, plan.control_every_s, "control")),
-        asyncio.create_task(killer(gateway, plan.gateway_every_s, "gateway")),
-    ]
+    async def kill_control() -> None:
+        chance = random.Random(f"{plan.seed}-control")
+        while True:
+            await moment(chance, plan.control_every)
+            kills.control += 1
+            await control.kill()
+            await asyncio.sleep(chance.uniform(0, 0.3))
+            await control.start()
+
+    killers = [asyncio.create_task(kill_gateway()), asyncio.create_task(kill_control())]
     async with asyncio.TaskGroup() as group:
         for _ in range(plan.clients):
             group.create_task(client())
@@ -154,7 +178,7 @@ async def _blow(  # noqa: PLR0917 - the parts of one storm
 async def _settle(usage: Path, gateway: Child) -> None:
     """Let control take everything: journals of the dead go first, then a gateway that ends takes its own away."""
     await gateway.end()
-    deadline_s = monotonic() + 60
+    deadline_s = monotonic() + 200
     while usage.exists() and any(usage.iterdir()):
         assert monotonic() < deadline_s, sorted(usage.iterdir())
         await gateway.start()

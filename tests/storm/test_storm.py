@@ -69,7 +69,9 @@ def test_the_judge_knows_right_from_wrong(asked: Asked, records: list[UsageRecor
 
 def test_the_books_are_right_after_a_storm() -> None:
     """A gateway and control that are killed again and again: none missing, none doubled, none too high."""
-    verdict, kills = uvloop.run(run(Plan(requests=1500, seed=1)))
+    verdict, kills = uvloop.run(
+        run(Plan(requests=1500, seed=1, slack_s=30))
+    )  # the interval is `test_marks`' to judge: here machines may stand still
     assert verdict.wrong == ()
     assert kills.gateway > 0
     assert kills.control > 0
@@ -80,6 +82,6 @@ def test_the_books_are_right_after_a_storm() -> None:
 @pytest.mark.parametrize("bug", ["twice", "wiped"])
 def test_a_storm_finds_what_is_wrong(bug: str) -> None:
     """Records taken as often as they are told are doubled; journals that go with their gateway are missing."""
-    plan = Plan(requests=400, seed=2, gateway_every_s=0.8, control_every_s=0.5, bug=bug)
+    plan = Plan(requests=400, seed=2, gateway_every=100, control_every=40, slack_s=30, bug=bug)
     verdict, _ = uvloop.run(run(plan))
     assert verdict.wrong
