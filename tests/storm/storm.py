@@ -123,7 +123,7 @@ async def run(plan: Plan) -> tuple[Verdict, Kills]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-async def _blow(  # noqa: PLR0917 - the parts of one storm
+async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
     plan: Plan, asked: list[Asked], port: int, control: Child, gateway: Child, usage: Path, kills: Kills
 ) -> None:
     """Ask for all, and kill meanwhile."""
@@ -142,7 +142,7 @@ async def _blow(  # noqa: PLR0917 - the parts of one storm
     async def moment(chance: random.Random, every: int) -> None:
         """Any instant after so many requests."""
         due = ended + chance.randint(every // 3, every * 5 // 3)
-        while ended < due:
+        while ended < due:  # noqa: ASYNC110 - nobody is told of it
             await asyncio.sleep(0.005)
         await asyncio.sleep(chance.uniform(0, 0.1))
 

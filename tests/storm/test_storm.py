@@ -82,6 +82,6 @@ def test_the_books_are_right_after_a_storm() -> None:
 @pytest.mark.parametrize("bug", ["twice", "wiped"])
 def test_a_storm_finds_what_is_wrong(bug: str) -> None:
     """Records taken as often as they are told are doubled; journals that go with their gateway are missing."""
-    plan = Plan(requests=400, seed=2, gateway_every=100, control_every=40, slack_s=30, bug=bug)
+    plan = Plan(requests=300, seed=2, gateway_every=80, control_every=40, slack_s=30, bug=bug)
     verdict, _ = uvloop.run(run(plan))
     assert verdict.wrong
