@@ -1,6 +1,7 @@
 """Tokens that no engine told are counted by its tokenizer, each engine asked as its own documents say; else as the gateway counted them."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from alliage.fleet.usage import Ending
 from alliage.gateway.limits import GatewayLimits
 from tests.gateway.house import chat_body, house, post, route, run, table, until, upstream
 from tests.gateway.upstream import Call, Engine, event
+from tests.models.alphabet import write_alphabet
+from tests.models.serving import served
 
 _OFTEN = GatewayLimits(drain_s=2, usage_tell_s=0.02, usage_mark_s=0.02, heartbeat_s=0.02)
 _ROLE = event(choices=[{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
@@ -83,3 +86,29 @@ def test_a_cancelled_stream_is_counted_by_the_engine(*, counts: bool) -> None:
                 assert (one.prompt_tokens == 22) is counts
 
     run(main())
+
+
+def test_a_real_engine_counts_as_it_tells(tmp_path: Path) -> None:
+    """A stream of llama.cpp that its client leaves: as many tokens as letters came, and the prompt as the engine tells it itself."""
+    model = tmp_path / "alphabet.gguf"
+    write_alphabet(model)
+
+    async def main(port: int) -> None:
+        replica = upstream("a", port, engine="llama.cpp")
+        async with house(table(1, route("m", replica)), _OFTEN) as place:
+            told = (await place.chat(max_tokens=3)).json["usage"]
+            wire = await place.dial()
+            await wire.send(post(chat_body(stream=True, max_tokens=3000)))
+            await wire.head()
+            passed = b""
+            while passed.count(b'"content":"') < 30:
+                passed += await wire.chunk()
+            wire.writer.close()
+            await until(lambda: len(place.control.usage) == 2, "both records")
+            whole, left = sorted(place.control.usage.values(), key=lambda each: each.began_s)
+            assert (whole.prompt_tokens, whole.output_tokens, whole.is_estimated) == (told["prompt_tokens"], 3, False)
+            assert (left.ending, left.is_estimated, left.prompt_tokens) == (Ending.CANCELLED, True, whole.prompt_tokens)
+            assert 30 <= left.output_tokens < 3000
+
+    with served(model) as server:
+        run(main(int(server.url.rsplit(":", 1)[1])))
