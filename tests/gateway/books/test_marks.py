@@ -13,15 +13,21 @@ from alliage.fleet.ids import KeyId
 from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry
 from alliage.fleet.usage import UsageRecord
+from alliage.gateway.body import Ask
 from alliage.gateway.books.accounts import Account, Books
 from alliage.gateway.books.journal import Journal
 from alliage.gateway.books.reading import Inherited
+from alliage.gateway.kept import Kept
+from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.passing import Passing
+from alliage.gateway.request import Action, Endpoint, Request
+from alliage.gateway.upstream import Pool, UpstreamConnection, Watch
 from alliage.units import KIB, MIB
 from tests.conftest import examples
 from tests.gateway.house import upstream
 from tests.gateway.upstream import event
 
+_CHAT = Endpoint(path=b"/v1/chat/completions", method=b"POST", action=Action.RELAY, streams=True)
 _WHO = KeyEntry(key=KeyId("k"), tenant="t", role=Role.USER)
 _ROLE = event(choices=[{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
 _FINISH = event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
@@ -37,18 +43,18 @@ class _Pipe:
         return self.unsent
 
 
-class _Stream:
-    """An answer of which no engine has told anything."""
-
-    streams = True
-    status = 200
-    cached_tokens = 0
-
-    def tokens(self) -> tuple[int, int]:
-        return 0, 0
-
-    def kept(self) -> tuple[bytes, bytes]:
-        return b"", b""
+def _stream() -> Passing:
+    """A stream of which no engine has told anything."""
+    loop = asyncio.new_event_loop()
+    try:
+        connection = UpstreamConnection(Pool(upstream("a", 1), loop, GatewayLimits(), cast(Watch, None)))
+    finally:
+        loop.close()
+    connection.status = 200
+    connection.on_header(b"Content-Type", b"text/event-stream")
+    request = Request(b"POST", _CHAT.path, "1.1", {}, keep=True)
+    ask = Ask(model="m", stream=True)
+    return Passing(connection, request, _CHAT, ask, keep=True, rehearsed=False, kept=Kept(0))
 
 
 def _chunk(data: bytes) -> bytes:
@@ -85,7 +91,7 @@ def test_a_mark_never_claims_what_is_unsent(steps: list[tuple[int, int]]) -> Non
         folder = Path(name)
         journal, pipe = Journal(folder / "usage", bytes_max=MIB, segment_bytes=64 * KIB), _Pipe()
         books, account = _account(journal, pipe)
-        passing = cast(Passing, _Stream())
+        passing = _stream()
         pieces = [_chunk(_ROLE)]
         account.passes(passing, pieces[0], False)
         for events, unsent in steps:
@@ -119,7 +125,7 @@ def test_a_slow_reader_is_claimed_by_what_left(tmp_path: Path) -> None:
     """Its buffer is never empty when it is looked at; still what had been passed by an earlier look is claimed once it has left."""
     journal, pipe = Journal(tmp_path / "usage", bytes_max=MIB, segment_bytes=64 * KIB), _Pipe()
     books, account = _account(journal, pipe)
-    passing = cast(Passing, _Stream())
+    passing = _stream()
     account.passes(passing, _chunk(_ROLE), False)
     piece = _chunk(event("x"))
     for _ in range(10):

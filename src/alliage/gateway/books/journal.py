@@ -4,6 +4,7 @@ A store into a mapping costs no system call and outlives the process. Room is se
 there and never as a signal. `flush` is about the machine's death only.
 """
 
+import errno
 import fcntl
 import mmap
 import os
@@ -146,8 +147,13 @@ class Journal:
         made = books / f".{self.name}.new"
         made.mkdir(mode=0o700)
         lock = own(made)  # before anybody can take it for a dead one's
+        if lock is None:
+            made.rmdir()
+            raise OSError(
+                errno.ENOLCK, "its folder cannot be locked, so nobody could tell a dead gateway's from a living one's"
+            )
         made.rename(self.folder)
-        self._lock = -1 if lock is None else lock
+        self._lock = lock
         self._allocate = allocate
         self._bytes_max = bytes_max
         self._segment_bytes = segment_bytes or min(SEGMENT_BYTES, max(_SEGMENT_BYTES_LEAST, bytes_max // 8))
