@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compiled up down test coverage fuzz fuzz-gateway soak soak-gateway test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-rivals bench-route bench-shared bench-speed docs pin clean help
+.PHONY: compiled up down test coverage fuzz fuzz-gateway soak soak-gateway test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-rivals bench-route bench-shared bench-speed docs pin storm clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -60,6 +60,9 @@ fuzz-gateway: $(VENV)/.dev ## the gateway's parsers and the admin API fed with w
 
 soak-gateway: $(VENV)/.dev ## a gateway process under mixed load and abuse for 15 minutes (make soak-gateway SECONDS=180 SEED=2 ARGS=--tls)
 	$(BIN)/python -m tests.gateway.soak --seconds $(or $(SECONDS),900) --seed $(or $(SEED),1) $(ARGS)
+
+storm: $(VENV)/.dev ## requests against a gateway and a control that are killed at random: is the usage ledger right (make storm REQUESTS=50000 SEED=1)
+	$(BIN)/python -m tests.storm --seed $(or $(SEED),1) --requests $(or $(REQUESTS),50000) $(ARGS)
 
 test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)
 	@PYTHON=$(PYTHON) scripts/test-vllm $(ARGS)

@@ -23,12 +23,13 @@ from alliage.fleet.limits import Lease, Scope
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.fleet.services import UNASKED, Objective
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
+from alliage.fleet.usage import UsageRecord
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.serve import serve
 from alliage.gateway.tls import Tls
 from alliage.link.line import AnsweredLine, listen
-from alliage.link.messages import GatewayHello, GatewayReport, NewLeases, NewTable, Refused
+from alliage.link.messages import GatewayHello, GatewayReport, NewLeases, NewTable, Refused, UsageTaken, UsageTold
 
 KEY = "alliage-test-key"
 ENGINE_KEY = "engine-secret"
@@ -105,6 +106,10 @@ class Control:
         self._counts = 0
         self._leases: NewLeases | None = None
         self.refuses = ""
+        self.usage: dict[str, UsageRecord] = {}
+        """The ledger: each record once, by its id."""
+        self.told: list[UsageTold] = []
+        self.takes_usage = True
 
     async def start(self) -> None:
         """Listen."""
@@ -161,6 +166,14 @@ class Control:
             line.send(self._leases)
         await until(lambda: bool(self.reports) and self.reports[-1].leases == number, "leases taken")
 
+    def _take(self, line: AnsweredLine, message: UsageTold) -> None:
+        self.told.append(message)
+        if not self.takes_usage:
+            return
+        for record in message.records:
+            assert self.usage.setdefault(record.id, record) == record
+        line.send(UsageTaken(journal=message.journal, upto=message.upto))
+
     async def _answer(self, line: AnsweredLine) -> None:
         self._lines.add(line)
         try:
@@ -177,6 +190,8 @@ class Control:
                 elif isinstance(message, GatewayReport):
                     self.reports.append(message)
                     self._counts += message.traffic is not None
+                elif isinstance(message, UsageTold):
+                    self._take(line, message)
         finally:
             self._lines.discard(line)
 
@@ -336,12 +351,16 @@ async def house(
     limits: GatewayLimits | None = None,
     recorder: Recorder | None = None,
     *,
+    usage: Path | None = None,
     name: str = "test",
     metrics: Path | None = None,
     tls: Tls | None = None,
     trust: ssl.SSLContext | None = None,
 ) -> AsyncIterator[House]:
-    """A gateway on a port of its own, with control giving it the table `first`; ended with the block."""
+    """A gateway on a port of its own, with control giving it the table `first`; ended with the block.
+
+    `usage` is where its journal is, a folder that goes with the block where none is given.
+    """
     folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
     control = Control(folder / "control.sock", first)
     await control.start()
@@ -360,6 +379,7 @@ async def house(
         name=name,
         recorder=recorder,
         metrics=metrics,
+        usage=usage or folder / "usage",
         tls=tls,
     )
     done = asyncio.create_task(serving)

@@ -27,12 +27,6 @@ _METRIC = re.compile(r"\b(?:alliage|gen_ai)_\w+")
 _SELECTOR = re.compile(r"\b((?:alliage|gen_ai)_\w+)\{([^}]*)\}")
 _PARTS = ("_bucket", "_sum", "_count")
 _PROMTOOL = shutil.which("promtool") or shutil.which("promtool", path=str(Path(sys.prefix) / "bin"))
-TO_COME = frozenset({
-    "alliage_gateway_queued", "alliage_gateway_usage_bytes", "alliage_gateway_usage_full", "alliage_gateway_usage_open",
-    "alliage_gateway_usage_taken_total", "alliage_gateway_usage_unwritten_total",
-})  # fmt: skip
-"""What admission and the usage journal are to tell; each goes when the gateway tells it."""
-
 Seen = dict[str, set[str]]
 """Labels of each sample's name; none for a name of which there was no sample."""
 
@@ -86,12 +80,10 @@ def test_every_metric_and_label_named_is_told(what: str, seen: Seen) -> None:
     texts = _queries() if what == "dashboard" else [ALERTS.read_text()]
     named = {name for text in texts for name in _METRIC.findall(text)}
     assert len(named) > 10
-    assert named - TO_COME <= seen.keys()
-    assert not TO_COME & seen.keys(), "these are told now: take them out of TO_COME"
+    assert named <= seen.keys()
     for text in texts:
         for name, selector in _SELECTOR.findall(text):
-            if name not in TO_COME:
-                assert set(re.findall(r"(\w+)\s*[=!]", selector)) <= seen[name], (name, selector)
+            assert set(re.findall(r"(\w+)\s*[=!]", selector)) <= seen[name], (name, selector)
 
 
 def test_every_gateway_metric_is_documented(seen: Seen) -> None:
@@ -99,7 +91,7 @@ def test_every_gateway_metric_is_documented(seen: Seen) -> None:
     told = {re.sub(r"(?<=_seconds)_(?:bucket|sum|count)$", "", name) for name in seen}
     documented = set(re.findall(r"`((?:alliage|gen_ai)_\w+)`", WATCHING))
     assert told <= documented
-    assert documented <= told | TO_COME
+    assert documented <= told
 
 
 def test_the_dashboard_is_what_its_script_makes() -> None:

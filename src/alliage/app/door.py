@@ -37,6 +37,7 @@ async def run_door(
             metrics=home.run / "metrics",
             name=name,
             tls=tls,
+            usage=home.usage,
         ),
     )
     at_once = asyncio.ensure_future(leave.at_once.wait())

@@ -68,6 +68,11 @@ class Home:
         return self.root / "run"
 
     @property
+    def usage(self) -> Path:
+        """The gateways' usage journals: a folder each, gone when control has taken all of it."""
+        return self.root / "usage"
+
+    @property
     def faults_socket(self) -> Path:
         """Where a rehearsal is told what is to go wrong."""
         return self.run / "rehearsal.sock"

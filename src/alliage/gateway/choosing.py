@@ -32,6 +32,12 @@ class Choosing:
         self.saying: Stay | None = None
         """The stay whose `said` counts each `EVENT` of the pieces that come, once its first token has come."""
 
+    @property
+    def prompt_tokens(self) -> int:
+        """About how many tokens the prompt has; 0 before it was read."""
+        prompt = self._prompt
+        return 0 if prompt is None else prompt.tokens
+
     def among(  # noqa: PLR0917 - names cost time
         self,
         upstreams: Sequence[Upstream],

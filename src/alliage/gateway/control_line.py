@@ -12,7 +12,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import RoutingTable
 from alliage.gateway.door import Door
 from alliage.link.line import DialledLine, dial
-from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewLeases, NewTable, Refused
+from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewLeases, NewTable, Refused, UsageTaken
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _DELAY_S: Final = 0.05
@@ -126,6 +126,7 @@ class ControlLine:
             line.send(GatewayHello(protocol=PROTOCOL, door=self._name))
             self._line = line
             self._door.control_connected = True
+            self._door.teller.begin(line.send)
             while (message := await line.receive()) is not None:
                 if isinstance(message, NewTable):
                     served = True
@@ -133,6 +134,8 @@ class ControlLine:
                 elif isinstance(message, NewLeases):
                     self._door.admission.take_leases(message.number, message.leases, self._door.reach.unreachable)
                     self._report_all()
+                elif isinstance(message, UsageTaken):
+                    self._door.teller.hear(message)
                 elif isinstance(message, Refused):
                     _log.error("control refuses this gateway", why=message.why)
                     return False
@@ -156,5 +159,6 @@ class ControlLine:
             self._due.cancel()
             self._due = None
         self._line = None
+        self._door.teller.lost()
         self._door.control_connected = False
         self._door.admission.control_lost()

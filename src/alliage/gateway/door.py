@@ -13,6 +13,8 @@ from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway import problems
 from alliage.gateway.admission import Admission
+from alliage.gateway.books.accounts import Books
+from alliage.gateway.books.telling import Teller
 from alliage.gateway.flights import Flights
 from alliage.gateway.guessing import Guessing
 from alliage.gateway.kept import Kept
@@ -77,9 +79,9 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_remembered", "admission", "board", "control_connected", "deserted", "draining", "flights", "guessing", "guests", "heads",
-        "held", "kept", "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
-        "table",
+        "_id_prefix", "_ids", "_remembered", "admission", "board", "books", "control_connected", "deserted", "draining", "flights", "guessing", "guests",
+        "heads", "held", "kept", "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
+        "table", "teller",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, name: str = "gateway") -> None:
@@ -111,6 +113,8 @@ class Door:
         self.deserted = asyncio.Event()
         """Draining, and the last guest has left."""
         self.control_connected = False
+        self.books = Books(None)
+        self.teller = Teller()
         self.reporter: Reporter | None = None
         self.recorder: Recorder | None = None
         """Told of each request's end, where there is an access log or tracing."""

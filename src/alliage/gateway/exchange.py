@@ -14,6 +14,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import read_ask, with_usage
+from alliage.gateway.books.accounts import Account
 from alliage.gateway.choosing import EVENT, Choosing
 from alliage.gateway.chosen import candidates, paths
 from alliage.gateway.continuing import Continuation
@@ -40,8 +41,8 @@ class Exchange:
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
-        "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_form", "_fresh", "_grant", "_held_until_s", "_is_in", "_joins",
-        "_passing",
+        "_account", "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_form", "_fresh", "_grant", "_held_until_s",
+        "_is_in", "_joins", "_passing",
         "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
 
@@ -59,6 +60,7 @@ class Exchange:
         self._transport = transport
         self._done = done
         self._timing = Timing(door.stats)
+        self._account = Account(door.books, request.id, endpoint.path, transport)
         self._touched_s = door.now_s
         self._held_until_s = 0.0
         self._stats: ServiceStats = door.stats.by_service[""]
@@ -125,6 +127,7 @@ class Exchange:
                 self._refuse(waited_for(None, self._failures, door.limits.hold_s))
             return
         self._stats = door.stats.of(ask.model)
+        self._account.named(request.entry, route.service)
         if self._endpoint.task is not None and self._endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
@@ -192,6 +195,7 @@ class Exchange:
             self._grant.is_sent = True
         self._door.flights.take(upstream.replica)
         self._timing.enter(upstream.replica, upstream.origin.chip)
+        self._account.enter(upstream, self._choosing.prompt_tokens)
         connection = pool.take()
         if connection is None:
             self._fresh = True
@@ -290,10 +294,12 @@ class Exchange:
         if self._timing.awaits_first and body and self._endpoint.first in body:
             self._timing.saw(body)
         out = passing.take(body, complete)
+        is_over = complete or (self._resumed is not None and passing.is_over)
+        self._account.passes(passing, out, is_over)
         if out:
             self._timing.sent_bytes += len(out)
             self._transport.write(out)
-        if complete or (self._resumed is not None and passing.is_over):
+        if is_over:
             self._connection = None
             (connection.release if complete else connection.drop)()
             self._end(passing)
@@ -345,6 +351,7 @@ class Exchange:
         passing.join(what, says_usage=ask.wants_usage)
         if what.finish is not None:
             self._resumed = what
+            self._account.finished(passing)
             self._transport.write(passing.end(what.finish))
             self._end(passing)
             return
@@ -370,6 +377,7 @@ class Exchange:
     def _break_off(self, passing: Passing, why: str) -> None:
         """The engine failed in the middle: a stream gets an error event, anything else is cut short."""
         self._timing.broke()
+        self._account.failed(passing.status)
         last = passing.break_off(why)
         if last is None:
             self._transport.close()
@@ -382,6 +390,7 @@ class Exchange:
         self._door.room.give_back(request)
         keep = request.keep and not self._door.draining and not problem.closes
         connection = wire.connection_header(keep=keep, old=request.old)
+        self._account.failed(problem.status)
         self._transport.write(
             wire.refusal(problem, request_id=request.id, connection=connection, anthropic=request.is_anthropic)
         )
@@ -425,6 +434,7 @@ class Exchange:
         if self._ended:
             return
         self._door.held.pop(self, None)
+        self._account.left()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.drop()
@@ -436,6 +446,7 @@ class Exchange:
         """The client does not read: neither do we."""
         self._paused = True
         self._timing.unread()
+        self._account.unread()
         self._choosing.unread()
         if self._connection is not None:
             self._connection.pause()

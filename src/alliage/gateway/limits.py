@@ -11,6 +11,8 @@ SMALL_BODY_BYTES: Final = 64 * KIB
 MAY_BE_ZERO: Final = frozenset({"overdraft_micros"})
 """Limits that mean something at zero."""
 
+_USAGE_BYTES_LEAST: Final = 256 * KIB
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayLimits:
@@ -95,6 +97,14 @@ class GatewayLimits:
     """Where spans are sent, by OTLP over HTTP (`http://HOST:4318`); empty for what `OTEL_EXPORTER_OTLP_ENDPOINT` says."""
     trace_ratio: float = 0.05
     """Of the requests that come without a trace, the share that is traced; above zero, at most 1."""
+    usage_mark_s: float = 0.5
+    """How often it is written down how far open answers are: by so much one that is cut may be billed short."""
+    usage_tell_s: float = 0.25
+    """How often control is told of usage."""
+    usage_flush_s: float = 1.0
+    """How often the usage journal is put on the disk: so much may be lost if the machine dies, nothing if only the process does."""
+    usage_bytes_max: int = GIB
+    """What the usage journals of one gateway process may hold while control is gone; beyond it requests are served and not written down."""
 
     def __post_init__(self) -> None:
         for limit in fields(self):
@@ -103,6 +113,11 @@ class GatewayLimits:
                 raise BadInput(f"the gateway's limit {limit.name} is {value}", remedy="it must be above zero")
         if self.trace_ratio > 1:
             raise BadInput(f"the gateway's trace_ratio is {self.trace_ratio}", remedy="it must be at most 1")
+        if self.usage_bytes_max < _USAGE_BYTES_LEAST:
+            raise BadInput(
+                f"the gateway's limit usage_bytes_max is {self.usage_bytes_max}",
+                remedy=f"it must be {_USAGE_BYTES_LEAST} at least",
+            )
         for low, high in (("write_low_bytes", "write_high_bytes"), ("body_bytes_max", "bodies_bytes_max")):
             least, most = getattr(self, low), getattr(self, high)
             if least > most:

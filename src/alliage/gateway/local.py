@@ -26,7 +26,10 @@ def answer_locally(door: Door, request: Request, endpoint: Endpoint) -> tuple[by
     if endpoint.action is Action.HEALTH:
         control = "connected" if door.control_connected else "away"
         version = None if table is None else table.version
-        return wire.JSON, _encode({"status": "ok", "table_version": version, "control": control})
+        health = {"status": "ok", "table_version": version, "control": control}
+        if (why := door.books.why_full) != "":
+            health["usage"] = f"not written down: {why}"
+        return wire.JSON, _encode(health)
     if table is None:
         return problems.not_ready("This gateway has not heard from control yet.", retry_after_s=1)
     if endpoint.action is Action.METRICS:

@@ -173,6 +173,8 @@ def _now(door: Door, out: Exposition) -> None:
     own = labels_of(gateway=door.name)
     version = -1 if door.table is None else door.table.version
     descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    journal = door.books.journal
+    held_bytes = 0 if journal is None else journal.held_bytes + journal.others_bytes
     lost = 0 if door.recorder is None else door.recorder.lost
     for name, text, value in (
         ("held", "Requests that wait for a service to start", len(door.held)),
@@ -185,6 +187,11 @@ def _now(door: Door, out: Exposition) -> None:
         ("guessing_addresses", "Addresses that sent wrong keys lately", len(door.guessing)),
         ("table_version", "Version of the routing table, -1 for none", version),
         ("control_connected", "1 while the line to control is up", int(door.control_connected)),
+        ("usage_taken_total", "Usage records that control has taken", door.teller.taken),
+        ("usage_unwritten_total", "Requests of which there is no record: no room for it", door.books.unwritten),
+        ("usage_open", "Requests whose record is to come", len(door.books.open)),
+        ("usage_bytes", "What usage journals take of the disk", held_bytes),
+        ("usage_full", "1 while new requests are not written down", int(door.books.why_full != "")),
         ("records_lost_total", "Ended requests that access log and traces did not get", lost),
     ):
         out.family(f"alliage_gateway_{name}", "counter" if name.endswith("_total") else "gauge", text)

@@ -174,9 +174,15 @@ class Passing:
         if self._tap is not None:
             return self._tap.counts
         pieces = self._pieces
-        if not pieces:
-            return self._told
-        return read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if pieces:
+            self._told = read_usage(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+            self._pieces = None  # asked twice, read once
+        return self._told
+
+    def kept(self) -> tuple[bytes, bytes]:
+        """The request, and what was passed of the stream so far; empty where they are not kept."""
+        said = self._said
+        return (b"", b"") if said is None else (self._asked, bytes(said))
 
     def _keep_said(self, said: bytearray, body: bytes) -> None:
         more = len(said) + len(body) - self._granted_bytes

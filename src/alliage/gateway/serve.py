@@ -5,10 +5,13 @@ import socket
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
+from alliage.fleet.routing import Upstream
+from alliage.gateway.books.counting import Counting
+from alliage.gateway.books.keeping import Keeper, open_books
 from alliage.gateway.client import ClientConnection
 from alliage.gateway.control_line import ControlLine
 from alliage.gateway.descriptors import places, raise_descriptors
@@ -37,12 +40,14 @@ async def serve(
     tls: Tls | None = None,
     recorder: Recorder | None = None,
     metrics: Path | None = None,
+    usage: Path | None = None,
 ) -> None:
     """Serve the OpenAI API on a listening TCP socket until `stop`, then drain for at most `limits.drain_s` seconds.
 
     `control` is the Unix socket that control listens on, `door` this process there, `name` what people call it. With `tls`
     nothing but TLS is spoken. Meant for a uvloop loop. Owns `sock` and closes it; the recorder, where there is one, too.
-    `metrics` is the folder where the gateway processes of this home tell each other theirs.
+    `metrics` is the folder where the gateway processes of this home tell each other theirs, `usage` that of their usage
+    journals; without one nothing is metered.
     """
     loop = asyncio.get_running_loop()
     shared = Door(loop, _fitting(limits), name)
@@ -51,14 +56,16 @@ async def serve(
     shared.reporter = line = ControlLine(shared, control, door)
     steps = None if tls is None else Doorsteps(shared, tls)
     made = (lambda: ClientConnection(shared)) if steps is None else steps.make
+    keeper = _keeper(shared, usage)
     server = await loop.create_server(made, sock=sock, backlog=_BACKLOG)
     talking = asyncio.create_task(line.run())
     sweeping = asyncio.create_task(_sweep(shared))
     reaching = asyncio.create_task(shared.reach.run())
+    keeping = asyncio.create_task(asyncio.Event().wait() if keeper is None else keeper.run())
     _log.info("gateway open", address=sock.getsockname() if sock.fileno() >= 0 else "", door=door)
-    tasks = (talking, sweeping, reaching, *(() if tls is None else (asyncio.create_task(_watch(tls)),)))
+    tasks = (sweeping, reaching, keeping, *(() if tls is None else (asyncio.create_task(_watch(tls)),)))
     try:
-        await _first_of(stop, *tasks)
+        await _first_of(stop, talking, *tasks)
     finally:
         server.close()
         if steps is not None:
@@ -68,6 +75,11 @@ async def serve(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         shared.close()
+        if keeper is not None:
+            await asyncio.sleep(0)  # those that were cut off now are told so in the next round of the loop
+            await keeper.close()
+        talking.cancel()
+        await asyncio.gather(talking, return_exceptions=True)
         if shared.siblings is not None:
             shared.siblings.leave()
         if recorder is not None:
@@ -91,7 +103,24 @@ async def _watch(tls: Tls) -> None:
         tls.look()
 
 
-async def _first_of(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
+def _keeper(door: Door, usage: Path | None) -> Keeper | None:
+    """Whoever keeps the books; a home whose folder cannot be used is served without, and says so."""
+    if usage is None:
+        return None
+
+    def upstreams(service: str) -> tuple[Upstream, ...]:
+        route = door.route(service)
+        return () if route is None else route.upstreams
+
+    try:
+        door.books = open_books(usage, door.limits.usage_bytes_max)
+    except OSError as error:
+        _log.error("usage cannot be written down; requests are served", folder=str(usage), why=str(error))
+        return None
+    return Keeper(usage, door.books, door.teller, Counting(door.books, door.pools, upstreams), door.limits)
+
+
+async def _first_of(stop: asyncio.Event, *tasks: asyncio.Task[Any]) -> None:
     """Wait for `stop`; a task that ends before is a bug and is raised."""
     stopping = asyncio.create_task(stop.wait())
     try:

@@ -112,6 +112,14 @@ class UsageTold(msgspec.Struct, frozen=True, kw_only=True, tag="usage_told"):
     records: tuple[UsageRecord, ...]
 
 
+class UsageEncoded(msgspec.Struct, frozen=True, kw_only=True, tag="usage_told"):
+    """The same on the wire, of records that are JSON already: a gateway does not make each a value first."""
+
+    journal: str
+    upto: int
+    records: tuple[msgspec.Raw, ...]
+
+
 class NewTable(msgspec.Struct, frozen=True, kw_only=True, tag="new_table"):
     table: RoutingTable
 

@@ -1,0 +1,229 @@
+"""The journal on the disk: private, one owner, room set aside beforehand, segments gone when nobody needs them, told by an heir."""
+
+import errno
+import os
+import resource
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from alliage.fleet.usage import Ending, UsageRecord
+from alliage.gateway.books.entries import END, MARK, OPEN, SO_FAR, TOLD, UNSEEN, entry, names_payload, whole_entry
+from alliage.gateway.books.journal import Journal, Names, own, segment_path
+from alliage.gateway.books.keeping import inherited
+from alliage.gateway.books.reading import DAMAGED, Inherited, Source, Written
+from alliage.units import KIB, MIB
+
+_SEGMENT = 4 * KIB
+
+
+def _journal(folder: Path, bytes_max: int = MIB) -> Journal:
+    return Journal(folder / "usage", bytes_max=bytes_max, segment_bytes=_SEGMENT)
+
+
+def _names() -> Names:
+    return Names(names_payload(None, "m", "/v1/completions", None), None, None)
+
+
+def _put(journal: Journal, names: Names, kind: int, request: str, *, first: int = 0, tokens: int = 0) -> int:
+    journal.room(512)
+    state = TOLD | 1 if kind == END else 0
+    number = journal.named(names)
+    return journal.put(
+        whole_entry(kind, first, number, 1, 1, 0, tokens, 5, UNSEEN, UNSEEN, 200, state, request.encode())
+    )
+
+
+def _dies(journal: Journal) -> None:
+    """As the kernel leaves it: files as they are, the lock let go."""
+    os.close(journal._lock)
+
+
+def _all(source: Source, at_once: int = 3) -> list[UsageRecord]:
+    """Every record, taken as it is told."""
+    found: list[UsageRecord] = []
+    while True:
+        records, upto = source.batch(at_once)
+        found += [msgspec.json.decode(each, type=UsageRecord) for each in records]
+        if source.take(upto) or not records:
+            return found
+
+
+def test_it_is_private_and_has_one_owner(tmp_path: Path) -> None:
+    """Folder 0700, files 0600, set aside in full; nobody else gets the lock while its process lives."""
+    journal = _journal(tmp_path)
+    files = list(journal.folder.iterdir())
+    assert [oct(path.stat().st_mode & 0o777) for path in (journal.folder, *files)] == ["0o700", "0o600", "0o600"]
+    assert all(path.stat().st_blocks * 512 >= _SEGMENT for path in files)
+    assert own(journal.folder) is None
+    assert inherited(tmp_path / "usage") == []
+    journal.close(is_done=True)
+    assert not journal.folder.exists()
+
+
+def test_records_come_in_order_across_segments_once(tmp_path: Path) -> None:
+    """Of many segments; those that control has taken are gone from the disk, but for the one that is written."""
+    journal, names = _journal(tmp_path), _names()
+    source = Written(journal)
+    for number in range(200):
+        assert _put(journal, names, END, f"r{number}") > 0
+    assert len(journal.segments) > 3
+    found = _all(source)
+    assert [each.request for each in found] == [f"r{number}" for number in range(200)]
+    assert len({each.id for each in found}) == 200
+    journal.flush()
+    journal.flush()
+    source.take(source.taken)
+    assert journal.segments == [journal.current]
+    assert _all(source) == []
+    journal.close(is_done=True)
+
+
+def test_what_was_told_and_not_taken_is_told_again(tmp_path: Path) -> None:
+    """From the last taken place on, also in the middle of a segment, with the same ids."""
+    journal, names = _journal(tmp_path), _names()
+    source = Written(journal)
+    for number in range(20):
+        _put(journal, names, END, f"r{number}")
+    _, upto = source.batch(7)
+    source.take(upto)
+    told, _ = source.batch(5)
+    source.again()
+    again, _ = source.batch(5)
+    assert again == told
+    assert [each.request for each in _all(source)] == [f"r{number}" for number in range(12, 20)]
+    journal.close(is_done=True)
+
+
+def test_the_heir_of_a_dead_process_tells_all_of_it(tmp_path: Path) -> None:
+    """Its records as it would have told them, then what was open, cut, as far as its last mark, under the id it would have had."""
+    journal, names = _journal(tmp_path), _names()
+    opened = [_put(journal, names, OPEN, f"open{number}") for number in range(4)]
+    for number in range(60):
+        _put(journal, names, END, f"r{number}")
+    journal.room(512)
+    journal.put(entry(MARK, SO_FAR.pack(opened[1], 9, 0, 17, 2, 1, 200, 0)))
+    journal.put(entry(MARK, SO_FAR.pack(opened[1], 9, 0, 19, 2, 1, 200, 0)))
+    journal.put(entry(MARK, SO_FAR.pack(opened[3], 9, 0, 4, 2, 1, 499, 3)))
+    _put(journal, names, END, "open2", first=opened[2], tokens=5)
+    expected = [msgspec.json.decode(each, type=UsageRecord) for each in Written(journal).batch(1000)[0]]
+    _dies(journal)
+    (heir,) = inherited(tmp_path / "usage")
+    assert inherited(tmp_path / "usage") == []
+    assert heir.name == journal.name
+    found = _all(heir)
+    assert found[: len(expected)] == expected
+    cut = {each.request: each for each in found[len(expected) :]}
+    assert set(cut) == {"open0", "open1", "open3"}
+    assert (cut["open0"].output_tokens, cut["open0"].ending, cut["open0"].is_estimated) == (0, Ending.CUT, True)
+    assert (cut["open1"].prompt_tokens, cut["open1"].output_tokens) == (9, 19)
+    assert cut["open1"].id == f"{journal.name}-{opened[1]}"
+    assert (cut["open3"].ending, cut["open3"].status) == (Ending.CANCELLED, 499)
+    assert not heir._folder.exists()
+
+
+def test_an_heir_that_dies_leaves_it_to_the_next(tmp_path: Path) -> None:
+    """Which tells the same, from the beginning: control knows them by their ids."""
+    journal, names = _journal(tmp_path), _names()
+    _put(journal, names, OPEN, "open")
+    for number in range(60):
+        _put(journal, names, END, f"r{number}")
+    _dies(journal)
+    (heir,) = inherited(tmp_path / "usage")
+    some, upto = heir.batch(10)
+    heir.take(upto)
+    heir.close()
+    (next_heir,) = inherited(tmp_path / "usage")
+    found = _all(next_heir)
+    assert [msgspec.json.decode(each, type=UsageRecord) for each in some] == found[:10]
+    assert len(found) == 61
+
+
+def test_an_open_request_keeps_its_segment(tmp_path: Path) -> None:
+    """However much was taken, until it is written down elsewhere."""
+    journal, names = _journal(tmp_path), _names()
+    source = Written(journal)
+    first = journal.segments[0]
+    first.pins += 1
+    for number in range(200):
+        _put(journal, names, END, f"r{number}")
+    journal.flush()
+    journal.flush()
+    _all(source)
+    assert journal.segments == [first, journal.current]
+    first.pins -= 1
+    source.take(source.taken)
+    assert journal.segments == [journal.current]
+    journal.close(is_done=True)
+
+
+def test_a_journal_that_is_not_as_it_was_written_is_put_aside(tmp_path: Path) -> None:
+    """A segment in the middle that is damaged: what can be read is told, once, and the files stay for a person to see."""
+    journal, names = _journal(tmp_path), _names()
+    for number in range(100):
+        _put(journal, names, END, f"r{number}")
+    _dies(journal)
+    middle = segment_path(journal.folder, journal.segments[1].start)
+    middle.write_bytes(b"\x01" + middle.read_bytes()[1:])
+    (heir,) = inherited(tmp_path / "usage")
+    told = {each.request for each in _all(heir)}
+    assert {"r0", "r99"} <= told
+    assert len(told) < 100
+    assert inherited(tmp_path / "usage") == []
+    assert [path.suffix for path in (tmp_path / "usage").iterdir()] == [DAMAGED]
+
+
+@pytest.mark.parametrize("why", ["the bound", "the disk", "a file's limit"])
+def test_without_room_nothing_new_is_promised_and_the_spare_keeps_old_promises(tmp_path: Path, why: str) -> None:
+    """No segment, no signal: `room` says no. One that was set aside before takes what is open. With room it goes on by itself."""
+    full = False
+
+    def allocate(file: int, at: int, size: int) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        os.posix_fallocate(file, at, size)
+
+    bytes_max = 3 * _SEGMENT if why == "the bound" else MIB
+    journal = Journal(tmp_path / "usage", bytes_max=bytes_max, segment_bytes=_SEGMENT, allocate=allocate)
+    names = _names()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        if why == "the disk":
+            full = True
+        elif why == "a file's limit":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (_SEGMENT // 2, hard))
+        written = 0
+        while journal.room(512):
+            _put(journal, names, END, f"r{written}")
+            written += 1
+        assert journal.why_full
+        assert journal.turn_to_spare()
+        assert not journal.room(512)
+        number = journal.named(names)
+        last = whole_entry(END, 0, number, 1, 1, 0, 1, 5, UNSEEN, UNSEEN, 200, TOLD | 1, b"promised")
+        assert journal.put(last) > 0
+        assert not journal.turn_to_spare()
+    finally:
+        full = False
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    source = Written(journal)
+    found = [each.request for each in _all(source)]
+    assert found == [*(f"r{number}" for number in range(written)), "promised"]
+    journal.flush()
+    journal.flush()
+    source.take(source.taken)
+    journal._again_s = 0.0  # a second later
+    assert journal.room(512)
+    assert not journal.why_full
+    journal.close(is_done=True)
+
+
+def test_nothing_left_of_a_process_that_died_at_once(tmp_path: Path) -> None:
+    """A journal without a record is taken away."""
+    journal = _journal(tmp_path)
+    _dies(journal)
+    (heir,) = inherited(tmp_path / "usage")
+    assert isinstance(heir, Inherited)
+    assert _all(heir) == []
+    assert not journal.folder.exists()

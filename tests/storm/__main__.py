@@ -1,0 +1,36 @@
+"""`python -m tests.storm --requests 50000 --seed 1`: prints the verdict; fails with what is wrong."""
+
+import argparse
+import sys
+from time import monotonic
+
+import uvloop
+
+from tests.storm.storm import Plan, run
+
+
+def main() -> int:
+    """One storm."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", type=int, default=50_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--slack", type=float, default=2.0, help="seconds that a busy machine may delay a mark")
+    parser.add_argument("--bug", choices=("", "early", "twice", "wiped"), default="")
+    given = parser.parse_args()
+    plan = Plan(requests=given.requests, seed=given.seed, clients=given.clients, slack_s=given.slack, bug=given.bug)
+    began_s = monotonic()
+    verdict, kills = uvloop.run(run(plan))
+    told = (
+        f"seed {plan.seed}, {monotonic() - began_s:.0f} s; killed: gateway {kills.gateway}, control {kills.control}",
+        f"{verdict.requests} requests, {verdict.records} records, {verdict.tokens} tokens, {verdict.estimated} estimated",
+        f"complete {verdict.complete}, cut {verdict.cut} ({verdict.cut_billed} billed, {verdict.cut_after_end} after their record)",
+        *(f"WRONG {each}" for each in verdict.wrong[:50]),
+        f"{len(verdict.wrong)} wrong",
+    )
+    print("\n".join(told))  # noqa: T201 - it is what one asks for
+    return bool(verdict.wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
