@@ -1,0 +1,75 @@
+"""The ledger: prices, charges, corrections, and what each scope spent a day."""
+
+from typing import Final
+
+import sqlalchemy as sa
+from alembic import op
+
+revision: Final = "0006"
+down_revision: Final = "0005"
+
+_ROW_ID: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Five new tables."""
+    op.create_table(
+        "ledger",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("currency", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "prices",
+        sa.Column("number", _ROW_ID, primary_key=True),
+        sa.Column("pattern", sa.Text, nullable=False),
+        sa.Column("from_s", sa.Double, nullable=False),
+        sa.Column("record", sa.Text, nullable=False),
+    )
+    _create_charges()
+    op.create_table(
+        "corrections",
+        sa.Column("number", _ROW_ID, primary_key=True),
+        sa.Column("charge", sa.Text, sa.ForeignKey("charges.id"), nullable=False),
+        sa.Column("micros", sa.BigInteger, nullable=False),
+        sa.Column("day", sa.Integer, nullable=False),
+        sa.Column("made_s", sa.Double, nullable=False),
+        sa.Column("record", sa.Text, nullable=False),
+    )
+    op.create_index("corrections_by_charge", "corrections", ["charge"])
+    op.create_index("corrections_by_time", "corrections", ["made_s"])
+    op.create_table(
+        "spent",
+        sa.Column("scope", sa.Text, primary_key=True),
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("micros", sa.BigInteger, nullable=False),
+    )
+    op.create_index("spent_by_day", "spent", ["day"])
+
+
+def _create_charges() -> None:
+    op.create_table(
+        "charges",
+        sa.Column("number", _ROW_ID, primary_key=True),
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("project", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("service", sa.Text, nullable=False),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("chip", sa.Text, nullable=False),
+        sa.Column("began_s", sa.Double, nullable=False),
+        sa.Column("day", sa.Integer, nullable=False),
+        sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
+        sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+        sa.Column("output_tokens", sa.BigInteger, nullable=False),
+        sa.Column("is_estimated", sa.Boolean, nullable=False),
+        sa.Column("is_priced", sa.Boolean, nullable=False),
+        sa.Column("micros", sa.BigInteger, nullable=False),
+        sa.Column("record", sa.Text, nullable=False),
+    )
+    op.create_index("charges_by_id", "charges", ["id"], unique=True)
+    op.create_index("charges_by_time", "charges", ["began_s"])
+    op.create_index("charges_by_tenant", "charges", ["tenant", "began_s"])
+    op.create_index("charges_by_project", "charges", ["tenant", "project", "began_s"])
+    op.create_index("charges_by_key", "charges", ["key", "began_s"])
+    op.create_index("charges_by_service", "charges", ["service", "began_s"])
