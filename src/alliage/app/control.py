@@ -14,6 +14,7 @@ from alliage.app.home import Home
 from alliage.app.keys import ensure_keys, new_secret
 from alliage.catalog.loader import load_catalog
 from alliage.catalog.records import Catalog
+from alliage.control.bookkeeping import Bookkeeper
 from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop
 from alliage.control.planning import Planning
@@ -44,6 +45,7 @@ class ControlSystem:
     doors: DoorHub
     loop: ControlLoop
     desk: Desk
+    books: Bookkeeper
 
     @contextlib.asynccontextmanager
     async def running(self, socket_path: Path) -> AsyncIterator[None]:
@@ -58,6 +60,7 @@ class ControlSystem:
             self.loop.wake()
             await looping
             server.close()
+            await asyncio.to_thread(self.books.close)
             self.store.close()
 
     async def _answer(self, line: AnsweredLine) -> None:
@@ -120,7 +123,8 @@ def build_control(
     )
     wake = asyncio.Event()
     agents = AgentHub(on_change=wake.set)
-    doors = DoorHub(on_change=wake.set)
+    books = Bookkeeper(store.books(), clock, currency=settings.ledger.currency)
+    doors = DoorHub(on_change=wake.set, ledger=books)
     planning = _planning(catalog, settings, clock, wake)
     loop = ControlLoop(
         store=store,
@@ -133,6 +137,7 @@ def build_control(
         woken=wake,
         planning=planning,
         rehearsed=rehearsed,
+        price_of=books.price_of,
     )
     desk = Desk(
         store=store,
@@ -148,4 +153,4 @@ def build_control(
         demand=lambda: loop.demand,
     )
     ensure_keys(desk, home)
-    return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk)
+    return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk, books=books)

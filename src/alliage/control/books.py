@@ -34,8 +34,8 @@ class Books(Protocol):
         """Keep them in one transaction, each record's id once for ever; those that were new."""
         ...
 
-    def spent(self, from_day: int) -> Mapping[tuple[Scope, int], int]:
-        """Micros by scope and day, of requests that began on that day (since 1970) or later, with their corrections."""
+    def spent(self, from_day: int, scope: Scope | None = None) -> Mapping[tuple[Scope, int], int]:
+        """Micros by scope (one or all) and day, of requests that began on that day (since 1970) or later, corrected."""
         ...
 
     def prices(self) -> tuple[ListedPrice, ...]:
@@ -64,6 +64,6 @@ class Books(Protocol):
 
     def correct(
         self, record: str, decide: Callable[[Charge, tuple[Correction, ...]], Correction], *, dry_run: bool
-    ) -> Correction:
+    ) -> tuple[Charge, Correction]:
         """Decide on a counter-entry and keep it, in one transaction; raises NotFound, and what `decide` raises."""
         ...

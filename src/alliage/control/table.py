@@ -1,12 +1,13 @@
 """The routing table from desired state and what agents report. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from alliage.control.observed import EngineState, NodeReport
 from alliage.control.tempos import Tempos, kind_of
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
+from alliage.fleet.prices import FREE, TokenPrice
 from alliage.fleet.replicas import Replica
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.fleet.services import Service
@@ -14,6 +15,8 @@ from alliage.fleet.view import FleetView
 from alliage.units import format_bytes
 
 Endpoints = Mapping[ReplicaId, Upstream]
+PriceOf = Callable[[Service], TokenPrice]
+"""What a service's tokens cost now."""
 
 
 def endpoints_after(
@@ -60,10 +63,13 @@ def build_table(
     reports: Mapping[NodeId, NodeReport],
     *,
     version: int,
+    price_of: PriceOf = lambda _: FREE,
 ) -> RoutingTable:
     """All routes and keys. A service that is being deleted has no route: new requests get a 404, old ones finish."""
     routes = {
-        service.name: _route(service, view.replicas_of(service.name), endpoints, reports)
+        service.name: replace(
+            _route(service, view.replicas_of(service.name), endpoints, reports), price=price_of(service)
+        )
         for service in view.services
         if service.phase is not ServicePhase.DELETING
     }

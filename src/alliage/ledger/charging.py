@@ -1,5 +1,6 @@
 """A usage record and the prices -> what it is charged, and to whose spending that counts."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -43,8 +44,7 @@ class Pricing:
 
     def price(self, *, service: str, model: str, at_s: float) -> TokenPrice | None:
         """The price of a request that begins then; None where none is listed."""
-        stretch = sum(begins_s <= at_s for begins_s in self._begins_s)
-        asked = (stretch, service, model)
+        asked = (bisect_right(self._begins_s, at_s), service, model)
         if asked not in self._known:
             self._known[asked] = price_for(in_force(self.prices, at_s).values(), service=service, model=model)
         return self._known[asked]

@@ -12,7 +12,8 @@ from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.link.line import AnsweredLine
-from alliage.link.messages import GatewayHello, GatewayReport, NewTable, ToControl
+from alliage.link.messages import GatewayHello, GatewayReport, NewTable, ToControl, UsageTold
+from alliage.link.taking import Ledger, UsageTaker
 
 _log = structlog.get_logger(__name__)
 
@@ -26,8 +27,16 @@ class _Counted(TypedDict):
 class DoorHub:
     """The gateways as `control.ports.Doors`. `on_change` is called when one says something new, comes or goes."""
 
-    def __init__(self, *, on_change: Callable[[], None], monotonic_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        on_change: Callable[[], None],
+        ledger: Ledger | None = None,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Without a `ledger` nothing that is told of usage is taken: the gateways keep it."""
         self._on_change = on_change
+        self._ledger = ledger
         self._monotonic_s = monotonic_s
         self._lines: dict[str, AnsweredLine] = {}
         self._reports: dict[str, DoorReport] = {}
@@ -41,12 +50,18 @@ class DoorHub:
             self._reports.pop(door, None)
         self._lines[door] = line
         self._give_table(door)
+        taker = None if self._ledger is None else UsageTaker(self._ledger, line, door)
         try:
             while (message := await line.receive()) is not None:
-                self._hear(door, line, message)
+                if not isinstance(message, UsageTold):
+                    self._hear(door, line, message)
+                elif taker is not None:
+                    taker.hear(message)
         except LinkError as error:
             _log.warning("a gateway's line broke", door=door, error=str(error))
         finally:
+            if taker is not None:
+                taker.close()
             self._lose(door, line)
 
     def push(self, table: RoutingTable) -> None:

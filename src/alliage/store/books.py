@@ -58,11 +58,12 @@ class SqlBooks:
             _spend(connection, spending(fresh))
         return fresh
 
-    def spent(self, from_day: int) -> Mapping[tuple[Scope, int], int]:
-        """Micros by scope and day, of requests that began on that day (since 1970) or later, with their corrections."""
+    def spent(self, from_day: int, scope: Scope | None = None) -> Mapping[tuple[Scope, int], int]:
+        """Micros by scope (one or all) and day, of requests that began on that day (since 1970) or later, corrected."""
         table = tables.spent
+        whose = () if scope is None else (table.c.scope == scope,)
         with self._reading() as connection:
-            found = connection.execute(select(table).where(table.c.day >= from_day))
+            found = connection.execute(select(table).where(table.c.day >= from_day, *whose))
             return {(Scope(row.scope), row.day): row.micros for row in found}
 
     def prices(self) -> tuple[ListedPrice, ...]:
@@ -110,7 +111,7 @@ class SqlBooks:
 
     def correct(
         self, record: str, decide: Callable[[Charge, tuple[Correction, ...]], Correction], *, dry_run: bool
-    ) -> Correction:
+    ) -> tuple[Charge, Correction]:
         """Decide on a counter-entry and keep it, in one transaction; raises NotFound, and what `decide` raises."""
         with self._reading() if dry_run else self._writing() as connection:
             charge, before = _one(connection, record, lock=not dry_run)
@@ -118,7 +119,7 @@ class SqlBooks:
             if not dry_run:
                 connection.execute(insert(tables.corrections), rows.correction_row(made))
                 _spend(connection, {(scope, charge.day): made.micros for scope in scopes_of(charge.record)})
-        return made
+        return charge, made
 
 
 def _insert_new(connection: Connection, new: list[rows.RowValues]) -> list[str]:
