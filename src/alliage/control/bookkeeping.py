@@ -59,6 +59,10 @@ class Bookkeeper:
         """The month that it is now, UTC."""
         return month_of(self._clock.now_s())
 
+    def now_s(self) -> float:
+        """The time by which prices hold."""
+        return self._clock.now_s()
+
     async def usage(self, *, tenant: str, month: Month, by: By) -> Usage:
         """A month of one tenant, or ("") of all."""
         asked = Asked(tenant=tenant, from_s=month.begins_s, until_s=month.ends_s)
@@ -83,9 +87,7 @@ class Bookkeeper:
         """Add the counter-entry after which the record costs `to_micros`; raises NotFound, BadInput, Conflict."""
 
         def decide(charge: Charge, before: Sequence[Correction]) -> Correction:
-            return counter_entry(
-                charge, before, to_micros=to_micros, reason=reason, who=who, now_s=self._clock.now_s()
-            )
+            return counter_entry(charge, before, to_micros=to_micros, reason=reason, who=who, now_s=self._clock.now_s())
 
         return await self._written(lambda: self._correct(record, decide, dry_run=dry_run))
 
@@ -94,7 +96,11 @@ class Bookkeeper:
         entries, now_s = self._pricing.prices, self._clock.now_s()
         now = in_force(entries, now_s)
         coming = sorted(
-            (entry for entry in entries if entry.from_s > now_s and in_force(entries, entry.from_s).get(entry.pattern) is entry),
+            (
+                entry
+                for entry in entries
+                if entry.from_s > now_s and in_force(entries, entry.from_s).get(entry.pattern) is entry
+            ),
             key=lambda entry: (entry.from_s, entry.pattern),
         )
         return (*(now[pattern] for pattern in sorted(now)), *coming)

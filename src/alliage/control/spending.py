@@ -65,7 +65,9 @@ class Spending:
         if self._spent is None or first <= self._from_day:
             return
         self._from_day = first
-        kept = ((scope, {day: sum_ for day, sum_ in days.items() if day >= first}) for scope, days in self._spent.items())
+        kept = (
+            (scope, {day: sum_ for day, sum_ in days.items() if day >= first}) for scope, days in self._spent.items()
+        )
         self._spent = {scope: days for scope, days in kept if days}
 
     def _first_day(self) -> int:

@@ -15,6 +15,7 @@ from alliage.fleet.prices import TokenPrice
 
 PRICE_MICROS_MAX: Final = 10**12
 """Of a million tokens: a million of the currency."""
+FROM_S_MAX: Final = 1e11
 _STARS_MAX: Final = 3
 _PATTERN: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9._:/@*-]{0,199}")
 
@@ -72,6 +73,8 @@ def listed(pattern: str, price: TokenPrice, *, from_s: float | None, who: str, n
         micros = getattr(price, name)
         if not 0 <= micros <= PRICE_MICROS_MAX:
             raise BadInput(f"{name} is {micros}", remedy=f"give 0 to {PRICE_MICROS_MAX} micros a million tokens")
+    if from_s is not None and not from_s <= FROM_S_MAX:
+        raise BadInput(f"the price would hold from {from_s}", remedy="give seconds since 1970")
     if from_s is not None and from_s < now_s:
         raise BadInput(
             f"the price would hold from {from_s:.0f}, which is past: what was charged since stays charged",

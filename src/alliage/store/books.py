@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, select, update
 
 from alliage.control.books import Asked
 from alliage.errors import NotFound
@@ -94,9 +94,7 @@ class SqlBooks:
         with self._reading() as connection:
             query = select(table).where(*sums.charges_asked(asked))
             if before:
-                mark = connection.execute(select(table.c.began_s, table.c.number).where(table.c.id == before)).first()
-                if mark is None:
-                    raise _no_record(before)
+                mark = _mark(connection, before, asked.tenant)
                 is_older = (table.c.began_s < mark.began_s) | (
                     (table.c.began_s == mark.began_s) & (table.c.number < mark.number)
                 )
@@ -161,6 +159,16 @@ def _one(connection: Connection, record: str, *, lock: bool = False) -> tuple[Ch
     if row is None:
         raise _no_record(record)
     return rows.charge_of(row), sums.read_corrections_of(connection, record)
+
+
+def _mark(connection: Connection, record: str, tenant: str) -> Row[float, int]:
+    """Where a record stands among the others; nobody learns so that another tenant's is there."""
+    table = tables.charges
+    query = select(table.c.began_s, table.c.number).where(table.c.id == record)
+    mark = connection.execute(query.where(table.c.tenant == tenant) if tenant else query).first()
+    if mark is None:
+        raise _no_record(record)
+    return mark
 
 
 def _no_record(record: str) -> NotFound:

@@ -6,12 +6,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware import Middleware
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from alliage.control.bookkeeping import Bookkeeper
 from alliage.control.desk import Desk
 from alliage.faces.admin import (
     catalog_routes,
     fit_routes,
     fleet_routes,
     key_routes,
+    ledger_routes,
     measurement_routes,
     node_routes,
     service_routes,
@@ -32,7 +34,9 @@ _ABOUT: Final = (
 _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: frozenset[str]) -> FastAPI:
+def build_admin(
+    desk: Desk, *, books: Bookkeeper, gateway_url: str, version: str, allowed_hosts: frozenset[str]
+) -> FastAPI:
     """The application. Runs on control's event loop (the desk has one thread).
 
     `allowed_hosts` are what a `Host` header may be: `localhost` (any port) or `localhost:8001`. `gateway_url` is what clients are told, such as `http://127.0.0.1:8000`.
@@ -47,6 +51,7 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
         responses={"default": {"model": ErrorAnswer, "description": "An error: code, message, remedy"}},
     )
     app.state.desk, app.state.version, app.state.gateway_url = desk, version, gateway_url
+    app.state.books = books
     register_faults(app)
     for router in (
         fleet_routes.router,
@@ -58,6 +63,7 @@ def build_admin(desk: Desk, *, gateway_url: str, version: str, allowed_hosts: fr
         measurement_routes.router,
         key_routes.router,
         tenant_routes.router,
+        ledger_routes.router,
     ):
         app.include_router(router)
     _add_own(app, desk, version)
