@@ -6,7 +6,7 @@ from typing import Final
 from alliage.errors import BadInput
 
 _MICROS: Final = 1_000_000
-_MONEY: Final = re.compile(r"(-?)(\d{1,12})(?:\.(\d{1,6}))?")
+_MONEY: Final = re.compile(r"(-?)([0-9]{1,12})(?:\.([0-9]{1,6}))?")
 
 
 def money_text(micros: int) -> str:

@@ -10,7 +10,7 @@ from alliage.errors import BadInput
 DAY_S: Final = 86400
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _LAST_DAY: Final = date.max.toordinal() - _EPOCH
-_MONTH: Final = re.compile(r"(\d{4})-(\d{2})")
+_MONTH: Final = re.compile(r"([0-9]{4})-([0-9]{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -85,7 +85,8 @@ def listed(pattern: str, price: TokenPrice, *, from_s: float | None, who: str, n
 
 def dropped(pattern: str, prices: PriceList, *, who: str, now_s: float) -> tuple[ListedPrice, ...]:
     """The entries that end a pattern's price now, and those that were to come; raises NotFound where there is none."""
-    coming = sorted({each.from_s for each in prices if each.pattern == pattern and each.from_s > now_s})
+    later = {each.from_s for each in prices if each.pattern == pattern and each.from_s > now_s}
+    coming = [from_s for from_s in sorted(later) if pattern in in_force(prices, from_s)]
     if pattern not in in_force(prices, now_s) and not coming:
         known = ", ".join(sorted(in_force(prices, now_s))) or "none"
         raise NotFound(f"no price is listed for {pattern!r}", remedy=f"listed: {known}")

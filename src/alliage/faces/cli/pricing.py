@@ -18,7 +18,7 @@ from alliage.faces.telling import printable
 from alliage.ledger.money import money_text, parse_money
 from alliage.ledger.periods import time_text
 
-_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def list_prices(home: Path, *, as_json: bool) -> None:
