@@ -6,6 +6,7 @@ from alliage.control.observed import NodeReport
 from alliage.control.table import build_table, endpoints_after
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import ReplicaPhase
+from alliage.fleet.prices import FREE, TokenPrice
 from alliage.fleet.services import Objective
 from alliage.fleet.view import FleetView
 from tests.builders import a_node, a_replica, a_replica_report, a_service
@@ -32,3 +33,11 @@ def test_a_route_tells_what_is_promised_and_that_none_runs() -> None:
     assert route.objective == _SERVICE.objective
     assert route.upstreams == ()
     assert "being started" in route.waiting
+
+
+def test_a_route_tells_what_its_tokens_cost() -> None:
+    """As the price list says of that service; nothing where nobody says."""
+    price = TokenPrice(output_micros=7)
+    table = build_table(_VIEW, {}, {}, version=1, price_of=lambda service: price if service is _SERVICE else FREE)
+    assert table.routes[ServiceName("tiny")].price == price
+    assert build_table(_VIEW, {}, {}, version=1).routes[ServiceName("tiny")].price == FREE

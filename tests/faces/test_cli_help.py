@@ -16,6 +16,8 @@ from alliage.faces.cli.main import app
 names = [each.name or each.callback.__name__ for each in app.registered_commands]
 asked = [[], ["keys"], ["keys", "create"], ["keys", "list"], ["keys", "revoke"], *([each] for each in names)]
 asked += [["tenant"], *(["tenant", each] for each in ("list", "show", "set", "drop"))]
+asked += [["usage"], *(["usage", each] for each in ("records", "show", "correct"))]
+asked += [["price"], *(["price", each] for each in ("list", "set", "drop"))]
 asked += [["replay"], ["replay", "openb"], ["replay", "stress"]]
 asked += [["node"], *(["node", each] for each in ("list", "show", "cordon", "drain", "uncordon", "forget"))]
 asked += [["device"], *(["device", each] for each in ("list", "cordon", "drain", "uncordon"))]
@@ -75,6 +77,7 @@ def test_help_loads_nothing_heavy() -> None:
         ["--help"],
         ["keys", "--help"],
         ["tenant", "set", "--help"],
+        ["usage", "records", "--help"],
         ["deploy", "--help"],
         ["up", "--help"],
         ["replay", "openb", "--help"],
@@ -88,4 +91,12 @@ def test_the_commands_of_the_issue_are_there() -> None:
     names = {each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands}
     assert names >= {"up", "down", "status", "deploy", "services", "replicas", "nodes", "models"}
     assert names >= {"logs", "explain", "delete", "chat"}
-    assert [each.name for each in app.registered_groups] == ["keys", "tenant", "node", "device", "replay"]
+    assert [each.name for each in app.registered_groups] == [
+        "keys",
+        "tenant",
+        "usage",
+        "price",
+        "node",
+        "device",
+        "replay",
+    ]

@@ -162,9 +162,11 @@ def _asked(home: Path, *path: str, query: Mapping[str, str | int]) -> str:
 
 def _doubts(total: SumsAnswer) -> None:
     if total.unpriced:
-        remark(f"{total.unpriced} requests are not priced: nothing was listed for them when they began")
+        remark(f"requests without a price, so free: {total.unpriced} (nothing was listed for them when they began)")
     if total.estimated:
-        remark(f"{total.estimated} requests are estimated: their tokens were counted, the engine did not tell them")
+        remark(
+            f"requests whose tokens are estimated: {total.estimated} (the engine did not tell them, they were counted)"
+        )
 
 
 def _figures(sums: SumsAnswer) -> Iterable[str]:

@@ -7,7 +7,8 @@ from typing import Final
 
 from alliage.faces.telling import printable
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - some programs take these too
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", *"\uff1d\uff0b\uff0d\uff20")
+"""How a formula begins; some programs take the wide signs too."""
 
 
 class Amount(str):
