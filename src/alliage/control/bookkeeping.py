@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from alliage.control.books import Asked, Books
 from alliage.control.ports import Clock
-from alliage.control.spending import Spending
+from alliage.control.spent import Spent
 from alliage.errors import BadInput, StoreError, Unavailable
 from alliage.fleet.limits import Scope
 from alliage.fleet.prices import FREE, TokenPrice
@@ -35,7 +35,7 @@ class Bookkeeper:
                 remedy=f'set it to "{kept}" again; another currency needs another database',
             )
         self.currency = currency
-        self.spending = Spending(books, clock)
+        self._spent = Spent(books, clock)
         self._books = books
         self._clock = clock
         self._pricing = Pricing(books.prices())
@@ -52,8 +52,8 @@ class Bookkeeper:
         return FREE if found is None else found
 
     def spent_micros(self, scope: Scope, since_s: float) -> int:
-        """As `Spending.spent_micros`."""
-        return self.spending.spent_micros(scope, since_s)
+        """As `Spent.spent_micros`."""
+        return self._spent.spent_micros(scope, since_s)
 
     def this_month(self) -> Month:
         """The month that it is now, UTC."""
@@ -136,19 +136,19 @@ class Bookkeeper:
 
     def _take(self, records: Sequence[UsageRecord]) -> None:
         charges = [charged(record, self._pricing) for record in records]
-        self.spending.restore()
+        self._spent.restore()
         with self._spends():
             new = self._books.take(charges)
-        self.spending.add(spending(new))
+        self._spent.add(spending(new))
 
     def _correct(
         self, record: str, decide: Callable[[Charge, Sequence[Correction]], Correction], *, dry_run: bool
     ) -> Correction:
-        self.spending.restore()
+        self._spent.restore()
         with self._spends():
             charge, made = self._books.correct(record, decide, dry_run=dry_run)
         if not dry_run:
-            self.spending.add({(scope, charge.day): made.micros for scope in scopes_of(charge.record)})
+            self._spent.add({(scope, charge.day): made.micros for scope in scopes_of(charge.record)})
         return made
 
     @contextmanager
@@ -157,7 +157,7 @@ class Bookkeeper:
         try:
             yield
         except StoreError:
-            self.spending.forget()
+            self._spent.forget()
             raise
 
     def _list(self, entries: tuple[ListedPrice, ...]) -> None:

@@ -18,6 +18,7 @@ TOKENS_MAX: Final = 10**9
 """Of one request; who tells more tells nonsense, and is taken to have told this."""
 _SECONDS_MAX: Final = 1e11
 _TEXT_MAX: Final = 500
+_STATUS_MAX: Final = 999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ def believable(record: UsageRecord) -> UsageRecord:
     Engines and clients say what they like, and one record that cannot be taken would keep its journal for ever: tokens
     are put between 0 and TOKENS_MAX, the cached ones among the prompt's, and texts lose what is no letter.
     """
+    if _is_believable(record):
+        return record
     prompt = _within(record.prompt_tokens)
     return replace(
         record,
@@ -87,7 +90,7 @@ def believable(record: UsageRecord) -> UsageRecord:
         prompt_tokens=prompt,
         cached_tokens=min(_within(record.cached_tokens), prompt),
         output_tokens=_within(record.output_tokens),
-        status=max(0, min(record.status, 999)),
+        status=max(0, min(record.status, _STATUS_MAX)),
     )
 
 
@@ -105,6 +108,25 @@ def spending(charges: Iterable[Charge]) -> Mapping[tuple[Scope, int], int]:
             for scope in scopes_of(charge.record):
                 sums[scope, charge.day] += charge.micros
     return sums
+
+
+def _is_believable(record: UsageRecord) -> bool:
+    """Whether nothing of it has to be changed: so it is with nearly all, and looking is ten times quicker than making anew."""
+    origin = record.origin
+    texts = (
+        *(record.id, record.request, record.tenant, record.project, record.key, record.service, record.endpoint),
+        *(record.replica, origin.model, origin.recipe, origin.engine, origin.chip, origin.site),
+    )
+    together = "".join(texts)
+    times_s = (record.began_s, record.duration_s, record.ttft_s or 0.0, record.tpot_s or 0.0)
+    return (
+        len(together) <= _TEXT_MAX
+        and together.isprintable()
+        and 0 <= record.cached_tokens <= record.prompt_tokens <= TOKENS_MAX
+        and 0 <= record.output_tokens <= TOKENS_MAX
+        and 0 <= record.status <= _STATUS_MAX
+        and all(0.0 <= time_s <= _SECONDS_MAX for time_s in times_s)
+    )
 
 
 def _within(tokens: int) -> int:

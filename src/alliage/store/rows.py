@@ -34,6 +34,10 @@ from alliage.store import tables
 RowValues = dict[str, str | int | float]  # a bool is an int
 Noun = TypeVar("Noun")
 _TEXT_KEYS: Final = ("id", "name")
+_TOLD_COLUMNS: Final = tuple(
+    name for name in (field.name for field in fields(UsageRecord)) if name in tables.charges.columns
+)
+"""Of `charges`: those that are fields of a usage record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +166,11 @@ def charge_row(charge: Charge) -> RowValues:
     """A row of `charges`, without its number."""
     rest: dict[str, Any] = msgspec.to_builtins(charge.record)
     origin = rest["origin"]
-    row: RowValues = {column.name: rest.pop(column.name) for column in tables.charges.columns if column.name in rest}
+    row: RowValues = {name: rest.pop(name) for name in _TOLD_COLUMNS}
     row |= {"model": origin.pop("model"), "chip": origin.pop("chip"), "day": charge.day, "micros": charge.micros}
     row["is_priced"] = charge.price is not None
-    row["record"] = _to_json({**rest, "price": charge.price})
+    # Quicker than `_to_json`, and as good: the ledger lets no broken letters in.
+    row["record"] = msgspec.json.encode({**rest, "price": charge.price}).decode()
     return row
 
 

@@ -9,7 +9,7 @@ from alliage.fleet.limits import Scope
 from alliage.ledger.periods import day_of, month_of
 
 
-class Spending:
+class Spent:
     """Running sums of the present month. Written by the one thread that writes the books, read by the loop's."""
 
     def __init__(self, books: Books, clock: Clock) -> None:
