@@ -1,7 +1,7 @@
 """What taking usage into the ledger costs: batches through the bookkeeper's whole path, against plain inserts of the same rows.
 
 `python -m bench.ledger.run`: both write to SQLite files on one disk, with the same journal and fsync, a batch a transaction, in
-turns. Ours charges each record, looks for its id, keeps six indexes and the running sums; the plain ones do none of that.
+turns. Ours charges each record, looks for its id, keeps six indexes and two kinds of running sums; the plain ones do none of that.
 """
 
 import argparse
@@ -33,7 +33,10 @@ def made(first: int, count: int) -> list[UsageRecord]:
     """Records of 50 keys of 5 tenants, some seconds apart."""
     return [
         replace(
-            a_record(f"{index:012x}"), tenant=f"t{index % 5}", key=KeyId(f"key-{index % 50}"), began_s=1.79e9 + index * 0.37
+            a_record(f"{index:012x}"),
+            tenant=f"t{index % 5}",
+            key=KeyId(f"key-{index % 50}"),
+            began_s=1.79e9 + index * 0.37,
         )
         for index in range(first, first + count)
     ]

@@ -68,6 +68,7 @@ def test_usage_bill_and_records_tell_one_sum(cloud: Served) -> None:
     cloud.take(a_record("r1"), a_record("r2", service="free", key="key-user"), a_record("d1", tenant="duck"))
     for by in ("tenant", "project", "key", "service", "model", "day", "chip"):
         told = read(cloud, f"/v1/usage?tenant=acme&month=2026-11&by={by}")
+        assert read(cloud, f"/v1/usage?tenant=acme&month=2026-11&by={by}&recount=true") == told
         assert (told["by"], told["currency"], told["month"]) == (by, "CNY", "2026-11")
         assert sum(line["total_micros"] for line in told["lines"]) == told["total"]["total_micros"] == 888
         assert (told["total"]["total"], told["total"]["requests"]) == ("0.000888", 2)

@@ -58,7 +58,7 @@ def test_a_month_from_price_to_bill(cloud: Served, home: Path, snapshot: Snapsho
     correct = ("usage", "correct", "r2", "--to", "0.1", "--reason", "=garbled")
     for ran in (
         alliage("usage", *MONTH, home=home),
-        alliage("usage", *MONTH, "--csv", home=home),
+        alliage("usage", *MONTH, "--recount", "--csv", home=home),
         alliage(*correct, "--dry-run", home=home),
         alliage(*correct, home=home),
         alliage("bill", *MONTH, home=home),

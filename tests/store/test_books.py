@@ -132,6 +132,7 @@ def test_sums_are_those_of_the_records(store: SqlStore, seed: int) -> None:
                 name = day_text(day_of(entry.made_s)) if by is By.DAY else name_of(by_id[entry.charge])
                 wanted.setdefault(name, []).append(Sums(corrected_micros=entry.micros))
             lines = books.lines(asked, by)
+            assert books.lines(asked, by, recount=True) == lines
             assert {line.name: line.sums for line in lines} == {name: added(parts) for name, parts in wanted.items()}
             assert [line.name for line in lines] == sorted(wanted)
         bill, told = books.bill(asked)
@@ -145,13 +146,14 @@ def _is_asked(asked: Asked, charge: Charge, at_s: float) -> bool:
 
 
 def _sums_of(charge: Charge) -> Sums:
+    record = charge.record
     return Sums(
         requests=1,
-        prompt_tokens=charge.record.prompt_tokens,
-        cached_tokens=charge.record.cached_tokens,
-        output_tokens=charge.record.output_tokens,
-        estimated=int(charge.record.is_estimated),
-        unpriced=int(charge.price is None),
+        prompt_tokens=record.prompt_tokens,
+        cached_tokens=record.cached_tokens,
+        output_tokens=record.output_tokens,
+        estimated=1 if record.is_estimated else 0,
+        unpriced=1 if record.service == "free" else 0,
         charged_micros=charge.micros,
     )
 
@@ -168,7 +170,8 @@ def test_a_month_ends_where_the_next_begins(store: SqlStore) -> None:
     last, first = a_charge("last", began_s=DECEMBER_S - 2**-20, duration_s=600.0), a_charge("first", began_s=DECEMBER_S)
     store.books().take([first, last])
     assert store.books().charges(NOVEMBER, limit=9) == (last,)
-    (line,) = store.books().lines(NOVEMBER, By.DAY)
+    (line,) = store.books().lines(NOVEMBER, By.DAY, recount=True)
+    assert store.books().lines(NOVEMBER, By.DAY) == (line,)
     assert (line.name, line.sums.requests) == ("2026-11-30", 1)
     (line,) = store.books().lines(replace(NOVEMBER, from_s=DECEMBER_S, until_s=2 * DECEMBER_S), By.DAY)
     assert line.name == "2026-12-01"
@@ -273,6 +276,7 @@ def test_each_record_once_however_control_dies(durable: Ground) -> None:
         wanted = [charged(record(index), PRICING) for index in range(total * BATCH + 1)]
         assert sum(line.sums.requests for line in books.lines(ALL, By.KEY)) == len(wanted)
         assert added(line.sums for line in books.lines(ALL, By.KEY)) == added(_sums_of(each) for each in wanted)
+        assert books.lines(ALL, By.DAY) == books.lines(ALL, By.DAY, recount=True)
         assert books.spent(0) == _spent_of(wanted, [])
 
 

@@ -63,10 +63,10 @@ class Bookkeeper:
         """The time by which prices hold."""
         return self._clock.now_s()
 
-    async def usage(self, *, tenant: str, month: Month, by: By) -> Usage:
-        """A month of one tenant, or ("") of all."""
+    async def usage(self, *, tenant: str, month: Month, by: By, recount: bool = False) -> Usage:
+        """A month of one tenant, or ("") of all; with `recount` of the single records, not of the running sums."""
         asked = Asked(tenant=tenant, from_s=month.begins_s, until_s=month.ends_s)
-        lines = await asyncio.to_thread(self._books.lines, asked, by)
+        lines = await asyncio.to_thread(lambda: self._books.lines(asked, by, recount=recount))
         return Usage(tenant=tenant, month=month, by=by, currency=self.currency, lines=lines)
 
     async def bill(self, *, tenant: str, month: Month) -> Bill:

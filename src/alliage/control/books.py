@@ -46,12 +46,15 @@ class Books(Protocol):
         """Add entries to the price list."""
         ...
 
-    def lines(self, asked: Asked, by: By) -> tuple[Line, ...]:
-        """The sums of charges by something, sorted by name, with the corrections that were made in that time."""
+    def lines(self, asked: Asked, by: By, *, recount: bool = False) -> tuple[Line, ...]:
+        """The sums of charges by something, of whole days, sorted by name, with the corrections made in that time.
+
+        They are kept as running sums; with `recount` the charges themselves are added up.
+        """
         ...
 
     def bill(self, asked: Asked) -> tuple[tuple[BillLine, ...], tuple[Correction, ...]]:
-        """Sums of charges by service and model, sorted; and the corrections made in that time, oldest first. One picture."""
+        """Sums of charges by service and model, of whole days; and the corrections made in that time, oldest first. One picture."""
         ...
 
     def charges(self, asked: Asked, *, limit: int, before: str = "") -> tuple[Charge, ...]:

@@ -1,9 +1,10 @@
 """Statements: lines, and a total that is their sum and nothing else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 
+from alliage.ledger.charging import Charge
 from alliage.ledger.correcting import Correction
 from alliage.ledger.periods import Month
 
@@ -91,6 +92,54 @@ class Bill:
         """The sum of the lines and of the corrections."""
         corrected = Sums(corrected_micros=sum(each.micros for each in self.corrections))
         return added((*(line.sums for line in self.lines), corrected))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Account:
+    """What charges are summed by: of one day (since 1970), what a line of usage or of a bill may be of."""
+
+    tenant: str
+    day: int
+    project: str
+    key: str
+    service: str
+    model: str
+    chip: str
+
+
+def account_of(charge: Charge) -> Account:
+    """The account to which a charge counts."""
+    record = charge.record
+    return Account(
+        tenant=record.tenant,
+        day=charge.day,
+        project=record.project,
+        key=record.key,
+        service=record.service,
+        model=record.origin.model,
+        chip=record.origin.chip,
+    )
+
+
+def sums_of(charge: Charge) -> Sums:
+    """One charge as sums."""
+    return Sums(
+        requests=1,
+        prompt_tokens=charge.record.prompt_tokens,
+        cached_tokens=charge.record.cached_tokens,
+        output_tokens=charge.record.output_tokens,
+        estimated=int(charge.record.is_estimated),
+        unpriced=int(charge.price is None),
+        charged_micros=charge.micros,
+    )
+
+
+def summed(charges: Iterable[Charge]) -> Mapping[Account, Sums]:
+    """The sums of some charges by account."""
+    parts: dict[Account, list[Sums]] = {}
+    for charge in charges:
+        parts.setdefault(account_of(charge), []).append(sums_of(charge))
+    return {account: added(mine) for account, mine in parts.items()}
 
 
 def added(parts: Iterable[Sums]) -> Sums:

@@ -1,8 +1,9 @@
-"""SqlBooks: the ledger in SQL. Charges, corrections and prices are only ever added; `spent` is their running sum by day."""
+"""SqlBooks: the ledger in SQL. Charges, corrections and prices are only ever added; `sums` and `spent` are running sums by day."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Final
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Row, Table, insert, select, update
 
@@ -12,12 +13,13 @@ from alliage.fleet.limits import Scope
 from alliage.ledger.charging import Charge, scopes_of, spending
 from alliage.ledger.correcting import Correction
 from alliage.ledger.pricing import ListedPrice
-from alliage.ledger.statements import BillLine, By, Line
+from alliage.ledger.statements import Account, BillLine, By, Line, Sums, summed
 from alliage.store import rows, sums, tables
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
+_ACCOUNT: Final = tuple(field.name for field in fields(Account))
 ROWS_A_STATEMENT: Final = 500
 """SQLite and PostgreSQL both bound the parameters of a statement."""
 
@@ -55,6 +57,7 @@ class SqlBooks:
             return ()
         with self._writing() as connection:
             fresh = tuple(told[record] for record in _insert_new(connection, new))
+            _add_up(connection, summed(fresh))
             _spend(connection, spending(fresh))
         return fresh
 
@@ -78,10 +81,10 @@ class SqlBooks:
             for entry in entries:
                 connection.execute(insert(tables.prices), rows.price_row(entry))
 
-    def lines(self, asked: Asked, by: By) -> tuple[Line, ...]:
-        """The sums of charges by something, sorted by name, with the corrections that were made in that time."""
+    def lines(self, asked: Asked, by: By, *, recount: bool = False) -> tuple[Line, ...]:
+        """The sums of charges by something, of whole days, sorted by name, with the corrections made in that time."""
         with self._reading() as connection:
-            return sums.read_lines(connection, asked, by)
+            return sums.read_lines(connection, asked, by, recount=recount)
 
     def bill(self, asked: Asked) -> tuple[tuple[BillLine, ...], tuple[Correction, ...]]:
         """Sums of charges by service and model, sorted; and the corrections made in that time, oldest first. One picture."""
@@ -115,7 +118,7 @@ class SqlBooks:
             charge, before = _one(connection, record, lock=not dry_run)
             made = decide(charge, before)
             if not dry_run:
-                connection.execute(insert(tables.corrections), rows.correction_row(made))
+                connection.execute(insert(tables.corrections), rows.correction_row(made, charge))
                 _spend(connection, {(scope, charge.day): made.micros for scope in scopes_of(charge.record)})
         return charge, made
 
@@ -131,15 +134,30 @@ def _insert_new(connection: Connection, new: list[rows.RowValues]) -> list[str]:
     ]
 
 
+def _add_up(connection: Connection, by_account: Mapping[Account, Sums]) -> None:
+    """Add charges to the running sums of their days."""
+    new = [
+        {name: getattr(account, name) for name in _ACCOUNT}
+        | {name: getattr(by_account[account], name) for name in sums.COUNTED}
+        for account in sorted(by_account)
+    ]
+    _add(connection, tables.sums, new)
+
+
 def _spend(connection: Connection, spent: Mapping[tuple[Scope, int], int]) -> None:
-    """Add to the running sums."""
-    if not spent:
-        return
-    table = tables.spent
-    put = _inserting(connection, table)
-    sums_up = {"micros": table.c.micros + put.excluded.micros}
+    """Add money to the running sums of what was spent."""
     new = [{"scope": scope, "day": day, "micros": micros} for (scope, day), micros in sorted(spent.items())]
-    connection.execute(put.on_conflict_do_update(index_elements=["scope", "day"], set_=sums_up), new)
+    _add(connection, tables.spent, new)
+
+
+def _add(connection: Connection, table: Table, new: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows; where one of that key is there already, add to its other columns."""
+    if not new:
+        return
+    put = _inserting(connection, table)
+    keys = [column.name for column in table.primary_key]
+    sums_up = {column.name: column + put.excluded[column.name] for column in table.columns if column.name not in keys}
+    connection.execute(put.on_conflict_do_update(index_elements=keys, set_=sums_up), new)
 
 
 def _inserting(connection: Connection, table: Table) -> "sqlite.Insert | postgresql.Insert":

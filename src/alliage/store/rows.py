@@ -29,6 +29,7 @@ from alliage.ledger.charging import Charge
 from alliage.ledger.correcting import Correction
 from alliage.ledger.periods import day_of
 from alliage.ledger.pricing import ListedPrice
+from alliage.ledger.statements import account_of
 from alliage.store import tables
 
 RowValues = dict[str, str | int | float]  # a bool is an int
@@ -197,9 +198,10 @@ def price_of(row: Row[Any]) -> ListedPrice:
     return _unpack(row, ListedPrice, "prices")
 
 
-def correction_row(correction: Correction) -> RowValues:
-    """A row of `corrections`, without its number."""
-    return _pack(correction, tables.corrections) | {"day": day_of(correction.made_s)}
+def correction_row(correction: Correction, charge: Charge) -> RowValues:
+    """A row of `corrections`, without its number: with whose charge it corrects."""
+    account = asdict(account_of(charge))
+    return account | _pack(correction, tables.corrections) | {"day": day_of(correction.made_s)}
 
 
 def correction_of(row: Row[Any]) -> Correction:

@@ -170,12 +170,38 @@ corrections: Final = Table(
     metadata,
     Column("number", _ROW_ID, primary_key=True),
     Column("charge", Text, ForeignKey("charges.id"), nullable=False),
+    Column("tenant", Text, nullable=False),  # these six as the charge has them: looked for without it
+    Column("project", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("chip", Text, nullable=False),
     Column("micros", BigInteger, nullable=False),
     Column("day", Integer, nullable=False),  # of made_s, since 1970
     Column("made_s", Double, nullable=False),
     Column("record", Text, nullable=False),  # why and by whom
     Index("corrections_by_charge", "charge"),
     Index("corrections_by_time", "made_s"),
+    Index("corrections_by_tenant", "tenant", "made_s"),
+)
+sums: Final = Table(
+    "sums",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("project", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("chip", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("estimated", BigInteger, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
+    Column("charged_micros", BigInteger, nullable=False),
+    Index("sums_by_day", "day"),
 )
 spent: Final = Table(
     "spent",

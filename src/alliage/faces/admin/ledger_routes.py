@@ -39,16 +39,24 @@ Tenant = Annotated[
     str, Query(max_length=100, pattern=_TEXT, description="Of whom; a user's key: its own, which is taken without.")
 ]
 MonthAsked = Annotated[str, Query(max_length=7, description="Such as 2026-11, of UTC; this month without.")]
+Recount = Annotated[bool, Query(description="Add up the single records, not the running sums: slow, and the same.")]
 Name = Annotated[str, Query(max_length=200, pattern=_TEXT)]
 RecordId = Annotated[str, Path(max_length=500, pattern=_TEXT)]
 
 
 @router.get("/usage", summary="What was used in a month")
-async def usage(  # noqa: PLR0917 - a query's fields
-    books: Books, desk: Asked, key: Caller, tenant: Tenant = "", month: MonthAsked = "", by: By = By.SERVICE
+async def usage(
+    books: Books,
+    desk: Asked,
+    key: Caller,
+    tenant: Tenant = "",
+    month: MonthAsked = "",
+    *,
+    by: By = By.SERVICE,
+    recount: Recount = False,
 ) -> answers.UsageAnswer:
     """Sums of the requests that began in it, by something. Admins may leave the tenant out: all of them."""
-    found = await books.usage(tenant=_whose(key, tenant), month=_month(books, month), by=by)
+    found = await books.usage(tenant=_whose(key, tenant), month=_month(books, month), by=by, recount=recount)
     labels = {each.id: each.name for each in desk.view().keys} if by is By.KEY else {}
     return tell.tell_usage(found, {str(name): label for name, label in labels.items()})
 

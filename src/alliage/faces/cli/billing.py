@@ -26,9 +26,9 @@ from alliage.ledger.periods import time_text
 _TOKENS = ("REQUESTS", "PROMPT", "CACHED", "OUTPUT")
 
 
-def usage(home: Path, *, tenant: str, month: str, by: str, as_csv: bool, as_json: bool) -> None:
+def usage(home: Path, query: Mapping[str, str | int], *, as_csv: bool, as_json: bool) -> None:
     """A month by something."""
-    raw = _asked(home, "usage", query={"tenant": tenant, "month": month, "by": by})
+    raw = _asked(home, "usage", query=query)
     if as_json:
         show_json(raw)
         return

@@ -48,13 +48,16 @@ def usage(
     tenant: TenantOption = "",
     month: MonthOption = "",
     by: Annotated[UsageBy, typer.Option(help="What a line is of.")] = UsageBy.SERVICE,
+    recount: Annotated[
+        bool, typer.Option("--recount", help="Add up the single records, not the running sums: slow, and the same.")
+    ] = False,
     as_csv: CsvOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what was used in a month, and what it cost: requests that began in it, and corrections made in it."""
     context.obj = home or context.obj
     if context.invoked_subcommand is not None:
-        if tenant or month or as_csv or as_json or by is not UsageBy.SERVICE:
+        if tenant or month or as_csv or as_json or recount or by is not UsageBy.SERVICE:
             name = context.invoked_subcommand
             raise BadInput(
                 f"`alliage usage {name}` takes its options behind its name", remedy=f"see alliage usage {name} --help"
@@ -62,7 +65,8 @@ def usage(
         return
     from alliage.faces.cli import billing
 
-    billing.usage(context.obj, tenant=tenant, month=month, by=by.value, as_csv=as_csv, as_json=as_json)
+    query: dict[str, str | int] = {"tenant": tenant, "month": month, "by": by.value}
+    billing.usage(context.obj, query | {"recount": "true"} if recount else query, as_csv=as_csv, as_json=as_json)
 
 
 @usage_app.command("records", epilog="Example: alliage usage records --tenant acme --limit 20")

@@ -1,4 +1,4 @@
-"""The ledger: prices, charges, corrections, and what each scope spent a day."""
+"""The ledger: prices, charges, corrections, and running sums of them by day."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ _ROW_ID: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Five new tables."""
+    """Six new tables."""
     op.create_table(
         "ledger",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
@@ -26,17 +26,8 @@ def upgrade() -> None:
         sa.Column("record", sa.Text, nullable=False),
     )
     _create_charges()
-    op.create_table(
-        "corrections",
-        sa.Column("number", _ROW_ID, primary_key=True),
-        sa.Column("charge", sa.Text, sa.ForeignKey("charges.id"), nullable=False),
-        sa.Column("micros", sa.BigInteger, nullable=False),
-        sa.Column("day", sa.Integer, nullable=False),
-        sa.Column("made_s", sa.Double, nullable=False),
-        sa.Column("record", sa.Text, nullable=False),
-    )
-    op.create_index("corrections_by_charge", "corrections", ["charge"])
-    op.create_index("corrections_by_time", "corrections", ["made_s"])
+    _create_corrections()
+    _create_sums()
     op.create_table(
         "spent",
         sa.Column("scope", sa.Text, primary_key=True),
@@ -73,3 +64,45 @@ def _create_charges() -> None:
     op.create_index("charges_by_project", "charges", ["tenant", "project", "began_s"])
     op.create_index("charges_by_key", "charges", ["key", "began_s"])
     op.create_index("charges_by_service", "charges", ["service", "began_s"])
+
+
+def _create_corrections() -> None:
+    op.create_table(
+        "corrections",
+        sa.Column("number", _ROW_ID, primary_key=True),
+        sa.Column("charge", sa.Text, sa.ForeignKey("charges.id"), nullable=False),
+        sa.Column("tenant", sa.Text, nullable=False),
+        sa.Column("project", sa.Text, nullable=False),
+        sa.Column("key", sa.Text, nullable=False),
+        sa.Column("service", sa.Text, nullable=False),
+        sa.Column("model", sa.Text, nullable=False),
+        sa.Column("chip", sa.Text, nullable=False),
+        sa.Column("micros", sa.BigInteger, nullable=False),
+        sa.Column("day", sa.Integer, nullable=False),
+        sa.Column("made_s", sa.Double, nullable=False),
+        sa.Column("record", sa.Text, nullable=False),
+    )
+    op.create_index("corrections_by_charge", "corrections", ["charge"])
+    op.create_index("corrections_by_time", "corrections", ["made_s"])
+    op.create_index("corrections_by_tenant", "corrections", ["tenant", "made_s"])
+
+
+def _create_sums() -> None:
+    op.create_table(
+        "sums",
+        sa.Column("tenant", sa.Text, primary_key=True),
+        sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("project", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("service", sa.Text, primary_key=True),
+        sa.Column("model", sa.Text, primary_key=True),
+        sa.Column("chip", sa.Text, primary_key=True),
+        sa.Column("requests", sa.BigInteger, nullable=False),
+        sa.Column("prompt_tokens", sa.BigInteger, nullable=False),
+        sa.Column("cached_tokens", sa.BigInteger, nullable=False),
+        sa.Column("output_tokens", sa.BigInteger, nullable=False),
+        sa.Column("estimated", sa.BigInteger, nullable=False),
+        sa.Column("unpriced", sa.BigInteger, nullable=False),
+        sa.Column("charged_micros", sa.BigInteger, nullable=False),
+    )
+    op.create_index("sums_by_day", "sums", ["day"])
