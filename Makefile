@@ -6,7 +6,7 @@ JOBS ?= 2
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: compiled up down test coverage fuzz fuzz-gateway soak soak-gateway test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-live bench-loop bench-rehearsal bench-rivals bench-route bench-shared bench-speed docs pin storm clean help
+.PHONY: compiled up down test coverage fuzz fuzz-gateway soak soak-gateway test-vllm check fmt bench bench-decide bench-gateway bench-heal bench-ledger bench-live bench-loop bench-rehearsal bench-rivals bench-route bench-shared bench-speed docs pin storm clean help
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
@@ -84,6 +84,9 @@ bench-rivals: ## install what bench-gateway compares with: haproxy, nginx, vllm-
 
 bench-heal: $(VENV)/.dev ## a node with eight busy replicas dies under load, live (bench/README.md)
 	$(BIN)/python -m bench.heal.run $(ARGS)
+
+bench-ledger: $(VENV)/.dev ## what taking usage into the ledger costs, against plain inserts (bench/README.md)
+	@$(BIN)/python -m bench.ledger.run $(ARGS)
 
 bench-live: $(VENV)/.dev ## parts of two request traces through a whole rehearsed cloud, beside the same in replay (bench/README.md)
 	@$(BIN)/python -m bench.live $(ARGS)

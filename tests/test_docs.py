@@ -65,6 +65,16 @@ def test_every_word_about_tenants_is_documented(group: str, page: str) -> None:
         assert f"alliage {group} {name}" in told, name
 
 
+@pytest.mark.parametrize("command", ["usage", "usage records", "usage correct", "bill", "price set"])
+def test_every_option_of_the_books_is_documented(command: str) -> None:
+    """Options of these commands stand in docs/usage.md."""
+    found = get_command(app)
+    for name in command.split():
+        found = found.commands[name]  # type: ignore[attr-defined]
+    flags = {option for parameter in found.params for option in parameter.opts if option.startswith("--")}
+    assert flags - {"--home"} <= set(re.findall(r"--[a-z-]+", (ROOT / "docs" / "usage.md").read_text()))
+
+
 @pytest.mark.parametrize("group", ["node", "device"])
 def test_every_word_about_nodes_and_devices_is_documented(group: str) -> None:
     """What `alliage node` and `alliage device` can do stands in their page."""

@@ -45,6 +45,7 @@ def test_file_changes_what_it_names(tmp_path: Path) -> None:
         ("[control]\ntick_s = -1.0", ("control", "tick_s", "-1")),
         ("[control]\ntick_s = nan", ("control", "tick_s", "nan")),
         ("[agent]\nlog_files = 1.5", ("agent", "log_files", "1.5")),
+        ("[ledger]\ncurrency = 'yuan'", ("ledger", "currency", "yuan", "CNY")),
         ("gateway = 3", ("gateway", "3")),
         ("[gateway", ("alliage.toml",)),
         ("\x00", ("alliage.toml",)),

@@ -10,6 +10,7 @@ from alliage.fleet.ids import KeyId, NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key, Role
 from alliage.fleet.lifecycles import ReplicaPhase
 from alliage.fleet.limits import Limits, Priority, key_scope, tenant_scope
+from alliage.fleet.prices import FREE, TokenPrice
 from alliage.fleet.routing import KeyEntry
 from alliage.fleet.services import Objective
 from alliage.fleet.tenants import Project, Tenant
@@ -78,3 +79,11 @@ def test_keys_come_with_the_scopes_that_have_limits() -> None:
     assert table.limits == {"tenant:acme": some, "project:other/app": some, "key:key-1": few}
     assert table.weights == {"other": 2.5}
     assert msgspec.json.decode(msgspec.json.encode(NewTable(table=table)), type=NewTable).table == table
+
+
+def test_a_route_tells_what_its_tokens_cost() -> None:
+    """As the price list says of that service; nothing where nobody says."""
+    price = TokenPrice(output_micros=7)
+    table = build_table(_VIEW, {}, {}, version=1, price_of=lambda service: price if service is _SERVICE else FREE)
+    assert table.routes[ServiceName("tiny")].price == price
+    assert build_table(_VIEW, {}, {}, version=1).routes[ServiceName("tiny")].price == FREE

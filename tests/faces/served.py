@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import socket
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,14 +23,17 @@ from starlette.types import ASGIApp
 
 from alliage.app.home import Home, RunningUp
 from alliage.catalog.records import ModelCard
+from alliage.control.bookkeeping import Bookkeeper
 from alliage.control.keys import digest
 from alliage.control.ports import Changes
 from alliage.faces.admin.api import build_admin
 from alliage.fleet.ids import KeyId, NodeId, ReplicaId
 from alliage.fleet.keys import Key, Role
+from alliage.fleet.usage import UsageRecord
 from alliage.runtimes.processes import boot_id, started_ticks
 from tests.builders import CATALOG, a_card, a_node
 from tests.control.world import Cards, SimAgents, World
+from tests.store.ready import ready_store
 
 ADMIN_KEY = "alliage-admin"
 USER_KEY = "alliage-user"
@@ -75,6 +79,7 @@ class Served:
     url: str
     gateway_url: str
     loop: asyncio.AbstractEventLoop
+    books: Bookkeeper
     asked: list[dict[str, object]] = field(default_factory=list)
 
     def call(self, work: Callable[[], Result]) -> Result:
@@ -84,6 +89,10 @@ class Served:
             return work()
 
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(timeout=10)
+
+    def take(self, *records: UsageRecord) -> None:
+        """Tell the ledger of requests."""
+        asyncio.run_coroutine_threadsafe(self.books.take(records), self.loop).result(timeout=10)
 
     def announce(self, root: Path) -> None:
         """Write what `alliage up` leaves in a home folder."""
@@ -166,7 +175,10 @@ def served() -> Iterator[Served]:
     asked: list[dict[str, object]] = []
     gateway_url, url = (f"http://127.0.0.1:{each.getsockname()[1]}" for each in (gateway_socket, admin_socket))
     hosts = frozenset({"127.0.0.1", url.removeprefix("http://")})
-    admin = build_admin(world.desk, gateway_url=gateway_url, version="9.9.9", allowed_hosts=hosts)
+    folder = tempfile.TemporaryDirectory()
+    store = ready_store(Path(folder.name))
+    books = Bookkeeper(store.books(), world.clock, currency="CNY")
+    admin = build_admin(world.desk, books=books, gateway_url=gateway_url, version="9.9.9", allowed_hosts=hosts)
 
     @admin.get("/bug", include_in_schema=False)
     async def bug() -> None:
@@ -195,10 +207,13 @@ def served() -> Iterator[Served]:
     thread.start()
     try:
         assert ready.wait(20)
-        yield Served(world, agents, admin, url, gateway_url, began[0], asked)
+        yield Served(world, agents, admin, url, gateway_url, began[0], books, asked)
     finally:
         over.set()
         thread.join(20)
+        books.close()
+        store.close()
+        folder.cleanup()
         admin_socket.close()
         gateway_socket.close()
 

@@ -19,6 +19,8 @@ asked += [["key"], *(["key", each] for each in ("create", "list", "show", "set",
 asked += [["project"], *(["project", each] for each in ("list", "show", "set", "drop"))]
 asked += [["limit"], *(["limit", each] for each in ("list", "show"))]
 asked += [["tenant"], *(["tenant", each] for each in ("list", "show", "set", "drop"))]
+asked += [["usage"], *(["usage", each] for each in ("records", "show", "correct"))]
+asked += [["price"], *(["price", each] for each in ("list", "set", "drop"))]
 asked += [["replay"], ["replay", "openb"], ["replay", "stress"]]
 asked += [["node"], *(["node", each] for each in ("list", "show", "cordon", "drain", "uncordon", "forget"))]
 asked += [["device"], *(["device", each] for each in ("list", "cordon", "drain", "uncordon"))]
@@ -79,6 +81,7 @@ def test_help_loads_nothing_heavy() -> None:
         ["key", "create", "--help"],
         ["tenant", "set", "--help"],
         ["limit", "--help"],
+        ["usage", "records", "--help"],
         ["deploy", "--help"],
         ["up", "--help"],
         ["replay", "openb", "--help"],
@@ -92,6 +95,6 @@ def test_the_commands_of_the_issue_are_there() -> None:
     names = {each.name or getattr(each.callback, "__name__", "") for each in app.registered_commands}
     assert names >= {"up", "down", "status", "deploy", "services", "replicas", "nodes", "models"}
     assert names >= {"logs", "explain", "delete", "chat"}
-    groups = ["tenant", "project", "key", "keys", "limit", "node", "device", "replay"]
+    groups = ["tenant", "project", "key", "keys", "limit", "usage", "price", "node", "device", "replay"]
     assert [each.name for each in app.registered_groups] == groups
     assert [each.name for each in app.registered_groups if each.hidden is True] == ["keys"]

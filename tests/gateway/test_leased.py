@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from alliage.fleet.limits import Limits
+from alliage.fleet.limits import Limits, Scope
 from alliage.fleet.routing import RoutingTable
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.serve import serve
 from alliage.link.doors import DoorHub
-from alliage.link.leases import Leases, NothingBooked
+from alliage.link.leases import Leases
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import GatewayHello
 from tests.gateway.house import Wire, chat_body, post, route, run, table, until, upstream
@@ -21,11 +21,19 @@ from tests.gateway.test_admission import limited
 from tests.gateway.upstream import Engine
 
 
+class _NothingBooked:
+    """A ledger that has nothing: what gateways tell is all that counts."""
+
+    def spent_micros(self, scope: Scope, since_s: float) -> int:
+        """Nothing."""
+        return 0
+
+
 @asynccontextmanager
 async def _two_doors(first: RoutingTable) -> AsyncIterator[tuple[DoorHub, tuple[int, int]]]:
     """Control's hub, and the ports of two gateways that it has given the table."""
     folder = Path(tempfile.mkdtemp(prefix="al", dir="/tmp"))
-    hub = DoorHub(on_change=lambda: None, leases=Leases(NothingBooked()))
+    hub = DoorHub(on_change=lambda: None, leases=Leases(_NothingBooked()))
     hub.push(first)
 
     async def answer(line: AnsweredLine) -> None:

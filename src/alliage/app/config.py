@@ -1,6 +1,7 @@
 """Settings of an installation: flags over environment over `alliage.toml` over the stated defaults."""
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -16,6 +17,7 @@ from alliage.gateway.limits import MAY_BE_ZERO, GatewayLimits
 from alliage.runtimes.settings import AgentSettings
 
 PRICE_MAX: Final = 1_000_000.0
+_CURRENCY: Final = re.compile("[A-Z]{3}")
 _Section = TypeVar("_Section")
 
 
@@ -32,6 +34,14 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """The books."""
+
+    currency: str = "USD"
+    """Of all prices and charges, by its three letters. It stays once a price is listed or something was charged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """`alliage.toml`, section by section; each section's class states its defaults."""
 
@@ -39,6 +49,7 @@ class Settings:
     control: LoopSettings = field(default_factory=LoopSettings)
     agent: AgentSettings = field(default_factory=AgentSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     prices: Mapping[str, float] = field(default_factory=dict)
     """Of a device-hour by chip, in the currency of this installation."""
 
@@ -62,8 +73,18 @@ def read_settings(home: Home) -> Settings:
         control=_section(home.settings, tables, "control", LoopSettings),
         agent=_section(home.settings, tables, "agent", AgentSettings),
         store=_section(home.settings, tables, "store", StoreSettings),
+        ledger=_ledger(home.settings, tables),
         prices=_prices(home.settings, tables),
     )
+
+
+def _ledger(path: Path, tables: Mapping[str, object]) -> LedgerSettings:
+    ledger = _section(path, tables, "ledger", LedgerSettings)
+    if _CURRENCY.fullmatch(ledger.currency) is None:
+        raise BadInput(
+            f"{path}: [ledger] currency is {ledger.currency!r}", remedy='write its three letters, such as "CNY"'
+        )
+    return ledger
 
 
 def _prices(path: Path, tables: Mapping[str, object]) -> Mapping[str, float]:

@@ -14,6 +14,7 @@ from alliage.app.home import Home
 from alliage.app.keys import ensure_keys, new_secret
 from alliage.catalog.loader import load_catalog
 from alliage.catalog.records import Catalog
+from alliage.control.bookkeeping import Bookkeeper
 from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop
 from alliage.control.planning import Planning
@@ -23,7 +24,7 @@ from alliage.decide.solve.answer import Budget as SolveBudget
 from alliage.errors import BadInput, LinkError
 from alliage.fleet.ids import NodeId
 from alliage.link.doors import DoorHub
-from alliage.link.leases import Leases, NothingBooked
+from alliage.link.leases import Leases
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import PROTOCOL, AgentHello, GatewayHello, Refused
 from alliage.runtimes.hub import AgentHub
@@ -45,6 +46,7 @@ class ControlSystem:
     doors: DoorHub
     loop: ControlLoop
     desk: Desk
+    books: Bookkeeper
 
     @contextlib.asynccontextmanager
     async def running(self, socket_path: Path) -> AsyncIterator[None]:
@@ -59,6 +61,7 @@ class ControlSystem:
             self.loop.wake()
             await looping
             server.close()
+            await asyncio.to_thread(self.books.close)
             self.store.close()
 
     async def _answer(self, line: AnsweredLine) -> None:
@@ -121,8 +124,9 @@ def build_control(
     )
     wake = asyncio.Event()
     agents = AgentHub(on_change=wake.set)
-    leases = Leases(NothingBooked(), now_s=clock.now_s, monotonic_s=clock.monotonic_s)
-    doors = DoorHub(on_change=wake.set, leases=leases)
+    books = Bookkeeper(store.books(), clock, currency=settings.ledger.currency)
+    leases = Leases(books, now_s=clock.now_s, monotonic_s=clock.monotonic_s)
+    doors = DoorHub(on_change=wake.set, leases=leases, ledger=books)
     planning = _planning(catalog, settings, clock, wake)
     loop = ControlLoop(
         store=store,
@@ -135,6 +139,7 @@ def build_control(
         woken=wake,
         planning=planning,
         rehearsed=rehearsed,
+        price_of=books.price_of,
     )
     desk = Desk(
         store=store,
@@ -148,6 +153,7 @@ def build_control(
         planning=planning,
         recent=loop.recent,
         demand=lambda: loop.demand,
+        counting=(books, leases),
     )
     ensure_keys(desk, home)
-    return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk)
+    return ControlSystem(store=store, agents=agents, doors=doors, loop=loop, desk=desk, books=books)

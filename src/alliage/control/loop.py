@@ -19,7 +19,7 @@ from alliage.control.recent import Recent
 from alliage.control.reconcile import Pass, Refusals, reconcile
 from alliage.control.resting import can_rest
 from alliage.control.settle import Heard
-from alliage.control.table import awaited, build_table, endpoints_after
+from alliage.control.table import PriceOf, awaited, build_table, endpoints_after
 from alliage.control.tempos import Kind, Reckoned, tempos_after
 from alliage.control.watching import Watching
 from alliage.decide.plan import Budget
@@ -27,6 +27,7 @@ from alliage.decide.reasons import Reason
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.lifecycles import NodePhase, ReplicaPhase
+from alliage.fleet.prices import FREE
 from alliage.fleet.routing import RoutingTable, Upstream
 from alliage.fleet.view import FleetView
 
@@ -79,6 +80,7 @@ class ControlLoop:
         woken: asyncio.Event,
         planning: Planning,
         rehearsed: frozenset[NodeId] | None = None,
+        price_of: PriceOf = lambda _: FREE,
     ) -> None:
         """`rehearsed` are the nodes of the present fleet file; others that were rehearsed once are dropped. None: unknown."""
         self._store = store
@@ -90,6 +92,7 @@ class ControlLoop:
         self._settings = settings
         self._woken = woken
         self._rehearsed = rehearsed
+        self._price_of = price_of
         self._began_s = clock.monotonic_s()
         self.planning = planning
         self.recent = Recent()
@@ -274,7 +277,14 @@ class ControlLoop:
         settling = self._clock.monotonic_s() - self._began_s < self._settings.settle_s
         if settling and awaited(view, self._endpoints, reports):
             return
-        table = build_table(view, self._endpoints, reports, version=self._table.version, engines=self._catalog.engines)
+        table = build_table(
+            view,
+            self._endpoints,
+            reports,
+            version=self._table.version,
+            engines=self._catalog.engines,
+            price_of=self._price_of,
+        )
         if table != self._table or not self._pushed:
             self._pushed = True
             self._table = replace(table, version=max(self._table.version + 1, int(self._clock.now_s() * 1000)))

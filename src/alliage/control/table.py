@@ -1,6 +1,6 @@
 """The routing table from desired state and what agents report. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -13,6 +13,7 @@ from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.keys import Key
 from alliage.fleet.lifecycles import ReplicaPhase, ServicePhase
 from alliage.fleet.limits import Limits, Scope
+from alliage.fleet.prices import FREE, TokenPrice
 from alliage.fleet.replicas import Recipe, Replica, recipe_words
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable, Upstream
 from alliage.fleet.services import Service
@@ -22,6 +23,8 @@ from alliage.units import format_bytes
 
 Endpoints = Mapping[ReplicaId, Upstream]
 NO_ENGINES: Final[Mapping[str, Engine]] = {}
+PriceOf = Callable[[Service], TokenPrice]
+"""What a service's tokens cost now."""
 
 
 def endpoints_after(
@@ -70,10 +73,13 @@ def build_table(
     *,
     version: int,
     engines: Mapping[str, Engine] = NO_ENGINES,
+    price_of: PriceOf = lambda _: FREE,
 ) -> RoutingTable:
     """All routes, keys and limits. A service that is being deleted has no route: new requests get a 404, old ones finish."""
     routes = {
-        service.name: _route(service, view.replicas_of(service.name), endpoints, reports)
+        service.name: replace(
+            _route(service, view.replicas_of(service.name), endpoints, reports), price=price_of(service)
+        )
         for service in view.services
         if service.phase is not ServicePhase.DELETING
     }

@@ -79,6 +79,7 @@ def _control(home: Home, settings: Settings, given: argparse.Namespace) -> None:
         system = build_control(home, settings, SystemClock(), new_id=lambda: secrets.token_hex(3), rehearsed=names)
         admin = build_admin(
             system.desk,
+            books=system.books,
             gateway_url=given.gateway_url,
             version=__version__,
             gateways=given.gateways,

@@ -13,7 +13,8 @@ from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from alliage.link.leases import Leases
 from alliage.link.line import AnsweredLine
-from alliage.link.messages import GatewayHello, GatewayReport, NewTable, ToControl
+from alliage.link.messages import GatewayHello, GatewayReport, NewTable, ToControl, UsageTold
+from alliage.link.taking import Ledger, UsageTaker
 
 _log = structlog.get_logger(__name__)
 
@@ -33,10 +34,15 @@ class DoorHub:
         on_change: Callable[[], None],
         monotonic_s: Callable[[], float] = time.monotonic,
         leases: Leases | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
-        """`leases` deals limits out; without, none are sent and nothing is limited that needs a lease."""
+        """`leases` deals limits out; without, none are sent and nothing is limited that needs a lease.
+
+        Without a `ledger` nothing that is told of usage is taken: the gateways keep it.
+        """
         self._leases = leases
         self._on_change = on_change
+        self._ledger = ledger
         self._monotonic_s = monotonic_s
         self._lines: dict[str, AnsweredLine] = {}
         self._reports: dict[str, DoorReport] = {}
@@ -54,12 +60,18 @@ class DoorHub:
         if self._leases is not None:
             self._leases.join(door, line)
         self._give_table(door)
+        taker = None if self._ledger is None else UsageTaker(self._ledger, line, door)
         try:
             while (message := await line.receive()) is not None:
-                self._hear(door, line, message)
+                if not isinstance(message, UsageTold):
+                    self._hear(door, line, message)
+                elif taker is not None:
+                    taker.hear(message)
         except LinkError as error:
             _log.warning("a gateway's line broke", door=door, error=str(error))
         finally:
+            if taker is not None:
+                taker.close()
             self._lose(door, line)
 
     def push(self, table: RoutingTable) -> None:

@@ -10,7 +10,8 @@ import structlog
 from alliage.control.leasing import Dealt, Party, deal, heard
 from alliage.control.ports import Spent
 from alliage.control.spending import Left, Window, day_began_s, left_of, month_began_s, told_since, window_after
-from alliage.errors import LinkError
+from alliage.control.used import Used
+from alliage.errors import LinkError, StoreError
 from alliage.fleet.limits import Lease, Limits, Scope, Use, service_scope
 from alliage.fleet.routing import RoutingTable
 from alliage.link.line import AnsweredLine
@@ -21,14 +22,6 @@ EVERY_S: Final = 1.0
 """Demand moves leases at most so often; who comes and goes, another table and what was waited for move them at once."""
 _REMEMBERED_MAX: Final = 256
 """Gateways that left: what each had told last, in case that it comes back."""
-
-
-class NothingBooked:
-    """Where there is no ledger: what gateways told since control began is all that is known. A restart of control forgets it."""
-
-    def spent_micros(self, scope: Scope, since_s: float) -> int:  # noqa: ARG002  # the Protocol's signature
-        """Nothing."""
-        return 0
 
 
 class Leases:
@@ -78,6 +71,14 @@ class Leases:
         self._new.add(door)
         self._numbers[door] = []
         self._deal()
+
+    def used(self) -> Mapping[Scope, Used]:
+        """Requests in work now, by what gateways told last."""
+        parallel: dict[Scope, int] = {}
+        for party in self._parties.values():
+            for scope, use in party.use.items():
+                parallel[scope] = parallel.get(scope, 0) + use.parallel
+        return {scope: Used(parallel=number) for scope, number in parallel.items()}
 
     def leave(self, door: str) -> None:
         """It is out of sight: others get what it had."""
@@ -162,5 +163,9 @@ class Leases:
         return left
 
     def _window(self, old: Window | None, scope: Scope, since_s: float, told_micros: int) -> Window:
-        booked = self._spent.spent_micros(scope, since_s)
+        try:
+            booked = self._spent.spent_micros(scope, since_s)
+        except StoreError as error:  # then what it said last, and what gateways told since, is what is known
+            _log.warning("what was spent cannot be looked up", scope=scope, error=str(error))
+            booked = 0 if old is None or old.since_s != since_s else old.booked_micros
         return window_after(old, since_s=since_s, booked_micros=booked, told_micros=told_micros)

@@ -6,7 +6,7 @@ their defaults. Anything else that does not fit is a damaged row and raises Stor
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -20,14 +20,30 @@ from alliage.fleet.ids import NodeId
 from alliage.fleet.keys import Key
 from alliage.fleet.measured import Measured, RecipeKey
 from alliage.fleet.nodes import Node
+from alliage.fleet.prices import TokenPrice
 from alliage.fleet.replicas import Binding, Replica
 from alliage.fleet.services import Service
 from alliage.fleet.tenants import Project, Tenant
+from alliage.fleet.usage import UsageRecord
+from alliage.ledger.charging import Charge
+from alliage.ledger.correcting import Correction
+from alliage.ledger.periods import day_of
+from alliage.ledger.pricing import ListedPrice
+from alliage.ledger.statements import account_of
 from alliage.store import tables
 
 RowValues = dict[str, str | int | float]  # a bool is an int
 Noun = TypeVar("Noun")
 _TEXT_KEYS: Final = ("id", "name")
+_TOLD_COLUMNS: Final = tuple(
+    name for name in (field.name for field in fields(UsageRecord)) if name in tables.charges.columns
+)
+"""Of `charges`: those that are fields of a usage record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Priced:
+    price: TokenPrice | None = None
 
 
 def node_row(node: Node) -> RowValues:
@@ -155,6 +171,52 @@ def measured_row(measured: Measured) -> RowValues:
 def measured_of(row: Row[Any]) -> Measured:
     """The measurement of a row of `measurements`."""
     return _unpack(row, Measured, "measurements")
+
+
+def charge_row(charge: Charge) -> RowValues:
+    """A row of `charges`, without its number."""
+    rest: dict[str, Any] = msgspec.to_builtins(charge.record)
+    origin = rest["origin"]
+    row: RowValues = {name: rest.pop(name) for name in _TOLD_COLUMNS}
+    row |= {"model": origin.pop("model"), "chip": origin.pop("chip"), "day": charge.day, "micros": charge.micros}
+    row["is_priced"] = charge.price is not None
+    # Quicker than `_to_json`, and as good: the ledger lets no broken letters in.
+    row["record"] = msgspec.json.encode({**rest, "price": charge.price}).decode()
+    return row
+
+
+def charge_of(row: Row[Any]) -> Charge:
+    """The charge of a row of `charges`."""
+    columns = _fields(row)
+    rest = _from_json(columns.pop("record"), "charges")
+    origin = {**rest.pop("origin", {}), "model": columns["model"], "chip": columns["chip"]}
+    told = {**rest, **columns, "origin": origin, "is_estimated": bool(columns["is_estimated"])}
+    return Charge(
+        record=_convert(told, UsageRecord, "charges"),
+        price=_convert({"price": rest.get("price")}, _Priced, "charges").price,
+        micros=columns["micros"],
+    )
+
+
+def price_row(entry: ListedPrice) -> RowValues:
+    """A row of `prices`, without its number."""
+    return _pack(entry, tables.prices)
+
+
+def price_of(row: Row[Any]) -> ListedPrice:
+    """The entry of the price list of a row of `prices`."""
+    return _unpack(row, ListedPrice, "prices")
+
+
+def correction_row(correction: Correction, charge: Charge) -> RowValues:
+    """A row of `corrections`, without its number: with whose charge it corrects."""
+    account = asdict(account_of(charge))
+    return account | _pack(correction, tables.corrections) | {"day": day_of(correction.made_s)}
+
+
+def correction_of(row: Row[Any]) -> Correction:
+    """The correction of a row of `corrections`."""
+    return _unpack(row, Correction, "corrections")
 
 
 def _pack(noun: Any, table: Table, *, elsewhere: tuple[str, ...] = ()) -> RowValues:

@@ -3,6 +3,7 @@
 A SQLite file needs none: it belongs to one home folder, which one supervisor holds.
 """
 
+import threading
 from typing import Final
 
 from sqlalchemy import Connection, Engine, create_engine, text
@@ -22,9 +23,14 @@ class SoleWriter:
         self._engine = create_engine(engine.url, poolclass=NullPool, hide_parameters=True)
         self._name = name
         self._connection: Connection | None = None
+        self._asking = threading.Lock()
 
     def hold(self) -> None:
-        """See that the lock is ours; raises StoreError when another control has it."""
+        """See that the lock is ours; raises StoreError when another control has it. Any thread may ask."""
+        with self._asking:
+            self._hold()
+
+    def _hold(self) -> None:
         if self._connection is not None and self._is_alive(self._connection):
             return
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -14,6 +14,7 @@ from alliage.fleet.ids import ServiceName
 from alliage.fleet.measured import Measured
 from alliage.fleet.view import FleetView
 from alliage.store import reads, tables, writes
+from alliage.store.books import SqlBooks
 from alliage.store.connect import WRITES, Database, locate, open_engine
 from alliage.store.faults import told_plainly
 from alliage.store.migrate import bring_up_to_date
@@ -145,6 +146,10 @@ class SqlStore:
             if self._measured is None or self._measured[0] != newest:
                 self._measured = (newest, reads.read_measured(connection))
             return self._measured[1]
+
+    def books(self) -> SqlBooks:
+        """The ledger in the same database; it may be used from other threads beside the store."""
+        return SqlBooks(self._reading, self._writing)
 
     def installation(self) -> str:
         """The random id that this database was given when it was made."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, false
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Every schema there has been, oldest first; the last one is what this version works on. One file each in `migrations/`."""
 VERSION_TABLE: Final = "alliage_schema"
 """Where Alembic keeps the revision: not its default name, which another program may use in the same database."""
@@ -130,4 +130,91 @@ failed: Final = Table(
     Column("cores", Integer, primary_key=True, autoincrement=False),
     Column("service", Text, nullable=False),
     Column("record", Text, nullable=False),
+)
+ledger: Final = Table(
+    "ledger",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("currency", Text, nullable=False),
+)
+prices: Final = Table(
+    "prices",
+    metadata,
+    Column("number", _ROW_ID, primary_key=True),  # in the order in which they were set
+    Column("pattern", Text, nullable=False),
+    Column("from_s", Double, nullable=False),
+    Column("record", Text, nullable=False),
+)
+charges: Final = Table(
+    "charges",
+    metadata,
+    Column("number", _ROW_ID, primary_key=True),  # in the order in which they were taken
+    Column("id", Text, nullable=False),  # of the usage record
+    Column("tenant", Text, nullable=False),
+    Column("project", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("chip", Text, nullable=False),
+    Column("began_s", Double, nullable=False),
+    Column("day", Integer, nullable=False),  # of began_s, since 1970
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("is_estimated", Boolean, nullable=False),
+    Column("is_priced", Boolean, nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),  # the rest of the usage record, and the price
+    Index("charges_by_id", "id", unique=True),
+    Index("charges_by_time", "began_s"),
+    Index("charges_by_tenant", "tenant", "began_s"),
+    Index("charges_by_project", "tenant", "project", "began_s"),
+    Index("charges_by_key", "key", "began_s"),
+    Index("charges_by_service", "service", "began_s"),
+)
+corrections: Final = Table(
+    "corrections",
+    metadata,
+    Column("number", _ROW_ID, primary_key=True),
+    Column("charge", Text, ForeignKey("charges.id"), nullable=False),
+    Column("tenant", Text, nullable=False),  # these six as the charge has them: looked for without it
+    Column("project", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("chip", Text, nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("day", Integer, nullable=False),  # of made_s, since 1970
+    Column("made_s", Double, nullable=False),
+    Column("record", Text, nullable=False),  # why and by whom
+    Index("corrections_by_charge", "charge"),
+    Index("corrections_by_time", "made_s"),
+    Index("corrections_by_tenant", "tenant", "made_s"),
+)
+sums: Final = Table(
+    "sums",
+    metadata,
+    Column("tenant", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("project", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("service", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("chip", Text, primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("output_tokens", BigInteger, nullable=False),
+    Column("estimated", BigInteger, nullable=False),
+    Column("unpriced", BigInteger, nullable=False),
+    Column("charged_micros", BigInteger, nullable=False),
+    Index("sums_by_day", "day"),
+)
+spent: Final = Table(
+    "spent",
+    metadata,
+    Column("scope", Text, primary_key=True),
+    Column("day", Integer, primary_key=True, autoincrement=False),  # of the request's beginning, since 1970
+    Column("micros", BigInteger, nullable=False),
+    Index("spent_by_day", "day"),
 )

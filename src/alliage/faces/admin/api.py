@@ -6,12 +6,14 @@ from fastapi import FastAPI, Request, Response
 from fastapi.middleware import Middleware
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from alliage.control.bookkeeping import Bookkeeper
 from alliage.control.desk import Desk
 from alliage.faces.admin import (
     catalog_routes,
     fit_routes,
     fleet_routes,
     key_routes,
+    ledger_routes,
     limit_routes,
     measurement_routes,
     node_routes,
@@ -35,7 +37,13 @@ _METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def build_admin(
-    desk: Desk, *, gateway_url: str, version: str, allowed_hosts: frozenset[str], gateways: int = 1
+    desk: Desk,
+    *,
+    books: Bookkeeper,
+    gateway_url: str,
+    version: str,
+    allowed_hosts: frozenset[str],
+    gateways: int = 1,
 ) -> FastAPI:
     """The application. Runs on control's event loop (the desk has one thread).
 
@@ -53,6 +61,7 @@ def build_admin(
     )
     app.state.desk, app.state.version, app.state.gateway_url = desk, version, gateway_url
     app.state.gateways = gateways
+    app.state.books = books
     register_faults(app)
     for router in (
         fleet_routes.router,
@@ -66,6 +75,7 @@ def build_admin(
         tenant_routes.router,
         project_routes.router,
         limit_routes.router,
+        ledger_routes.router,
     ):
         app.include_router(router)
     _add_own(app, desk, version)

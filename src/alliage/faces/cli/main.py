@@ -14,6 +14,7 @@ from alliage.app.defaults import ADMIN_PORT, DEFAULT_MODEL, HOST, PORT
 from alliage.errors import AlliageError, BadInput, NotRunning
 from alliage.faces.cli import facts
 from alliage.faces.cli.key_commands import key_app
+from alliage.faces.cli.ledger_commands import bill, price_app, usage_app
 from alliage.faces.cli.limit_commands import limit_app
 from alliage.faces.cli.node_commands import device_app, node_app
 from alliage.faces.cli.options import (
@@ -351,6 +352,9 @@ app.add_typer(project_app, name="project", rich_help_panel=CLOUD)
 app.add_typer(key_app, name="key", rich_help_panel=CLOUD)
 app.add_typer(key_app, name="keys", hidden=True)  # how it was spelled first
 app.add_typer(limit_app, name="limit", rich_help_panel=CLOUD)
+app.add_typer(usage_app, name="usage", rich_help_panel=CLOUD)
+app.command(rich_help_panel=CLOUD, epilog="Example: alliage bill --tenant acme --month 2026-11 --csv")(bill)
+app.add_typer(price_app, name="price", rich_help_panel=CLOUD)
 app.add_typer(node_app, name="node", rich_help_panel=FLEET)
 app.add_typer(device_app, name="device", rich_help_panel=FLEET)
 app.add_typer(replay_app, name="replay", rich_help_panel=FLEET)

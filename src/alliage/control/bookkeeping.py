@@ -1,0 +1,175 @@
+"""The bookkeeper: what gateways and faces may ask of the ledger. It waits for the store in threads, never in the loop."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from alliage.control.books import Asked, Books
+from alliage.control.ports import Clock
+from alliage.control.spent import Spent
+from alliage.control.used import Used
+from alliage.errors import BadInput, StoreError, Unavailable
+from alliage.fleet.limits import Scope
+from alliage.fleet.prices import FREE, TokenPrice
+from alliage.fleet.services import Service
+from alliage.fleet.usage import UsageRecord
+from alliage.ledger.charging import Charge, Pricing, charged, scopes_of, spending
+from alliage.ledger.correcting import Correction, counter_entry
+from alliage.ledger.periods import Month, month_of
+from alliage.ledger.pricing import ListedPrice, dropped, in_force, listed
+from alliage.ledger.statements import Bill, By, Usage
+
+Result = TypeVar("Result")
+
+
+class Bookkeeper:
+    """Keeps the books of one currency. One thread writes, one thing after the other; reads go on beside it."""
+
+    def __init__(self, books: Books, clock: Clock, *, currency: str) -> None:
+        """Raises BadInput where the books are in another currency already, StoreError."""
+        kept = books.use_currency(currency)
+        if kept != currency:
+            raise BadInput(
+                f"[ledger] currency is {currency}, but this ledger has prices or money in {kept}",
+                remedy=f'set it to "{kept}" again; another currency needs another database',
+            )
+        self.currency = currency
+        self._spent = Spent(books, clock)
+        self._books = books
+        self._clock = clock
+        self._pricing = Pricing(books.prices())
+        self._is_closed = False
+        self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="books")
+
+    async def take(self, records: Sequence[UsageRecord]) -> None:
+        """Charge the records and keep them: when it returns they are in the ledger, each once however often it is told."""
+        await self._written(lambda: self._take(records))
+
+    def price_of(self, service: Service) -> TokenPrice:
+        """What its tokens cost from now on; nothing where no price is listed."""
+        found = self._pricing.price(service=service.name, model=service.model.id, at_s=self._clock.now_s())
+        return FREE if found is None else found
+
+    def spent_micros(self, scope: Scope, since_s: float) -> int:
+        """As `Spent.spent_micros`."""
+        return self._spent.spent_micros(scope, since_s)
+
+    def used(self) -> Mapping[Scope, Used]:
+        """Money of this day and month, by scope."""
+        return self._spent.used()
+
+    def this_month(self) -> Month:
+        """The month that it is now, UTC."""
+        return month_of(self._clock.now_s())
+
+    def now_s(self) -> float:
+        """The time by which prices hold."""
+        return self._clock.now_s()
+
+    async def usage(self, *, tenant: str, month: Month, by: By, recount: bool = False) -> Usage:
+        """A month of one tenant, or ("") of all; with `recount` of the single records, not of the running sums."""
+        asked = Asked(tenant=tenant, from_s=month.begins_s, until_s=month.ends_s)
+        lines = await asyncio.to_thread(lambda: self._books.lines(asked, by, recount=recount))
+        return Usage(tenant=tenant, month=month, by=by, currency=self.currency, lines=lines)
+
+    async def bill(self, *, tenant: str, month: Month) -> Bill:
+        """What a tenant owes for a month."""
+        asked = Asked(tenant=tenant, from_s=month.begins_s, until_s=month.ends_s)
+        lines, corrections = await asyncio.to_thread(self._books.bill, asked)
+        return Bill(tenant=tenant, month=month, currency=self.currency, lines=lines, corrections=corrections)
+
+    async def records(self, asked: Asked, *, limit: int, before: str) -> tuple[Charge, ...]:
+        """Single records, the newest first; only those older than the record `before`, where one is named."""
+        return await asyncio.to_thread(lambda: self._books.charges(asked, limit=limit, before=before))
+
+    async def record(self, record: str) -> tuple[Charge, tuple[Correction, ...]]:
+        """One record with its corrections; raises NotFound."""
+        return await asyncio.to_thread(self._books.charge, record)
+
+    async def correct(self, record: str, *, to_micros: int, reason: str, who: str, dry_run: bool) -> Correction:
+        """Add the counter-entry after which the record costs `to_micros`; raises NotFound, BadInput, Conflict."""
+
+        def decide(charge: Charge, before: Sequence[Correction]) -> Correction:
+            return counter_entry(charge, before, to_micros=to_micros, reason=reason, who=who, now_s=self._clock.now_s())
+
+        return await self._written(lambda: self._correct(record, decide, dry_run=dry_run))
+
+    def prices(self) -> tuple[ListedPrice, ...]:
+        """What is listed now, by pattern; then what is set to come, the next first."""
+        entries, now_s = self._pricing.prices, self._clock.now_s()
+        now = in_force(entries, now_s)
+        coming = sorted(
+            (
+                entry
+                for entry in entries
+                if entry.from_s > now_s and in_force(entries, entry.from_s).get(entry.pattern) is entry
+            ),
+            key=lambda entry: (entry.from_s, entry.pattern),
+        )
+        return (*(now[pattern] for pattern in sorted(now)), *coming)
+
+    async def set_price(
+        self, pattern: str, price: TokenPrice, *, from_s: float | None, who: str, dry_run: bool
+    ) -> ListedPrice:
+        """List a price from now on, or from a later time; raises BadInput."""
+
+        def write() -> ListedPrice:
+            entry = listed(pattern, price, from_s=from_s, who=who, now_s=self._clock.now_s())
+            if not dry_run:
+                self._list((entry,))
+            return entry
+
+        return await self._written(write)
+
+    async def drop_price(self, pattern: str, *, who: str, dry_run: bool) -> ListedPrice:
+        """End what is listed for a pattern, now and to come: the entry that ends it. Raises NotFound."""
+
+        def write() -> ListedPrice:
+            entries = dropped(pattern, self._pricing.prices, who=who, now_s=self._clock.now_s())
+            if not dry_run:
+                self._list(entries)
+            return entries[0]
+
+        return await self._written(write)
+
+    def close(self) -> None:
+        """Wait for what is being written. The store is closed after it."""
+        self._is_closed = True
+        self._writer.shutdown()
+
+    def _take(self, records: Sequence[UsageRecord]) -> None:
+        charges = [charged(record, self._pricing) for record in records]
+        self._spent.restore()
+        with self._spends():
+            new = self._books.take(charges)
+        self._spent.add(spending(new))
+
+    def _correct(
+        self, record: str, decide: Callable[[Charge, Sequence[Correction]], Correction], *, dry_run: bool
+    ) -> Correction:
+        self._spent.restore()
+        with self._spends():
+            charge, made = self._books.correct(record, decide, dry_run=dry_run)
+        if not dry_run:
+            self._spent.add({(scope, charge.day): made.micros for scope in scopes_of(charge.record)})
+        return made
+
+    @contextmanager
+    def _spends(self) -> Iterator[None]:
+        """A write that the store fails may have been done all the same."""
+        try:
+            yield
+        except StoreError:
+            self._spent.forget()
+            raise
+
+    def _list(self, entries: tuple[ListedPrice, ...]) -> None:
+        self._books.list_prices(entries)
+        self._pricing = Pricing((*self._pricing.prices, *entries))
+
+    async def _written(self, write: Callable[[], Result]) -> Result:
+        if self._is_closed:
+            raise Unavailable("control is leaving, its books are closed", remedy="ask again")
+        return await asyncio.get_running_loop().run_in_executor(self._writer, write)

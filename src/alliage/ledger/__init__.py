@@ -1,0 +1,1 @@
+"""Floor 4: usage -> charges, corrections, statements. Pure; money is whole micros of the installation's one currency."""

@@ -1,0 +1,104 @@
+"""Price lists: entries that are only ever added, each from a time on; which one holds for a request.
+
+A pattern is the name of a service or of a model, in which `*` stands for anything. Of those that fit, a whole name goes
+before a pattern, a longer pattern before a shorter one, and a service's name before its model's.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from alliage.errors import BadInput, NotFound
+from alliage.fleet.prices import TokenPrice
+
+PRICE_MICROS_MAX: Final = 10**12
+"""Of a million tokens: a million of the currency."""
+FROM_S_MAX: Final = 1e11
+_STARS_MAX: Final = 3
+_PATTERN: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9._:/@*-]{0,199}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedPrice:
+    """One entry of the price list. `price` is None where it ends what was listed for the pattern before."""
+
+    pattern: str
+    from_s: float
+    """Requests that began then or later; before it the entry before it holds."""
+    price: TokenPrice | None
+    who: str
+    """The name of the key that set it."""
+    set_s: float
+
+
+PriceList = Sequence[ListedPrice]
+"""In the order in which they were set."""
+
+
+def in_force(prices: PriceList, at_s: float) -> dict[str, ListedPrice]:
+    """By pattern, the entry that holds at a time; patterns whose price was ended are left out."""
+    found: dict[str, ListedPrice] = {}
+    for entry in prices:
+        if entry.from_s <= at_s:
+            before = found.get(entry.pattern)
+            if before is None or before.from_s <= entry.from_s:
+                found[entry.pattern] = entry
+    return {pattern: entry for pattern, entry in found.items() if entry.price is not None}
+
+
+def price_for(entries: Iterable[ListedPrice], *, service: str, model: str) -> TokenPrice | None:
+    """Of entries that are in force, the price of a service that serves a model; None where nothing is listed."""
+    best: tuple[tuple[bool, int, bool, str], TokenPrice] | None = None
+    for entry in entries:
+        by_service = _fits(entry.pattern, service)
+        if entry.price is None or not (by_service or _fits(entry.pattern, model)):
+            continue
+        literal = len(entry.pattern.replace("*", ""))
+        rank = ("*" not in entry.pattern, literal, by_service, entry.pattern)
+        if best is None or rank > best[0]:
+            best = (rank, entry.price)
+    return None if best is None else best[1]
+
+
+def listed(pattern: str, price: TokenPrice, *, from_s: float | None, who: str, now_s: float) -> ListedPrice:
+    """A new entry, from now on or from a later time; raises BadInput."""
+    if _PATTERN.fullmatch(pattern) is None or pattern.count("*") > _STARS_MAX:
+        raise BadInput(
+            f"{pattern!r} can be no name of a service or model",
+            remedy=f"write a name, in which `*` (at most {_STARS_MAX}) stands for anything, such as qwen3-*",
+        )
+    for name in ("prompt_micros", "cached_micros", "output_micros"):
+        micros = getattr(price, name)
+        if not 0 <= micros <= PRICE_MICROS_MAX:
+            raise BadInput(f"{name} is {micros}", remedy=f"give 0 to {PRICE_MICROS_MAX} micros a million tokens")
+    if from_s is not None and not from_s <= FROM_S_MAX:
+        raise BadInput(f"the price would hold from {from_s}", remedy="give seconds since 1970")
+    if from_s is not None and from_s < now_s:
+        raise BadInput(
+            f"the price would hold from {from_s:.0f}, which is past: what was charged since stays charged",
+            remedy="leave the time out (from now on), or correct single charges (alliage usage correct)",
+        )
+    return ListedPrice(pattern=pattern, from_s=now_s if from_s is None else from_s, price=price, who=who, set_s=now_s)
+
+
+def dropped(pattern: str, prices: PriceList, *, who: str, now_s: float) -> tuple[ListedPrice, ...]:
+    """The entries that end a pattern's price now, and those that were to come; raises NotFound where there is none."""
+    later = {each.from_s for each in prices if each.pattern == pattern and each.from_s > now_s}
+    coming = [from_s for from_s in sorted(later) if pattern in in_force(prices, from_s)]
+    if pattern not in in_force(prices, now_s) and not coming:
+        known = ", ".join(sorted(in_force(prices, now_s))) or "none"
+        raise NotFound(f"no price is listed for {pattern!r}", remedy=f"listed: {known}")
+    return tuple(
+        ListedPrice(pattern=pattern, from_s=from_s, price=None, who=who, set_s=now_s) for from_s in (now_s, *coming)
+    )
+
+
+def _fits(pattern: str, name: str) -> bool:
+    return bool(name) and _expression(pattern).fullmatch(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def _expression(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in pattern.split("*")), re.DOTALL)

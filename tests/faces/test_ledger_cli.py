@@ -1,0 +1,146 @@
+"""`alliage usage`, `bill` and `price` in processes of their own: what is printed, to the letter."""
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from alliage.errors import BadInput
+from alliage.faces.cli.csv_text import Amount, csv_text
+from alliage.faces.cli.ledger_commands import UsageBy
+from alliage.faces.cli.pricing import price_body
+from alliage.ledger.money import parse_money
+from alliage.ledger.statements import By
+from tests.faces.served import USER_KEY, Served, served
+from tests.faces.shell import Ran, alliage
+from tests.ledger.builders import NOVEMBER_S, PRICE, a_record
+
+MONTH = ("--tenant", "acme", "--month", "2026-11")
+
+
+@pytest.fixture
+def cloud() -> Iterator[Served]:
+    """A cloud of its own for each test."""
+    with served() as running:
+        yield running
+
+
+@pytest.fixture
+def home(cloud: Served, tmp_path: Path) -> Path:
+    """A home folder as `alliage up` leaves it."""
+    cloud.announce(tmp_path / "home")
+    return tmp_path / "home"
+
+
+def done(ran: Ran) -> Ran:
+    """The run, which must have ended well."""
+    assert ran.code == 0, ran
+    return ran
+
+
+def test_a_month_from_price_to_bill(cloud: Served, home: Path, snapshot: SnapshotAssertion) -> None:
+    """An admin's month: a price, requests, one that is corrected, usage, the bill, and single records."""
+    told = []
+    said = done(
+        alliage("price", "set", "qwen*", "--prompt", "0.30", "--cached", "0.06", "--output", "1.20", home=home)
+    ).out
+    told.append(said.partition(", from ")[0] + said.partition("Z")[2])
+    cloud.take(
+        a_record("r1"),
+        a_record("r2", service="search", is_estimated=True, prompt_tokens=10**6, cached_tokens=0, output_tokens=10**5),
+        a_record("r3", began_s=NOVEMBER_S, origin=a_record().origin.__class__(model="llama"), key="key-user"),
+    )
+    correct = ("usage", "correct", "r2", "--to", "0.1", "--reason", "=garbled")
+    for ran in (
+        alliage("usage", *MONTH, home=home),
+        alliage("usage", *MONTH, "--recount", "--csv", home=home),
+        alliage(*correct, "--dry-run", home=home),
+        alliage(*correct, home=home),
+        alliage("bill", *MONTH, home=home),
+        alliage("bill", *MONTH, "--csv", home=home),
+        alliage("usage", "records", "--limit", "2", home=home),
+    ):
+        told += [done(ran).out, ran.err]
+    shown = done(alliage("usage", "show", "r2", home=home)).out.splitlines()
+    told += [line for line in shown if "corrected" not in line]
+    assert "  corrected -0.32, 1970-01-1" in "\n".join(shown)
+    assert [text.splitlines() for text in told] == snapshot
+
+
+def test_csv_sums_to_the_bill(cloud: Served, home: Path) -> None:
+    """The amounts of the lines, with the corrections made in the month, are what JSON tells as the total."""
+    pricing = cloud.books.set_price("*", PRICE, from_s=None, who="admin", dry_run=False)
+    asyncio.run_coroutine_threadsafe(pricing, cloud.loop).result(10)
+    cloud.take(*(a_record(f"r{number}", service=f"s{number % 3}", prompt_tokens=1001 + number) for number in range(9)))
+    correcting = cloud.books.correct("r1", to_micros=7, reason="late", who="ann", dry_run=False)
+    asyncio.run_coroutine_threadsafe(correcting, cloud.loop).result(10)
+    for month in ("2026-11", "1970-01"):
+        asked = ("bill", "--tenant", "acme", "--month", month)
+        lines = list(csv.DictReader(io.StringIO(done(alliage(*asked, "--csv", home=home)).out)))
+        total = json.loads(done(alliage(*asked, "--json", home=home)).out)["total"]
+        assert sum(parse_money(line["amount"], "it") for line in lines) == total["total_micros"] != 0
+        assert sum(int(line["requests"] or 0) for line in lines) == total["requests"]
+
+
+def test_a_user_reads_the_own_tenants_bill(cloud: Served, home: Path) -> None:
+    """Without naming it; a spreadsheet runs nothing that a client wrote."""
+    cloud.take(a_record("r1", tenant="default", request='=HYPERLINK("x")'))
+    bill = done(alliage("bill", "--month", "2026-11", home=home, ALLIAGE_KEY=USER_KEY))
+    assert bill.out.startswith("bill of tenant default for 2026-11, in CNY\n")
+    assert "without a price, so free: 1" in bill.err
+    assert "'=HYPERLINK" in done(alliage("usage", "records", "--csv", home=home, ALLIAGE_KEY=USER_KEY)).out
+    refused = alliage("price", "drop", "*", home=home, ALLIAGE_KEY=USER_KEY)
+    assert (refused.code, "needs the role admin" in refused.err) == (1, True)
+
+
+def test_prices_from_set_to_drop(home: Path) -> None:
+    """To come and dropped."""
+    done(alliage("price", "set", "chat", "--prompt", "1", "--output", "2.5", "--from", "1970-03-01", home=home))
+    (_, head, line) = done(alliage("price", "list", home=home)).out.splitlines()
+    assert head.split() == ["NAME", "PROMPT", "CACHED", "OUTPUT", "FROM", "SET", "BY"]
+    assert line.split() == ["chat", "1.00", "1.00", "2.50", "1970-03-01T00:00:00Z", "(to", "come)", "admin"]
+    assert "nothing was changed" in done(alliage("price", "drop", "chat", "--dry-run", home=home)).err
+    assert "no price of its own" in done(alliage("price", "drop", "chat", home=home)).out
+    assert "no prices: requests cost nothing" in done(alliage("price", "list", home=home)).err
+
+
+def test_what_cannot_be_asked_is_bad_input(home: Path) -> None:
+    """Exit code 2, with the value and the way out: of the command line's own, and of the API's."""
+    for arguments, said in (
+        (("usage", "--month", "2026-11", "records"), "takes its options behind its name"),
+        (("bill",), "a bill is one tenant's"),
+    ):
+        ran = alliage(*arguments, home=home)
+        assert (ran.code, said in ran.err) == (2, True), ran
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"prompt": "free"}, "--prompt 'free' is no amount of money"),
+        ({"cached": "1,5"}, "--cached '1,5' is no amount"),
+        ({"from_": "2026-02-30"}, "'2026-02-30' is no day"),
+        ({"from_": "tomorrow"}, "'tomorrow' is no day"),
+    ],
+)
+def test_prices_that_cannot_be_read_are_bad_input(given: dict[str, str], said: str) -> None:
+    """With the option, the value and how it is written."""
+    with pytest.raises(BadInput, match=said):
+        price_body("a", **({"prompt": "1", "output": "1", "cached": "", "from_": ""} | given))
+
+
+def test_cells_that_a_spreadsheet_would_run_are_quoted() -> None:
+    """Also behind blanks and with wide signs; numbers and our own amounts stay numbers, and control characters go."""
+    cells = ("=1+1", "+1", "-1", "@a", "  =1", "\t=1", "\uff1d1", "a=1", "", "a\x1b[2J", None, -5, Amount("-0.50"))
+    (row,) = csv.reader(io.StringIO(csv_text((), [cells]).partition("\n")[2]))
+    assert row == ["'=1+1", "'+1", "'-1", "'@a", "'  =1", "'\t=1", "'\uff1d1", "a=1", "", "a[2J", "", "-5", "-0.50"]
+
+
+def test_the_command_line_knows_what_may_be_asked_by() -> None:
+    """Its choices, which are written again so that help is quick, are those of the ledger."""
+    assert {each.value for each in UsageBy} == {each.value for each in By}
