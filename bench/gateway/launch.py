@@ -4,13 +4,12 @@ Nothing but what a gateway process needs is imported, so that what is measured i
 """
 
 import asyncio
-import inspect
 import resource
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import uvloop
 
@@ -32,10 +31,9 @@ async def _run(control: Path, journal: Path) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     limits = GatewayLimits(connections_max=_CONNECTIONS_MAX)
-    more: dict[str, Any] = {"journal": journal} if "journal" in inspect.signature(serve).parameters else {}
     with socket.create_server(("127.0.0.1", 0), backlog=4096) as sock:
         print(sock.getsockname()[1], flush=True)
-        await serve(sock=sock, control=control, limits=limits, stop=stop, door="bench", **more)
+        await serve(sock=sock, control=control, limits=limits, stop=stop, door="bench", usage=journal)
 
 
 if __name__ == "__main__":
