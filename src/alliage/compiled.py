@@ -19,6 +19,7 @@ SUFFIX: Final = sysconfig.get_config_var("EXT_SUFFIX")
 MANIFEST: Final = "manifest.json"
 SOURCES: Final = Path(__file__).parent.parent
 MODULES: Final = (
+    "alliage.fleet.charges",
     *(
         f"alliage.decide.{name}"
         for name in (

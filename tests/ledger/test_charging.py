@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alliage.fleet.prices import TokenPrice, charge_micros
+from alliage.fleet.charges import charge_micros
+from alliage.fleet.prices import TokenPrice
 from alliage.ledger.charging import TOKENS_MAX, Pricing, charged, spending
 from alliage.ledger.pricing import PRICE_MICROS_MAX
 from tests.ledger.builders import NOVEMBER_S, a_price, a_record

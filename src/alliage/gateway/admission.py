@@ -12,9 +12,10 @@ from typing import Final
 from alliage.decide.route import Foreseen, foresee
 from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.decide.routing.prompt import Prompt
+from alliage.fleet.charges import charge_micros
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.limits import UNLIMITED, Lease, Priority, Scope, Use, service_scope
-from alliage.fleet.prices import FREE, charge_micros
+from alliage.fleet.prices import FREE
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway.accounts import CONTEXT, NO_LEASE, PASSES, TOKENS_EVER, Account
 from alliage.gateway.foreseeing import Pace, retry_s, too_late_s, wait_s

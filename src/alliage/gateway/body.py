@@ -41,6 +41,12 @@ def _bad_byte(body: bytes, error: UnicodeDecodeError) -> int:
     return error.start
 
 
+def output_max(ask: Ask) -> int | None:
+    """Tokens that its answer may have; None for no bound. What is no number bounds nothing: its engine says what it thinks of it."""
+    given = ask.max_tokens if ask.max_completion_tokens is None else ask.max_completion_tokens
+    return given if isinstance(given, int) and given >= 0 else None
+
+
 def with_usage(body: bytes, ask: Ask) -> bytes:
     """The same request with `stream_options.include_usage` true; `body` is one that `read_ask` took.
 

@@ -19,12 +19,6 @@ class Ask(msgspec.Struct, gc=False):
     max_completion_tokens: int | float | str | None = None
 
     @property
-    def output_max(self) -> int | None:
-        """Tokens that its answer may have; None for no bound. What is no number bounds nothing: its engine says what it thinks of it."""
-        given = self.max_tokens if self.max_completion_tokens is None else self.max_completion_tokens
-        return given if isinstance(given, int) and given >= 0 else None
-
-    @property
     def wants_usage(self) -> bool:
         """Whether the client itself asked for the usage event."""
         return isinstance(self.stream_options, StreamOptions) and self.stream_options.include_usage is True

@@ -13,7 +13,7 @@ from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems, wire
-from alliage.gateway.body import read_ask, with_usage
+from alliage.gateway.body import output_max, read_ask, with_usage
 from alliage.gateway.books.accounts import Account
 from alliage.gateway.choosing import EVENT, Choosing
 from alliage.gateway.chosen import candidates, paths
@@ -158,7 +158,7 @@ class Exchange:
         admission, grant = self._door.admission, self._grant
         prompt = self._choosing.read(route.service, who, self._request.body)
         if grant is None:
-            admitted = admission.admit(who, route, prompt.tokens, ask.output_max)
+            admitted = admission.admit(who, route, prompt.tokens, output_max(ask))
             if isinstance(admitted, Problem):
                 self._refuse(admitted)
                 return True

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from alliage.fleet.charges import charge_micros
 from alliage.fleet.limits import Priority
-from alliage.fleet.prices import TokenPrice, charge_micros
+from alliage.fleet.prices import TokenPrice
 from alliage.gateway.accounts import Account
 from alliage.gateway.limiting import rate_headers
 from alliage.gateway.queueing import FairQueue, Place

@@ -123,9 +123,9 @@ def _left(bucket: Bucket | None) -> float:
 
 def _lines(what: bytes, limit: int | None, bucket: Bucket) -> bytes:
     whole = ceil(bucket.capacity) if limit is None else limit
-    return (
-        b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n"
-        % (what, whole, what, max(0.0, bucket.level), what, _duration(bucket.full_s))
+    left = int(bucket.level) if bucket.level > 0.0 else 0
+    return b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n" % (
+        what, whole, what, left, what, _duration(bucket.full_s),
     )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ is taken to come with the stream's end, which follows at once.
 
 from time import perf_counter
 
+from alliage.fleet.charges import charge_micros
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.prices import FREE, TokenPrice, charge_micros
+from alliage.fleet.prices import FREE, TokenPrice
 from alliage.fleet.routing import Route
 from alliage.gateway.stats import ReplicaStats, ServiceStats, Stats
 from alliage.gateway.sums import Party, Sums

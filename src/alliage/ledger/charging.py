@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields, replace
 from math import isfinite
 from typing import Final
 
+from alliage.fleet.charges import charge_micros
 from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.limits import Scope, key_scope, project_scope, tenant_scope
-from alliage.fleet.prices import TokenPrice, charge_micros
+from alliage.fleet.prices import TokenPrice
 from alliage.fleet.usage import Origin, UsageRecord
 from alliage.ledger.periods import day_of
 from alliage.ledger.pricing import PriceList, in_force, price_for

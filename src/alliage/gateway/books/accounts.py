@@ -63,21 +63,21 @@ class Books:
         """Those that are over, whose record found no room yet: the journal has promised them."""
         self.unwritten = 0
         """Requests of which there is no record, because there was no room for it."""
-        self._names: dict[tuple[str, str, str, str], Names] = {}
+        self._names: dict[tuple[str, str, bytes, str], Names] = {}
 
     @property
     def why_full(self) -> str:
         """Why new requests are not written down; "" where they are, or where nothing is metered."""
         return "" if self.journal is None else self.journal.why_full
 
-    def names(self, who: KeyEntry | None, service: str, endpoint: str, upstream: Upstream | None) -> Names:
+    def names(self, who: KeyEntry | None, service: str, endpoint: bytes, upstream: Upstream | None) -> Names:
         """These words, the same as long as key and replica are the same."""
         key = ("" if who is None else who.key, service, endpoint, "" if upstream is None else upstream.replica)
         names = self._names.get(key)
         if names is None or names.who is not who or names.upstream is not upstream:
             if len(self._names) >= _NAMES_MAX:
                 self._names.clear()
-            payload = names_payload(who, service, endpoint, upstream)
+            payload = names_payload(who, service, endpoint.decode("ascii"), upstream)
             names = self._names[key] = Names(payload, who, upstream)
         return names
 
@@ -142,7 +142,7 @@ class Account:
             return
         self._upstream = upstream
         self._prompt_about = prompt_tokens
-        names = books.names(self._who, self._service, self._endpoint.decode("ascii"), upstream)
+        names = books.names(self._who, self._service, self._endpoint, upstream)
         if names is self._names:
             return
         self._names = names
@@ -222,7 +222,7 @@ class Account:
         if journal is None:
             return
         if self._names is None:
-            self._names = books.names(self._who, self._service, self._endpoint.decode("ascii"), self._upstream)
+            self._names = books.names(self._who, self._service, self._endpoint, self._upstream)
         size = 2 * FRAME_BYTES + len(self._names.payload) + WHOLE_BYTES_MAX
         if not self._place and not journal.room(size):  # what room there is belongs to those that were promised it
             books.unwritten += 1
