@@ -58,7 +58,7 @@ def _wrong(  # noqa: PLR0911 - one for each way to see it
     each: Asked, found: Sequence[UsageRecord], interval_s: float
 ) -> str | None:
     if not found:
-        return None if each.saw is Saw.CUT and not each.reached else "no record"
+        return None if each.saw in {Saw.CUT, Saw.REFUSED, Saw.LEFT} and not each.reached else "no record"
     record, *more = found
     if more:
         return f"{len(found)} records"

@@ -177,13 +177,13 @@ class Account:
             self._uncounted(_FINISHED, status)
 
     def failed(self, status: int) -> None:
-        """The client gets no answer, or not the whole of it."""
-        if not self._is_over and self._books.journal is not None and self._service:
+        """The client gets no answer, or not the whole of it. Where no replica was asked nothing was used: that leaves no record."""
+        if not self._is_over and self._upstream is not None:
             self._uncounted(_FAILED, status)
 
     def left(self) -> None:
         """The client is gone."""
-        if not self._is_over and self._books.journal is not None and self._service:
+        if not self._is_over and self._upstream is not None:
             self._uncounted(_CANCELLED, CLIENT_GONE)
 
     def to_count(self) -> tuple[Upstream | None, str, bytes, bytes]:
@@ -336,7 +336,9 @@ class Account:
         """It is over and its engine has not told its tokens: they are counted, here, and where the text is there by an engine."""
         passing = self._passing
         prompt, output = 0, 0
-        if passing is not None:
+        if passing is None:  # nothing was said: nothing is to be counted
+            ending |= TOLD
+        else:
             prompt, output, _ = passing.counts()
             if prompt:  # it told, and then something went wrong
                 self._end(ending | TOLD, status, prompt, output)
