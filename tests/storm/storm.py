@@ -129,6 +129,7 @@ async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
     """Ask for all, and kill meanwhile."""
     waiting = iter(asked)
     ended = 0
+    is_over = False
 
     async def client() -> None:
         nonlocal ended
@@ -139,17 +140,17 @@ async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
             else:
                 ended += 1
 
-    async def moment(chance: random.Random, every: int) -> None:
-        """Any instant after so many requests."""
+    async def comes(chance: random.Random, every: int) -> bool:
+        """Any instant after so many requests; False when all have ended. Whoever kills starts again too, so it is not cut off."""
         due = ended + chance.randint(every // 3, every * 5 // 3)
-        while ended < due:  # noqa: ASYNC110 - nobody is told of it
+        while ended < due and not is_over:  # noqa: ASYNC110 - nobody is told of it
             await asyncio.sleep(0.005)
         await asyncio.sleep(chance.uniform(0, 0.1))
+        return not is_over
 
     async def kill_gateway() -> None:
         chance = random.Random(f"{plan.seed}-gateway")
-        while True:
-            await moment(chance, plan.gateway_every)
+        while await comes(chance, plan.gateway_every):
             kills.gateway += 1
             kills.gateway_s = monotonic()
             await gateway.kill()
@@ -159,8 +160,7 @@ async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
 
     async def kill_control() -> None:
         chance = random.Random(f"{plan.seed}-control")
-        while True:
-            await moment(chance, plan.control_every)
+        while await comes(chance, plan.control_every):
             kills.control += 1
             await control.kill()
             await asyncio.sleep(chance.uniform(0, 0.3))
@@ -170,9 +170,8 @@ async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
     async with asyncio.TaskGroup() as group:
         for _ in range(plan.clients):
             group.create_task(client())
-    for task in killers:
-        task.cancel()
-    await asyncio.gather(*killers, return_exceptions=True)
+    is_over = True
+    await asyncio.gather(*killers)
 
 
 async def _settle(usage: Path, gateway: Child) -> None:

@@ -33,24 +33,21 @@ def cut(data: bytes) -> Cut | None:
     end = data.find(_END)
     if end < 0 or end > HEAD_BYTES_MAX:
         return None
-    head = data[:end]
-    at = head.find(_NAME)
-    if at < 0:
-        at = head.find(_OTHER_NAME)
-        if at < 0:
+    at = data.find(_NAME)
+    if at < 0 or at > end:
+        at = data.find(_OTHER_NAME)
+        if at < 0 or at > end:
             return None
     at += _NAME_BYTES
-    stop = head.find(_LINE, at)
-    if stop < 0:
-        stop = end
-    digits = head[at:stop]
+    stop = data.find(_LINE, at)
+    digits = data[at:stop]
     if not digits.isdigit() or len(digits) > _DIGITS_MAX:
         return None
     length = int(digits)
     begin = end + 4
     if len(data) != begin + length:
         return None
-    return Cut(head[:at] + head[stop:], begin, length)
+    return Cut(data[:at] + data[stop:end], begin, length)
 
 
 def may_be_known(key: bytes) -> bool:

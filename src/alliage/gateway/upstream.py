@@ -9,13 +9,13 @@ import httptools
 
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
+from alliage.gateway.answer_head import NO_HEAD, OK, AnswerHead
 from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.heads import KNOWN_MAX, cut, may_be_known
 from alliage.gateway.limits import GatewayLimits
 from alliage.units import MIB, format_bytes
 
 _NO_PIECES: Final = b""
-_OK: Final = 200
 _NO_DESCRIPTOR_S: Final = 0.05
 _DRY_BYTES_MAX: Final = MIB
 """Of one answer that are no body and came without any: chunk heads that come alone are many in a long stream."""
@@ -25,41 +25,6 @@ def authority(upstream: Upstream) -> str:
     """`host:port` as the Host header has it."""
     host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
     return f"{host}:{upstream.port}"
-
-
-class AnswerHead:
-    """What is read of an answer's head: its status and a few headers, None where it has them not; of answers alike but for `length`, the first's."""
-
-    __slots__ = ("encoding", "is_framed", "kind", "length", "status")
-
-    def __init__(self, status: int, headers: dict[bytes, bytes]) -> None:
-        self.status = status
-        self.kind: bytes | None = None
-        self.length: bytes | None = None
-        self.encoding: bytes | None = None
-        self.is_framed = False
-        """Whether it says where its body ends."""
-        for name, value in headers.items():
-            match name.lower():
-                case b"content-type":
-                    self.kind = value
-                case b"content-length":
-                    self.length = value
-                    self.is_framed = True
-                case b"content-encoding":
-                    self.encoding = value
-                case b"transfer-encoding":
-                    self.is_framed = True
-                case _:
-                    pass
-
-    @property
-    def is_stream(self) -> bool:
-        """Whether the answer is a stream of events."""
-        return self.status == _OK and self.kind is not None and self.kind.startswith(b"text/event-stream")
-
-
-_NO_HEAD: Final = AnswerHead(0, {})
 
 
 class Listener(Protocol):
@@ -117,7 +82,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.complete = False
         self.heard = False
         """Whether any byte of the present answer has come."""
-        self.head = _NO_HEAD
+        self.head = NO_HEAD
         """Of the present answer, once it is whole; `length` is its body's, -1 where it does not say."""
         self.length = -1
         self.idle_since_s = 0.0
@@ -231,7 +196,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _learn(self, key: bytes) -> None:
         """The parser took it: the next one with this head needs no parsing."""
-        if self._keep and self.complete and self.head.status == _OK and may_be_known(key):
+        if self._keep and self.complete and self.head.status == OK and may_be_known(key):
             answers = self._pool.answers
             if len(answers) >= KNOWN_MAX:
                 answers.clear()
