@@ -11,9 +11,11 @@ import openai
 import pytest
 
 from alliage.catalog.records import Task
+from alliage.fleet.limits import Limits
 from alliage.fleet.routing import RoutingTable
 from tests.builders import CATALOG
 from tests.gateway.house import KEY, House, house, route, run, table, upstream
+from tests.gateway.test_admission import limited
 from tests.gateway.upstream import Call, Engine, stream_of
 from tests.models.alphabet import alphabet, write_alphabet
 from tests.models.serving import served
@@ -108,6 +110,22 @@ def test_files_are_transcribed_and_translated() -> None:
                 translated = await client.audio.translations.create(model="m", file=sound)
             assert translated.text == "translations"
             assert sound[1] in engine.calls[0].body
+
+    run(main())
+
+
+def test_a_file_is_no_prompt_to_limits_either() -> None:
+    """Half a megabyte of sound would be more tokens than the key may ever ask for."""
+
+    async def hear(call: Call) -> None:
+        await call.answer(b'{"text":"heard"}')
+
+    async def main() -> None:
+        async with Engine(hear) as engine:
+            limits = Limits(tokens_per_minute=1000, context_tokens=1000)
+            async with house(limited(_table(engine.port, "vllm"), limits)) as place, _client(place) as client:
+                sound = ("a.wav", bytes(range(256)) * 2000, "audio/wav")
+                assert (await client.audio.transcriptions.create(model="m", file=sound)).text == "heard"
 
     run(main())
 

@@ -145,18 +145,21 @@ class Exchange:
             self._refuse(upstreams)
             return
         excluded = self._failures.excluded()
-        is_prompt = self._form is None and self._endpoint.reads  # the bytes of a file say nothing of tokens
-        body = request.body if is_prompt else b""
-        upstream = self._choosing.among(upstreams, excluded, route, request.entry, body, bool(ask.stream))
+        upstream = self._choosing.among(upstreams, excluded, route, request.entry, self._prompt, bool(ask.stream))
         if upstream is None:
             self._without_upstream(route)
         else:
             self._go_to(upstream)
 
+    @property
+    def _prompt(self) -> bytes:
+        """What its prompt is in; nothing of a form, because the bytes of a file say nothing of tokens."""
+        return self._request.body if self._form is None and self._endpoint.reads else b""
+
     def _is_kept_out(self, who: KeyEntry, route: Route, ask: Ask) -> bool:
         """Whether it is refused, or waits for its turn. It is let in once, and lines up whenever the service is saturated."""
         admission, grant = self._door.admission, self._grant
-        prompt = self._choosing.read(route.service, who, self._request.body)
+        prompt = self._choosing.read(route.service, who, self._prompt)
         if grant is None:
             admitted = admission.admit(who, route, prompt.tokens, output_max(ask))
             if isinstance(admitted, Problem):
