@@ -5,14 +5,12 @@ from datetime import UTC, datetime
 from alliage.control.spending import (
     Left,
     Window,
-    day_began_s,
     left_of,
-    month_began_s,
-    month_ends_s,
     told_since,
     window_after,
 )
 from alliage.fleet.limits import Limits, Scope, Use
+from alliage.ledger.periods import day_begins_s, month_of
 
 _NOON_S = datetime(2026, 12, 31, 12, 30, tzinfo=UTC).timestamp()
 _S = Scope("key:k")
@@ -24,9 +22,9 @@ def _when(seconds: float) -> str:
 
 def test_days_and_months_are_utcs() -> None:
     """Also the last of a year."""
-    assert _when(day_began_s(_NOON_S)) == "2026-12-31T00:00:00+00:00"
-    assert _when(month_began_s(_NOON_S)) == "2026-12-01T00:00:00+00:00"
-    assert _when(month_ends_s(_NOON_S)) == "2027-01-01T00:00:00+00:00"
+    assert _when(day_begins_s(_NOON_S)) == "2026-12-31T00:00:00+00:00"
+    assert _when(month_of(_NOON_S).begins_s) == "2026-12-01T00:00:00+00:00"
+    assert _when(month_of(_NOON_S).ends_s) == "2027-01-01T00:00:00+00:00"
 
 
 def test_the_larger_count_holds() -> None:
@@ -58,7 +56,7 @@ def test_the_tighter_limit_is_named() -> None:
     limits = Limits(day_micros=100, month_micros=1000)
     day, month = (Window(since_s=0.0, first_micros=0, booked_micros=spent) for spent in (40, 990))
     found = left_of(limits, day, month, _NOON_S)
-    assert found == Left(micros=10, limit="month", resets_s=month_ends_s(_NOON_S))
+    assert found == Left(micros=10, limit="month", resets_s=month_of(_NOON_S).ends_s)
     spent = Window(since_s=0.0, first_micros=0, booked_micros=5000)
     both = left_of(limits, spent, spent, _NOON_S)
     assert both is not None

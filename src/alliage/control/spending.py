@@ -6,14 +6,13 @@ ends. So the larger of two counts holds: the ledger's, and what it said when the
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from alliage.fleet.limits import Limits, Scope, Use
+from alliage.ledger.periods import DAY_S, day_begins_s, month_of
 
 DAY: Final = "day"
 MONTH: Final = "month"
-_DAY_S: Final = 86400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,30 +55,15 @@ def window_after(old: Window | None, *, since_s: float, booked_micros: int, told
     )
 
 
-def day_began_s(now_s: float) -> float:
-    """Midnight before, UTC."""
-    return now_s - now_s % _DAY_S
-
-
-def month_began_s(now_s: float) -> float:
-    """The first of the month, UTC."""
-    return datetime.fromtimestamp(now_s, UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
-
-
-def month_ends_s(now_s: float) -> float:
-    """The first of the next month, UTC."""
-    return month_began_s(month_began_s(now_s) + 32 * _DAY_S)
-
-
 def left_of(limits: Limits, day: Window | None, month: Window | None, now_s: float) -> Left | None:
     """By the windows of the limits that there are; None where money is not limited."""
     found: list[Left] = []
     if limits.day_micros is not None and day is not None:
         left = max(0, limits.day_micros - day.spent_micros)
-        found.append(Left(micros=left, limit=DAY, resets_s=day_began_s(now_s) + _DAY_S))
+        found.append(Left(micros=left, limit=DAY, resets_s=day_begins_s(now_s) + DAY_S))
     if limits.month_micros is not None and month is not None:
         left = max(0, limits.month_micros - month.spent_micros)
-        found.append(Left(micros=left, limit=MONTH, resets_s=month_ends_s(now_s)))
+        found.append(Left(micros=left, limit=MONTH, resets_s=month_of(now_s).ends_s))
     return min(found, key=lambda each: (each.micros, -each.resets_s), default=None)
 
 

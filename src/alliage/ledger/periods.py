@@ -59,6 +59,11 @@ def day_of(at_s: float) -> int:
     return int(at_s // DAY_S)
 
 
+def day_begins_s(at_s: float) -> int:
+    """The first second of the day of a time, since 1970."""
+    return day_of(at_s) * DAY_S
+
+
 def day_text(day: int) -> str:
     """`2026-11-26` of days since 1970; the number itself where no calendar has it."""
     return date.fromordinal(day + _EPOCH).isoformat() if 0 <= day <= _LAST_DAY else str(day)

@@ -9,11 +9,12 @@ import structlog
 
 from alliage.control.leasing import Dealt, Party, deal, heard
 from alliage.control.ports import Spent
-from alliage.control.spending import Left, Window, day_began_s, left_of, month_began_s, told_since, window_after
+from alliage.control.spending import Left, Window, left_of, told_since, window_after
 from alliage.control.used import Used
 from alliage.errors import LinkError, StoreError
 from alliage.fleet.limits import Lease, Limits, Scope, Use, service_scope
 from alliage.fleet.routing import RoutingTable
+from alliage.ledger.periods import day_begins_s, month_of
 from alliage.link.line import AnsweredLine
 from alliage.link.messages import NewLeases
 
@@ -154,8 +155,8 @@ class Leases:
             if limits.day_micros is None and limits.month_micros is None:
                 continue
             more = told.get(scope, 0)
-            days[scope] = self._window(self._days.get(scope), scope, day_began_s(now_s), more)
-            months[scope] = self._window(self._months.get(scope), scope, month_began_s(now_s), more)
+            days[scope] = self._window(self._days.get(scope), scope, day_begins_s(now_s), more)
+            months[scope] = self._window(self._months.get(scope), scope, month_of(now_s).begins_s, more)
             found = left_of(limits, days[scope], months[scope], now_s)
             if found is not None:
                 left[scope] = found
