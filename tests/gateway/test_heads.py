@@ -1,6 +1,8 @@
 """Heads that are remembered: what is cut out is the length, and nothing that only looks like it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alliage.gateway.heads import HEAD_BYTES_MAX, cut, may_be_known
 
@@ -49,3 +51,29 @@ def test_a_head_where_the_name_stands_elsewhere_too_is_not_remembered(head: byte
     """What was cut out may be another number than the one that counts."""
     found = cut(head)
     assert found is None or not may_be_known(found.key)
+
+
+@given(before=st.integers(0, 1200), after=st.integers(0, 1200), change=st.binary(max_size=3), at=st.integers(0, 1300))
+def test_a_spelling_says_of_a_message_what_cutting_it_says(before: int, after: int, change: bytes, at: int) -> None:
+    """The length where the head is the same, -1 for another head, and for what is no whole message."""
+    learned = cut(_message(b"x" * before))
+    assert learned is not None
+    plain = _message(b"y" * after)
+    data = plain[:at] + change + plain[at:]
+    found = cut(data)
+    is_same = found is not None and found.key == learned.key and b": %d\r\n" % found.length in data
+    assert learned.spelling.length_of(plain) == after
+    assert learned.spelling.length_of(data) == (found.length if found is not None and is_same else -1)
+
+
+@pytest.mark.parametrize("length", [b"05", b"+5", b"5 ", b" 5", b"4", b"6", b"55"])
+def test_a_length_that_is_spelled_in_another_way_is_not_known(length: bytes) -> None:
+    """Leading zeros, signs and blanks, and a wrong number: the parser says what they are."""
+    learned = cut(_message(b"hello"))
+    assert learned is not None
+    data = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + length + b"\r\nAccept: */*\r\n\r\nhello"
+    assert learned.spelling.length_of(data) == -1
+
+
+def _message(body: bytes) -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nAccept: */*\r\n\r\n%b" % (len(body), body)

@@ -17,6 +17,7 @@ from alliage.gateway.books.accounts import Books
 from alliage.gateway.books.telling import Teller
 from alliage.gateway.flights import Flights
 from alliage.gateway.guessing import Guessing
+from alliage.gateway.heads import Known
 from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
@@ -100,7 +101,7 @@ class Door:
         self.flights = Flights(self._emptied)
         self.board = Board()
         self.stats = Stats()
-        self.heads: dict[bytes, Request] = {}
+        self.heads: dict[bytes, Known] = {}
         """Heads of requests that were taken before; see `heads`."""
         self.admission = Admission(limits, self.board, self.stats)
         self.room = Room(limits.bodies_bytes_max)

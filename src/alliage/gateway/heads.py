@@ -6,6 +6,8 @@ made of one holds for the other. What is looked up here is only whole messages t
 
 from typing import Final
 
+from alliage.gateway.request import Request
+
 HEAD_BYTES_MAX: Final = 4096
 KNOWN_MAX: Final = 512
 """Heads that are remembered; then all are forgotten."""
@@ -17,15 +19,55 @@ _NAME_BYTES: Final = 15
 _DIGITS_MAX: Final = 9
 
 
+class Spelling:
+    """A head as it stands before and after the digits of its length."""
+
+    __slots__ = ("_after", "_before", "_bytes")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self._before = before
+        self._after = after
+        self._bytes = len(before) + len(after)
+
+    def length_of(self, data: bytes) -> int:
+        """The length of its body where a read is one whole message with this head, -1 where it is not.
+
+        How many digits there must be follows from the size of the read, so nothing is looked for.
+        """
+        rest = len(data) - self._bytes
+        digits, limit = 1, 10
+        while rest - digits >= limit:
+            digits += 1
+            limit *= 10
+        length = rest - digits
+        if length < 0:
+            return -1
+        before = self._before
+        at = len(before)
+        if data[:at] != before or data[at : len(data) - length] != b"%d%b" % (length, self._after):
+            return -1
+        return length
+
+
 class Cut:
-    """A whole message: `key` is its head without the length, the body begins at `begin` and is `length` bytes."""
+    """A whole message: `key` is its head without the length, which is `length` bytes; `spelling` is the same in two parts."""
 
-    __slots__ = ("begin", "key", "length")
+    __slots__ = ("key", "length", "spelling")
 
-    def __init__(self, key: bytes, begin: int, length: int) -> None:
+    def __init__(self, key: bytes, spelling: Spelling, length: int) -> None:
         self.key = key
-        self.begin = begin
+        self.spelling = spelling
         self.length = length
+
+
+class Known:
+    """A request that was taken before, of which the next one has the head."""
+
+    __slots__ = ("request", "spelling")
+
+    def __init__(self, request: Request, spelling: Spelling) -> None:
+        self.request = request
+        self.spelling = spelling
 
 
 def cut(data: bytes) -> Cut | None:
@@ -47,7 +89,7 @@ def cut(data: bytes) -> Cut | None:
     begin = end + 4
     if len(data) != begin + length:
         return None
-    return Cut(data[:at] + data[stop:end], begin, length)
+    return Cut(data[:at] + data[stop:end], Spelling(data[:at], data[stop:begin]), length)
 
 
 def may_be_known(key: bytes) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 import httptools
 
 from alliage.gateway import problems
-from alliage.gateway.heads import KNOWN_MAX, Cut, cut, may_be_known
+from alliage.gateway.heads import KNOWN_MAX, Cut, Known, cut, may_be_known
 from alliage.gateway.limits import SMALL_BODY_BYTES, GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request, head_without_upgrade, spells_twice
@@ -24,13 +24,15 @@ class Intake:
 
     __slots__ = (
         "_admit", "_body", "_body_bytes", "_dry_bytes", "_fed_bytes", "_head_least", "_head_most", "_headers", "_heads", "_is_between",
-        "_limits", "_parser", "_parts", "_room", "_target", "_unjudged_bytes", "broken", "expects", "on_body", "on_header", "on_url", "reading", "ready",
+        "_last", "_limits", "_parser", "_parts", "_room", "_target", "_unjudged_bytes", "broken", "expects", "on_body", "on_header", "on_url", "reading", "ready",
     )  # fmt: skip
 
-    def __init__(self, limits: GatewayLimits, admit: Admit, room: Room, heads: dict[bytes, Request]) -> None:
+    def __init__(self, limits: GatewayLimits, admit: Admit, room: Room, heads: dict[bytes, Known]) -> None:
         """`heads` are what was learned by all connections; see `heads`."""
         self._limits = limits
         self._heads = heads
+        self._last: Known | None = None
+        """The head of this connection's last request, where it is known: the next one mostly has the same."""
         self._is_between = True  # nothing of the next request has come
         self._admit = admit
         self._room = room
@@ -60,16 +62,31 @@ class Intake:
         parser = self._parser
         if parser is None or self.broken is not None:
             return
-        whole = cut(data) if self._is_between else None
-        known = None if whole is None else self._heads.get(whole.key)
+        if not self._is_between:
+            self._parse(parser, data)
+            return
+        last = self._last
+        if last is not None:
+            length = last.spelling.length_of(data)
+            if 0 <= length <= self._unjudged_bytes:
+                self._take(last, data, length)
+                return
+        self._feed_new(parser, data)
+
+    def _feed_new(self, parser: httptools.HttpRequestParser, data: bytes) -> None:
+        """The first read of a request, whose head is not that of the last one."""
+        whole = cut(data)
         if whole is None or whole.length > self._unjudged_bytes:
             self._parse(parser, data)
-        elif known is None:
-            self._parse(parser, data)
-            if self._is_between and self.ready:
-                self._learn(whole.key, self.ready[-1])
-        else:
-            self._take(known, data, whole)
+            return
+        known = self._heads.get(whole.key)
+        if known is not None:
+            self._last = known
+            self._take(known, data, whole.length)
+            return
+        self._parse(parser, data)
+        if self._is_between and self.ready:
+            self._learn(whole, self.ready[-1])
 
     def _parse(self, parser: httptools.HttpRequestParser, data: bytes) -> None:
         before = self.reading
@@ -91,23 +108,24 @@ class Intake:
         elif self._head_least > self._limits.head_bytes_max:
             self._break(problems.head_too_large(self._limits.head_bytes_max))
 
-    def _take(self, known: Request, data: bytes, whole: Cut) -> None:
-        """A request with a head that was taken before."""
-        request = Request(known.method, known.path, known.version, known.headers, True, whole.length)
-        request.endpoint = known.endpoint
+    def _take(self, known: Known, data: bytes, length: int) -> None:
+        """A request with a head that was taken before, and a body of so many bytes."""
+        head = known.request
+        request = Request(head.method, head.path, head.version, head.headers, True, length)
+        request.endpoint = head.endpoint
         request.problem = self._admit(request)
-        request.body = data[whole.begin :]
+        request.body = data[len(data) - length :]
         self.ready.append(request)
 
-    def _learn(self, key: bytes, request: Request) -> None:
+    def _learn(self, whole: Cut, request: Request) -> None:
         """The parser took it: the next one with this head needs no parsing. What closes or waits is not remembered."""
         headers = request.headers
-        if request.problem is None and request.keep and not _CHANGING.intersection(headers) and may_be_known(key):
+        if request.problem is None and request.keep and not _CHANGING.intersection(headers) and may_be_known(whole.key):
             if len(self._heads) >= KNOWN_MAX:
                 self._heads.clear()
             head = Request(request.method, request.path, request.version, headers, True, 0)
             head.endpoint = request.endpoint
-            self._heads[key] = head
+            self._heads[whole.key] = self._last = Known(head, whole.spelling)
 
     def on_message_begin(self) -> None:
         """Something has come of another request."""

@@ -11,7 +11,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.answer_head import NO_HEAD, OK, AnswerHead
 from alliage.gateway.descriptors import NONE_LEFT
-from alliage.gateway.heads import KNOWN_MAX, cut, may_be_known
+from alliage.gateway.heads import Spelling, cut, may_be_known
 from alliage.gateway.limits import GatewayLimits
 from alliage.units import MIB, format_bytes
 
@@ -137,16 +137,16 @@ class UpstreamConnection(asyncio.Protocol):
         self.heard = True
         pool = self._pool
         pool.heard += 1
-        whole = cut(data) if self._is_between else None
-        if whole is not None:
-            known = pool.answers.get(whole.key)
-            if known is not None:
-                self._take(known, whole.length, listener, data[whole.begin :])
+        is_new = self._is_between
+        if is_new and pool.spelling is not None:
+            length = pool.spelling.length_of(data)
+            if length >= 0:
+                self._take(pool.answer, length, listener, data[len(data) - length :])
                 return
         if not self._parse(self._parser, data):
             return
-        if whole is not None and self._is_between:
-            self._learn(whole.key)
+        if is_new and self._is_between:
+            self._learn(data)
         pieces = self._pieces
         if self.complete:
             del pieces[self._kept_pieces :]
@@ -194,13 +194,14 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_done = self._keep = self.complete = True
         listener.relay(self, body, True)
 
-    def _learn(self, key: bytes) -> None:
-        """The parser took it: the next one with this head needs no parsing."""
-        if self._keep and self.complete and self.head.status == OK and may_be_known(key):
-            answers = self._pool.answers
-            if len(answers) >= KNOWN_MAX:
-                answers.clear()
-            answers[key] = self.head
+    def _learn(self, data: bytes) -> None:
+        """The parser took it, and it came in one read: the next one with this head needs no parsing."""
+        if not (self._keep and self.complete and self.head.status == OK):
+            return
+        whole = cut(data)
+        if whole is not None and may_be_known(whole.key):
+            self._pool.spelling = whole.spelling
+            self._pool.answer = self.head
 
     def on_message_begin(self) -> None:
         """Called by the parser: something has come of an answer."""
@@ -241,7 +242,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The answer was taken whole: keep the connection for the next request if the engine will."""
         self._listener = None
         self.resume()
-        if self._keep and self.usable:
+        if self._keep:  # whoever takes it looks whether it is still open
             self._pool.put(self)
         else:
             self.drop()
@@ -257,7 +258,8 @@ class Pool:
     """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
 
     __slots__ = (
-        "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "_watch", "answers", "heard", "is_closed", "is_suspect", "missed", "upstream",
+        "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "_watch", "answer", "heard", "is_closed", "is_suspect", "missed",
+        "spelling", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -275,8 +277,9 @@ class Pool:
         """Reads that brought something of an answer, until now."""
         self.is_closed = False
         """The replica left the table, or listens elsewhere now."""
-        self.answers: dict[bytes, AnswerHead] = {}
-        """Heads of its answers that were parsed before; see `heads`."""
+        self.spelling: Spelling | None = None
+        """Of the head of its last answer, where that is known (`heads`); `answer` is what was read of it."""
+        self.answer = NO_HEAD
         self._idle: list[UpstreamConnection] = []
         self._heads: dict[bytes, bytes] = {}
         self._opening: set[asyncio.Task[None]] = set()
