@@ -164,7 +164,7 @@ def test_nothing_is_left_over_after_errors_aborts_and_a_change_of_table() -> Non
 
 
 def test_a_stream_runs_from_its_first_event_to_its_end() -> None:
-    """Meanwhile what it says is counted; a client that does not read makes it no sign of its engine."""
+    """A client that does not read makes it no sign of its engine."""
     board, there = Board(), timed("a", Engine())
     choosing = Choosing(board)
     assert choosing.among((there,), frozenset(), route("m", there), None, turns("hello"), True) is there
@@ -174,7 +174,7 @@ def test_a_stream_runs_from_its_first_event_to_its_end() -> None:
     stay = choosing.saying
     assert stay is not None
     assert list(board.lane(there).saying) == [stay]
-    assert (stay.said, stay.is_unread, stay.is_vague) == (2, False, False)
+    assert (stay.said, stay.is_unread, stay.is_vague) == (0, False, False)
     stay.marked = 2
     choosing.unread()
     assert (stay.marked, stay.is_unread) == (-1, True)

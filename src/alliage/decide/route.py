@@ -75,7 +75,7 @@ def _cheapest(  # noqa: PLR0917 - names cost time
                 known = lane.reckon(habits)
                 if known is None:
                     continue
-        unread = tokens - lane.prefixes.held(prompt) if first in lane.prefixes.blocks else tokens
+        unread = tokens if first is None else tokens - lane.prefixes.held(prompt)
         cost_s = weigh(lane, known, tokens, unread, output, now_s, objective, miss_s)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
             best, best_s, best_turn = upstream, cost_s, lane.turn

@@ -3,6 +3,7 @@
 What a request is expected to take is taken when it is let in and set right when it ends. Requests pass here: plain slots only.
 """
 
+from math import ceil
 from typing import Final
 
 from alliage.fleet.limits import UNLIMITED, Lease, Limits, Scope, Use
@@ -26,7 +27,7 @@ class Account:
 
     __slots__ = (
         "_context_max", "_models", "_parallel_max", "_tokens_max", "_until_micros", "lease", "limits", "micros", "overdraft_micros", "parallel",
-        "refused", "request_bucket", "requests", "reserved_micros", "scope", "token_bucket", "tokens",
+        "refused", "request_bucket", "request_head", "requests", "reserved_micros", "scope", "token_bucket", "token_head", "tokens",
     )  # fmt: skip
 
     def __init__(self, scope: Scope) -> None:
@@ -40,6 +41,8 @@ class Account:
         """What those in work are expected to cost."""
         self.request_bucket: Bucket | None = None
         self.token_bucket: Bucket | None = None
+        self.request_head = self.token_head = b""
+        """Of the headers that tell of a bucket: its limit, and the name of what remains."""
         self._models: frozenset[str] | None = None
         self._context_max = self._tokens_max = self._parallel_max = self._until_micros = _NO_LIMIT
 
@@ -49,6 +52,7 @@ class Account:
         self._models = None if limits.models is None else frozenset(limits.models)
         self._context_max = _NO_LIMIT if limits.context_tokens is None else limits.context_tokens
         self._tokens_max = _NO_LIMIT if limits.tokens_per_minute is None else limits.tokens_per_minute
+        self._spell()
 
     def take_lease(self, lease: Lease, now_s: float) -> None:
         """From now on by this one."""
@@ -57,6 +61,11 @@ class Account:
         self.token_bucket = _leased(self.token_bucket, lease.tokens_per_minute, now_s)
         self._parallel_max = _NO_LIMIT if lease.parallel is None else lease.parallel
         self._until_micros = _NO_LIMIT if lease.spend_until_micros is None else lease.spend_until_micros
+        self._spell()
+
+    def _spell(self) -> None:
+        self.request_head = _head(b"requests", self.limits.requests_per_minute, self.request_bucket)
+        self.token_head = _head(b"tokens", self.limits.tokens_per_minute, self.token_bucket)
 
     def refusal(  # noqa: PLR0911, PLR0917 - one for each limit, and names cost time
         self, service: str, prompt_tokens: int, asked_tokens: int, tokens: int, micros: int, now_s: float
@@ -126,6 +135,13 @@ class Account:
     def left_micros(self) -> int:
         """What may still be reserved under the lease; below zero for what was spent beyond it."""
         return self._until_micros + self.overdraft_micros - self.micros - self.reserved_micros
+
+
+def _head(what: bytes, limit: int | None, bucket: Bucket | None) -> bytes:
+    if bucket is None:
+        return b""
+    whole = ceil(bucket.capacity) if limit is None else limit
+    return b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: " % (what, whole, what)
 
 
 def _leased(bucket: Bucket | None, per_minute: float | None, now_s: float) -> Bucket | None:

@@ -13,8 +13,6 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import KeyEntry, Route, Upstream
 
 _OK: Final = 200
-EVENT: Final = b"data:"
-"""What each event of a stream has once."""
 
 
 class Choosing:
@@ -30,7 +28,7 @@ class Choosing:
         self._stay: Stay | None = None
         self._awaited: Stay | None = None
         self.saying: Stay | None = None
-        """The stay whose `said` counts each `EVENT` of the pieces that come, once its first token has come."""
+        """The stay whose `said` counts the events of the pieces that come, from the one with its first token on."""
 
     @property
     def prompt_tokens(self) -> int:
@@ -81,7 +79,6 @@ class Choosing:
         if awaited is not None and body and first in body:
             if status == _OK:
                 awaited.first_token(perf_counter())
-                awaited.said = body.count(EVENT)
                 self.saying = awaited
             self._awaited = None
 

@@ -14,8 +14,8 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import output_max, read_ask, with_usage
-from alliage.gateway.books.accounts import Account
-from alliage.gateway.choosing import EVENT, Choosing
+from alliage.gateway.books.accounts import EVENT, Account
+from alliage.gateway.choosing import Choosing
 from alliage.gateway.chosen import candidates, paths
 from alliage.gateway.continuing import Continuation
 from alliage.gateway.decoded import Ask
@@ -274,9 +274,7 @@ class Exchange:
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """Pass one read's worth of the answer on, in one write."""
         self._touched_s = self._door.now_s
-        if (saying := self._choosing.saying) is not None:
-            saying.said += body.count(EVENT)
-        else:
+        if self._choosing.saying is None:
             self._choosing.heard(body, connection.head.status, self._endpoint.first)
         passing = self._passing
         if passing is None:
@@ -298,7 +296,7 @@ class Exchange:
             self._timing.saw(body)
         out = passing.take(body, complete)
         is_over = complete or (self._resumed is not None and passing.is_over)
-        self._account.passes(passing, out, is_over)
+        self._count(passing, out, is_over)
         if out:
             self._timing.sent_bytes += len(out)
             self._transport.write(out)
@@ -307,13 +305,21 @@ class Exchange:
             (connection.release if complete else connection.drop)()
             self._end(passing)
 
+    def _count(self, passing: Passing, out: bytes, is_over: bool) -> None:  # noqa: FBT001  # data path
+        """Whoever counts events is told of a piece that goes to the client next."""
+        events = 0
+        if passing.streams:
+            events = out.count(EVENT)
+            if (saying := self._choosing.saying) is not None:
+                saying.said += events
+        self._account.passes(passing, out, events, is_over)
+
     def _end(self, passing: Passing) -> None:
         """The answer is whole."""
         said = 0 if self._resumed is None else self._resumed.said.tokens
         prompt, completion, cached = passing.counts()
-        if self._grant is not None:
-            self._grant.told(prompt, completion, cached)
-        self._timing.whole(passing.status, prompt, completion, said=said, cached=cached)
+        spent = None if self._grant is None else self._grant.told(prompt, completion, cached)
+        self._timing.whole(passing.status, prompt, completion, said=said, cached=cached, spent_micros=spent)
         self._choosing.end(prompt, completion, was_continued=self._resumed is not None)
         self._finish(passing.status, keep=passing.keep)
 

@@ -17,7 +17,7 @@ class Grant:
     """`end` is called once. `prompt_tokens` and `output_tokens` are what it was expected to have."""
 
     __slots__ = (
-        "_accounts", "_cached", "_micros", "_output", "_price", "_prompt", "_queue", "_tokens", "is_sent", "output_tokens", "place", "priority",
+        "_accounts", "_micros", "_output", "_price", "_prompt", "_queue", "_spent_micros", "_tokens", "is_sent", "output_tokens", "place", "priority",
         "prompt_tokens", "tenant",
     )  # fmt: skip
 
@@ -44,7 +44,7 @@ class Grant:
         self.place: Place | None = None
         """Where it waits for its turn."""
         self._queue: FairQueue | None = None
-        self._prompt = self._cached = self._output = 0
+        self._prompt = self._output = self._spent_micros = 0
         for account in accounts:
             account.enter(self._tokens, micros)
 
@@ -63,15 +63,18 @@ class Grant:
         self.place = place
         self._queue = queue
 
-    def told(self, prompt: int, output: int, cached: int = 0) -> None:
-        """Its tokens by its engine; zeros where it did not say."""
-        self._prompt, self._output, self._cached = prompt, output, cached
+    def told(self, prompt: int, output: int, cached: int = 0) -> int:
+        """Its tokens by its engine, zeros where it did not say; what they cost, in micros."""
+        self._prompt, self._output = prompt, output
+        self._spent_micros = spent = charge_micros(self._price, prompt=prompt, cached=cached, output=output)
+        return spent
 
     def end(self, *, has_begun: bool, said: int) -> None:
         """It is over. Where no engine told its tokens, `has_begun` says whether its prompt counts as read, and `said` its answer's."""
-        prompt, output = self._prompt, self._output
+        prompt, output, spent = self._prompt, self._output, self._spent_micros
         if not prompt and not output and has_begun:
             prompt, output = self.prompt_tokens, said
+            spent = charge_micros(self._price, prompt=prompt, cached=0, output=output)
         queue, place = self._queue, self.place
         if queue is not None:
             if place is not None:
@@ -86,6 +89,5 @@ class Grant:
             for account in accounts:
                 account.call_off(tokens, micros)
             return
-        used_micros = charge_micros(self._price, prompt=prompt, cached=self._cached, output=output)
         for account in accounts:
-            account.leave(tokens, micros, prompt + output, used_micros)
+            account.leave(tokens, micros, prompt + output, spent)

@@ -111,9 +111,9 @@ def rate_headers(accounts: Sequence[Account]) -> bytes:
             tokens = account
     out = b""
     if requests is not None and requests.request_bucket is not None:
-        out = _lines(b"requests", requests.limits.requests_per_minute, requests.request_bucket)
+        out = _lines(requests.request_head, b"x-ratelimit-reset-requests: ", requests.request_bucket)
     if tokens is not None and tokens.token_bucket is not None:
-        out += _lines(b"tokens", tokens.limits.tokens_per_minute, tokens.token_bucket)
+        out += _lines(tokens.token_head, b"x-ratelimit-reset-tokens: ", tokens.token_bucket)
     return out
 
 
@@ -121,12 +121,10 @@ def _left(bucket: Bucket | None) -> float:
     return 0.0 if bucket is None or bucket.capacity <= 0.0 else bucket.level / bucket.capacity
 
 
-def _lines(what: bytes, limit: int | None, bucket: Bucket) -> bytes:
-    whole = ceil(bucket.capacity) if limit is None else limit
+def _lines(head: bytes, reset: bytes, bucket: Bucket) -> bytes:
+    """`head` and `reset` are what stands before what remains, and before when all of it will."""
     left = int(bucket.level) if bucket.level > 0.0 else 0
-    return b"x-ratelimit-limit-%b: %d\r\nx-ratelimit-remaining-%b: %d\r\nx-ratelimit-reset-%b: %b\r\n" % (
-        what, whole, what, left, what, _duration(bucket.full_s),
-    )  # fmt: skip
+    return b"%b%d\r\n%b%b\r\n" % (head, left, reset, _duration(bucket.full_s))
 
 
 def _duration(seconds: float) -> bytes:

@@ -118,7 +118,7 @@ class Passing:
         elif self._end is not None:
             self._look_for_usage(self._end + body)
         if self._chunked:
-            out = b"%b%x\r\n%b\r\n" % (self.head, len(body), body) if body else self.head
+            out = self.head + wire.chunk(body) if self.head else wire.chunk(body)
             if complete:
                 out += wire.LAST_CHUNK
         else:

@@ -66,7 +66,8 @@ class Timing:
             self._sums = party.on("")
             party.waiting += 1
             self._waits = True
-        self._promised_ttft_s, self._promised_tpot_s = route.objective.ttft_s, route.objective.tpot_s
+        objective = route.objective
+        self._promised_ttft_s, self._promised_tpot_s = objective.ttft_s, objective.tpot_s
         self._price = route.price
         self._streams = streams
 
@@ -146,10 +147,19 @@ class Timing:
         """Its client does not read: how long it takes from here on says nothing of the engine."""
         self._unread = True
 
-    def whole(self, status: int, prompt: int, completion: int, *, said: int = 0, cached: int = 0) -> None:
+    def whole(
+        self,
+        status: int,
+        prompt: int,
+        completion: int,
+        *,
+        said: int = 0,
+        cached: int = 0,
+        spent_micros: int | None = None,
+    ) -> None:
         """The client has the whole answer; of its tokens, other replicas had `said` some, which the last one read as prompt.
 
-        `cached` of the prompt's tokens the engine held already, where it tells.
+        `cached` of the prompt's tokens the engine held already, where it tells. `spent_micros` is what they cost, where that is known.
         """
         service, replica, now_s = self._service, self._replica, perf_counter()
         if replica is not None:
@@ -160,7 +170,7 @@ class Timing:
             service.tokens_counted += 1
             service.prompt_tokens += prompt
             service.completion_tokens += completion
-            self._count_tokens(prompt, cached, completion)
+            self._count_tokens(prompt, cached, completion, spent_micros)
         tpot_s = 0.0
         if self.first_s and completion > 1 and not self._unread:
             self.tpot_s = tpot_s = (now_s - self.first_s) / (completion - 1)
@@ -209,13 +219,15 @@ class Timing:
         service.missed += 1
         self._sums.missed += 1
 
-    def _count_tokens(self, prompt: int, cached: int, output: int) -> None:
+    def _count_tokens(self, prompt: int, cached: int, output: int, spent_micros: int | None) -> None:
         self.prompt_tokens, self.cached_tokens, self.output_tokens = prompt, cached, output
         sums, price = self._sums, self._price
         sums.prompt_tokens += prompt
         sums.cached_tokens += cached
         sums.output_tokens += output
-        if price is not FREE:
+        if spent_micros is not None:
+            sums.spent_micros += spent_micros
+        elif price is not FREE:
             sums.spent_micros += charge_micros(price, prompt=prompt, cached=cached, output=output)
 
     def _count(self, replica: ReplicaStats, status: int, read: int, own: int, now_s: float) -> None:
@@ -234,10 +246,18 @@ class Timing:
     def _judge(self, service: ServiceStats, tpot_s: float) -> None:
         """By what was seen; where nothing was (0), it neither kept nor missed."""
         ttft_s = self.first_s - self.began_s if self.first_s else 0.0
-        promised = ((ttft_s, self._promised_ttft_s), (tpot_s, self._promised_tpot_s))
-        kept = [seen_s <= promised_s for seen_s, promised_s in promised if promised_s is not None and seen_s]
-        if not all(kept):
-            self._missed(service)
-        elif kept:
+        promised_ttft_s, promised_tpot_s = self._promised_ttft_s, self._promised_tpot_s
+        was_seen = False
+        if ttft_s and promised_ttft_s is not None:
+            was_seen = True
+            if ttft_s > promised_ttft_s:
+                self._missed(service)
+                return
+        if tpot_s and promised_tpot_s is not None:
+            was_seen = True
+            if tpot_s > promised_tpot_s:
+                self._missed(service)
+                return
+        if was_seen:
             service.kept += 1
             self._sums.kept += 1

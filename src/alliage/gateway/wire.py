@@ -8,6 +8,8 @@ from alliage.gateway.problems import Problem
 JSON: Final = b"application/json"
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n\r\n"
+_SIZES: Final = [b"%x\r\n" % size for size in range(1024)]
+"""Heads of small chunks, of which a stream has one a token: writing a number in hexadecimal costs as much as all else of a chunk."""
 
 _STATUS_LINES: Final = {int(status): b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 
@@ -49,4 +51,8 @@ def refusal(
 
 def chunk(data: bytes) -> bytes:
     """One chunk of a chunked body; nothing for nothing, because an empty chunk would end the body."""
-    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""
+    size = len(data)
+    if not size:
+        return b""
+    head = _SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size
+    return b"%b%b\r\n" % (head, data)

@@ -14,7 +14,7 @@ from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry
 from alliage.fleet.usage import UsageRecord
 from alliage.gateway.answer_head import AnswerHead
-from alliage.gateway.books.accounts import Account, Books
+from alliage.gateway.books.accounts import EVENT, Account, Books
 from alliage.gateway.books.journal import Journal
 from alliage.gateway.books.reading import Inherited
 from alliage.gateway.decoded import Ask
@@ -94,11 +94,11 @@ def test_a_mark_never_claims_what_is_unsent(steps: list[tuple[int, int]]) -> Non
         books, account = _account(journal, pipe)
         passing = _stream()
         pieces = [_chunk(_ROLE)]
-        account.passes(passing, pieces[0], False)
+        account.passes(passing, pieces[0], pieces[0].count(EVENT), False)
         for events, unsent in steps:
             more = [_chunk(event("x"))] * events
             for piece in more:
-                account.passes(passing, piece, False)
+                account.passes(passing, piece, piece.count(EVENT), False)
             pieces += more
             pipe.unsent = min(unsent, pipe.unsent + sum(map(len, more)))
             books.mark()
@@ -106,7 +106,7 @@ def test_a_mark_never_claims_what_is_unsent(steps: list[tuple[int, int]]) -> Non
             assert claimed <= max(tokens, 0)
             assert claimed == tokens or pipe.unsent
         pipe.unsent = 0
-        account.passes(passing, _chunk(_FINISH), False)
+        account.passes(passing, _chunk(_FINISH), _chunk(_FINISH).count(EVENT), False)
         books.mark()
         last = _left(folder, journal)
         assert (last.output_tokens, last.prompt_tokens) == (sum(events for events, _ in steps), 50)
@@ -127,14 +127,14 @@ def test_a_slow_reader_is_claimed_by_what_left(tmp_path: Path) -> None:
     journal, pipe = Journal(tmp_path / "usage", bytes_max=MIB, segment_bytes=64 * KIB), _Pipe()
     books, account = _account(journal, pipe)
     passing = _stream()
-    account.passes(passing, _chunk(_ROLE), False)
+    account.passes(passing, _chunk(_ROLE), _chunk(_ROLE).count(EVENT), False)
     piece = _chunk(event("x"))
     for _ in range(10):
-        account.passes(passing, piece, False)
+        account.passes(passing, piece, piece.count(EVENT), False)
     pipe.unsent = len(piece)
     books.mark()
     for _ in range(10):
-        account.passes(passing, piece, False)
+        account.passes(passing, piece, piece.count(EVENT), False)
     pipe.unsent = 2 * len(piece)
     books.mark()
     assert _left(tmp_path, journal).output_tokens == 10

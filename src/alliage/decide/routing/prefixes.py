@@ -31,13 +31,13 @@ class Prefixes:
 
     def held(self, prompt: Prompt) -> int:
         """Tokens of the prompt that need not be read; its last one always is."""
-        blocks = self.blocks
-        hits = 0
-        for block in prompt.blocks:
-            if block not in blocks:
-                break
+        blocks, names = self.blocks, prompt.blocks
+        if not names or names[0] not in blocks:
+            return 0
+        hits = 1
+        while hits < len(names) and names[hits] in blocks:
             hits += 1
-        return min(prompt.ends[hits - 1], prompt.tokens - 1) if hits else 0
+        return min(prompt.ends[hits - 1], prompt.tokens - 1)
 
     def remember(self, prompt: Prompt) -> None:
         """The prompt is sent there."""
@@ -45,7 +45,12 @@ class Prefixes:
         for index in range(len(prompt.blocks) - 1, -1, -1):
             block = prompt.blocks[index]
             tokens = ends[index] - (ends[index - 1] if index else 0)
-            self._tokens += tokens - blocks.pop(block, 0)
+            if block in blocks:
+                blocks.move_to_end(block)
+                if blocks[block] == tokens:
+                    continue
+                self._tokens -= blocks[block]
+            self._tokens += tokens
             blocks[block] = tokens
         self.trim(self._blocks_max)
 

@@ -33,10 +33,12 @@ _FINISHED: Final = 1
 _FAILED: Final = 2
 _CANCELLED: Final = 3
 """How a request ended, by its place in `ENDINGS`."""
-_EVENT: Final = b"\ndata:"
+EVENT: Final = b"\ndata:"
 """Once in each event that goes to a client: in JSON a line's end is escaped, and in front of a piece is its chunk's."""
 _DONE: Final = (b"[DONE]\n\n\r\n", b"[DONE]\n\n", b"[DONE]\r\n\r\n\r\n", b"[DONE]\r\n\r\n")
 """No event of JSON ends so."""
+_BRACKET: Final = ord("]")
+_DONE_BYTES_MAX: Final = 12
 _ROLE: Final = b'"role"'
 _ROLES_AMONG: Final = 16
 """Events that only say whose turn it is are among the first: one for each of several answers."""
@@ -151,11 +153,11 @@ class Account:
         books.open[self] = None
         self._open()
 
-    def passes(self, passing: Passing, out: bytes, is_over: bool) -> None:  # noqa: FBT001  # data path
-        """This piece of the answer goes to the client next. It is finished where it is over, or says of itself that it is."""
+    def passes(self, passing: Passing, out: bytes, events: int, is_over: bool) -> None:  # noqa: FBT001  # data path
+        """This piece of the answer, with so many events, goes to the client next. It is finished where it is over, or says so itself."""
         self._passing = passing
         if passing.streams:
-            is_over = self._passes_events(out) or is_over
+            is_over = self._passes_events(out, events) or is_over
         if is_over:
             self.finished(passing)
 
@@ -234,9 +236,8 @@ class Account:
         else:
             books.unwritten += 1
 
-    def _passes_events(self, out: bytes) -> bool:
+    def _passes_events(self, out: bytes, events: int) -> bool:
         """Whether the last of them says that the answer is over."""
-        events = out.count(_EVENT)
         if self._events < _ROLES_AMONG:
             if not self._events and events:
                 self._first_s = perf_counter()
@@ -244,7 +245,12 @@ class Account:
         self._events += events
         self._bytes += len(out)
         self._last = out
-        return out.endswith(_DONE)
+        size = len(out)
+        return (
+            size >= _DONE_BYTES_MAX
+            and (out[size - 3] == _BRACKET or out[size - 5] == _BRACKET or out[size - 7] == _BRACKET)
+            and out.endswith(_DONE)
+        )
 
     def _open(self) -> None:
         """Its first entry, or the same again with the names that have changed."""
