@@ -34,7 +34,7 @@ def choose(
     """
     if len(upstreams) == 1:
         return None if upstreams[0].replica in excluded else upstreams[0]
-    promised = objective if objective.is_asked else None
+    promised = (objective.ttft_s or 0.0, objective.tpot_s or 0.0)
     habits = board.habits(service)
     if len(upstreams) > LOOKED_AT_MAX:
         some = _some(upstreams, prompt, board)
@@ -50,12 +50,13 @@ def _cheapest(  # noqa: PLR0917 - names cost time
     board: Board,
     habits: Habits,
     now_s: float,
-    objective: Objective | None,
+    promised: tuple[float, float],
     excluded: frozenset[ReplicaId],
 ) -> Upstream | None:
     lanes, tokens, stamp = board.lanes, float(prompt.tokens), habits.stamp
     output = habits.expected(prompt.tokens)
-    miss_s = 0.0 if objective is None else missing_s(objective, output)
+    ttft_s_max, tpot_s_max = promised
+    miss_s = missing_s(ttft_s_max, tpot_s_max, output)
     first = prompt.blocks[0] if prompt.blocks else None
     best: Upstream | None = None
     best_s, best_turn = 0.0, 0
@@ -76,7 +77,7 @@ def _cheapest(  # noqa: PLR0917 - names cost time
                 if known is None:
                     continue
         unread = tokens if first is None else tokens - lane.prefixes.held(prompt)
-        cost_s = weigh(lane, known, tokens, unread, output, now_s, objective, miss_s)
+        cost_s = weigh(lane, known, tokens, unread, output, now_s, ttft_s_max, tpot_s_max, miss_s)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
             best, best_s, best_turn = upstream, cost_s, lane.turn
     return best

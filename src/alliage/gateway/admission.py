@@ -112,18 +112,19 @@ class Admission:
 
     def admit(self, who: KeyEntry, route: Route, prompt_tokens: int, output_max: int | None) -> Grant | Problem:
         """By the limits of each of the key's scopes; `output_max` is what the client allows its answer, None for no bound."""
-        expected = int(self._board.habits(route.service).expected(prompt_tokens))
+        service, scopes = route.service, who.scopes
+        expected = int(self._board.habits(service).expected(prompt_tokens))
         output = expected if output_max is None else min(expected, output_max)
-        accounts, price = _NOBODY if not who.scopes else self._accounts_of(who.scopes), route.price
+        accounts, price = self._accounts_of(scopes) if scopes else _NOBODY, route.price
         micros = 0 if price is FREE else charge_micros(price, prompt=prompt_tokens, cached=0, output=output)
         asked, tokens = prompt_tokens + (output_max or 0), prompt_tokens + output
         now_s = perf_counter()
         for account in accounts:
-            which = account.refusal(route.service, prompt_tokens, asked, tokens, micros, now_s)
+            which = account.refusal(service, prompt_tokens, asked, tokens, micros, now_s)
             if which != PASSES:
                 account.refused += 1
                 told = asked if which == CONTEXT else prompt_tokens if which == TOKENS_EVER else tokens
-                return limited(account, which, route.service, tokens=told, micros=micros, wall_s=time())
+                return limited(account, which, service, tokens=told, micros=micros, wall_s=time())
         return Grant(accounts, who.tenant, who.priority, price, prompt_tokens, output, micros)
 
     def line_up(self, waiter: Waiter, grant: Grant, route: Route, prompt: Prompt) -> Problem | None:

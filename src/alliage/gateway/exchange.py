@@ -131,8 +131,8 @@ class Exchange:
         if self._endpoint.task is not None and self._endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
             return
-        stats, who = self._stats, request.entry
-        self._timing.named(stats, route, "" if who is None else who.tenant, streams=bool(ask.stream))
+        stats, who, streams = self._stats, request.entry, bool(ask.stream)
+        self._timing.named(stats, route, "" if who is None else who.tenant, streams=streams)
         if (
             not self._is_in
             and who is not None
@@ -145,7 +145,7 @@ class Exchange:
             self._refuse(upstreams)
             return
         excluded = self._failures.excluded()
-        upstream = self._choosing.among(upstreams, excluded, route, request.entry, self._prompt, bool(ask.stream))
+        upstream = self._choosing.among(upstreams, excluded, route, who, self._prompt, streams)
         if upstream is None:
             self._without_upstream(route)
         else:
@@ -191,13 +191,14 @@ class Exchange:
         return may
 
     def _go_to(self, upstream: Upstream) -> None:
-        pool = self._door.pools[upstream.replica]
+        replica = upstream.replica
+        pool = self._door.pools[replica]
         self._pool = pool
         self._is_in = True
         if self._grant is not None:
             self._grant.is_sent = True
-        self._door.flights.take(upstream.replica)
-        self._timing.enter(upstream.replica, upstream.origin.chip)
+        self._door.flights.take(replica)
+        self._timing.enter(replica, upstream.origin.chip)
         self._account.enter(upstream, self._choosing.prompt_tokens)
         connection = pool.take()
         if connection is None:

@@ -15,6 +15,7 @@ from alliage.units import KIB
 
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _ENDS: Final = (b"\n\n", b"\n\r\n")
+_NEWLINE: Final = ord("\n")
 _MARK: Final = b'"usage"'
 HELD_BYTES_MAX: Final = 64 * KIB
 """A longer event is passed on as it comes; it cannot be one that only carries usage, but may have some at its end (Responses)."""
@@ -45,7 +46,9 @@ class UsageTap:
 
     def feed(self, piece: bytes) -> bytes:
         """What may go to the client after this piece."""
-        if not self._held and _MARK not in piece and piece.endswith(_ENDS):
+        size = len(piece)
+        is_whole = size > 1 and piece[size - 1] == _NEWLINE and (piece[size - 2] == _NEWLINE or piece.endswith(_ENDS))
+        if is_whole and not self._held and _MARK not in piece:
             self._long = False
             return piece
         data = self._held + piece

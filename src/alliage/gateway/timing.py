@@ -61,8 +61,8 @@ class Timing:
         if self._service is None:
             self._service = service
             service.asked += 1
-            self.service = route.service
-            self._party = party = self._stats.parties.of(route.service, tenant)
+            self.service = name = route.service
+            self._party = party = self._stats.parties.of(name, tenant)
             self._sums = party.on("")
             party.waiting += 1
             self._waits = True

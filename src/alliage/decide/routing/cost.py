@@ -11,7 +11,6 @@ from typing import Final
 
 from alliage.decide.routing.lane import Lane
 from alliage.decide.routing.reckoned import Reckoned
-from alliage.fleet.services import Objective
 
 _MISS_TIMES: Final = 24.0
 """What a missed objective costs: so many times the time that it allows an answer."""
@@ -57,13 +56,14 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
     unread: float,
     output: float,
     now_s: float,
-    objective: Objective | None,
+    ttft_s_max: float,
+    tpot_s_max: float,
     miss_s: float,
 ) -> float:
     """The cost in seconds, the request's and the others'; `output` is what its answer is expected to be, in tokens.
 
-    `objective` is None where nothing is promised, `miss_s` what missing it costs. Calls would cost more than what
-    `late_share` does, so it stands here twice.
+    `ttft_s_max` and `tpot_s_max` are what is promised, 0 where nothing is, `miss_s` what missing it costs. Calls would cost
+    more than what `late_share` does, so it stands here twice.
     """
     read_s = unread * (known.token_s + (tokens + tokens - unread) * known.pair_s)
     ttft_s = known.first_s + read_s
@@ -71,17 +71,14 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
         ttft_s += waiting_s(lane, known, tokens, now_s)
     rest_s = output * (known.near_s + tokens * known.held_s)
     cost_s = ttft_s + rest_s + known.others_s + tokens * known.rest_held_s + known.batch * read_s
-    if objective is None:
-        return cost_s
-    missed, limit_s = 0.0, objective.ttft_s
-    if limit_s is not None:
-        spare_s = limit_s - ttft_s
+    missed = 0.0
+    if ttft_s_max:
+        spare_s = ttft_s_max - ttft_s
         square = spare_s * spare_s + _UNSURE * ttft_s * ttft_s + known.slot_wait_s * known.slot_gap_s
         missed = (0.5 - 0.5 * spare_s / sqrt(square)) * (1.0 + _FOLLOWERS * known.waiting) if square else 0.5
-    limit_s = objective.tpot_s
-    if limit_s is not None:
-        if known.limit_s != limit_s:
-            known.weigh_limit(limit_s)
+    if tpot_s_max:
+        if known.limit_s != tpot_s_max:
+            known.weigh_limit(tpot_s_max)
         spare_s = known.spare_s
         square = spare_s * spare_s + known.spread / output
         own = 0.5 - 0.5 * spare_s / sqrt(square) if square else 0.5
@@ -89,6 +86,6 @@ def weigh(  # noqa: PLR0917 - it runs for each replica that is looked at, and na
     return cost_s + missed * miss_s
 
 
-def missing_s(objective: Objective, output_tokens: float) -> float:
-    """What one that is missed costs."""
-    return _MISS_TIMES * ((objective.ttft_s or 0.0) + output_tokens * (objective.tpot_s or 0.0))
+def missing_s(ttft_s_max: float, tpot_s_max: float, output_tokens: float) -> float:
+    """What missing an objective costs; 0 where nothing is promised."""
+    return _MISS_TIMES * (ttft_s_max + output_tokens * tpot_s_max)

@@ -13,5 +13,5 @@ class Prompt:
 
     def __init__(self, tokens: int, blocks: Sequence[int] = (), ends: Sequence[int] = ()) -> None:
         self.tokens = tokens
-        self.blocks = blocks
-        self.ends = ends
+        self.blocks: list[int] = blocks if isinstance(blocks, list) else list(blocks)
+        self.ends: list[int] = ends if isinstance(ends, list) else list(ends)
