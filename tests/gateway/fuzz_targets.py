@@ -189,7 +189,7 @@ class _Listener:
     def __init__(self) -> None:
         self.body = b""
         self.status = 0
-        self.told: tuple[bytes | None, int] | None = None
+        self.told: tuple[bytes, int] | None = None
         self.end = ""
 
     def connected(self, connection: UpstreamConnection) -> None:
@@ -202,7 +202,7 @@ class _Listener:
         assert not self.end, "something came after the end"
         self.body += body
         self.status = connection.head.status
-        told = (connection.head.kind, connection.length)
+        told = (connection.head.lines, connection.length)
         assert self.told in {None, told}, "the head changed after the answer had begun"
         self.told = told
         if complete:

@@ -4,6 +4,7 @@ from typing import Final
 
 from alliage.fleet.routing import REHEARSAL_HEADER
 from alliage.gateway import problems, wire
+from alliage.gateway.answer_head import AnswerHead
 from alliage.gateway.body import USAGE_BYTES_MAX, find_usage, read_usage
 from alliage.gateway.continuing import BODY_BYTES_MAX, KEPT_BYTES_MAX, Continuation, Joining, continuation_of
 from alliage.gateway.counts import NOTHING, Counts
@@ -19,7 +20,6 @@ _REHEARSED: Final = f"{REHEARSAL_HEADER}: true\r\n".encode()
 _CHAT: Final = b"/v1/chat/completions"
 _BLOCK_BYTES: Final = 4 * KIB
 """Room for what is kept is asked for in blocks, not for each token."""
-_EVENT_STREAM: Final = b"text/event-stream"
 _USAGE_BODY_BYTES_MAX: Final = MIB
 """A larger JSON answer is not kept to read its usage: that is looked for as it passes."""
 
@@ -68,32 +68,30 @@ class Passing:
         self.keep = keep
         head = connection.head
         self.status = status = head.status
-        kind = head.kind or b"application/octet-stream"
-        length = connection.length
-        encoding = head.encoding
-        if kind.startswith(_EVENT_STREAM):
-            length = -1  # it may change
-            if encoding is None:
+        if head.is_events:
+            if head.encoding is None:
                 self._tap = UsageTap(remove=endpoint.streams and not ask.wants_usage)
-        elif status == 200 and encoding is None:
+        elif status == 200 and head.encoding is None:
             self._pieces = []
-        if length >= 0:
-            framing = b"Content-Length: %d\r\n" % length
-        elif status in {204, 304}:
-            framing = b""
-        elif request.old:
-            framing = b""
-            self.keep = False
-        else:
-            framing = b"Transfer-Encoding: chunked\r\n"
-            self._chunked = True
-        self.head = b"%bContent-Type: %b\r\n%bX-Request-Id: %b\r\n%b%b%b%b\r\n" % (
-            wire.status_line(status), kind, framing, request.id, wire.connection_header(keep=self.keep, old=request.old),
-            b"" if encoding is None else b"Content-Encoding: %b\r\n" % encoding, _REHEARSED if rehearsed else b"", extra,
+        framing = self._framing(head, -1 if head.is_events else connection.length, request)
+        self.head = b"%b%bX-Request-Id: %b\r\n%b%b%b\r\n" % (
+            head.lines, framing, request.id, wire.connection_header(keep=self.keep, old=request.old), _REHEARSED if rehearsed else b"", extra,
         )  # fmt: skip
         if endpoint.is_anthropic:
             self._anthropic_id = request.id
             self.head = self.head[:-2] + wire.anthropic_id(request.id) + b"\r\n"
+
+    def _framing(self, head: AnswerHead, length: int, request: Request) -> bytes:
+        """The header that says where the body ends, -1 for a length that may change; b"" where the connection's end does, or there is no body."""
+        if length >= 0:
+            return b"Content-Length: %d\r\n" % length
+        if head.status in {204, 304}:
+            return b""
+        if request.old:
+            self.keep = False
+            return b""
+        self._chunked = True
+        return b"Transfer-Encoding: chunked\r\n"
 
     @property
     def streams(self) -> bool:
