@@ -17,7 +17,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.limits import UNLIMITED, Lease, Priority, Scope, Use, service_scope
 from alliage.fleet.prices import FREE
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
-from alliage.gateway.accounts import CONTEXT, NO_LEASE, PASSES, TOKENS_EVER, Account
+from alliage.gateway.allowances import CONTEXT, NO_LEASE, PASSES, TOKENS_EVER, Allowance
 from alliage.gateway.foreseeing import Pace, retry_s, too_late_s, wait_s
 from alliage.gateway.grant import Grant
 from alliage.gateway.limiting import limited, over_share, too_late, waited_in_vain
@@ -26,7 +26,7 @@ from alliage.gateway.problems import Problem
 from alliage.gateway.queueing import FairQueue, Waiter
 from alliage.gateway.stats import SLOTS_UNKNOWN, ServiceStats, Stats
 
-_NOBODY: Final[tuple[Account, ...]] = ()
+_NOBODY: Final[tuple[Allowance, ...]] = ()
 
 
 class Line:
@@ -45,7 +45,7 @@ class Admission:
     """One gateway process's. `leases_number` is that of the leases that it works by, 0 before the first."""
 
     __slots__ = (
-        "_accounts",
+        "_allowances",
         "_board",
         "_leases",
         "_limits",
@@ -62,22 +62,22 @@ class Admission:
         self._stats = stats
         self._table: RoutingTable | None = None
         self._leases: Mapping[Scope, Lease] = {}
-        self._accounts: dict[Scope, Account] = {}
-        self._of_scopes: dict[tuple[Scope, ...], tuple[Account, ...]] = {}
+        self._allowances: dict[Scope, Allowance] = {}
+        self._of_scopes: dict[tuple[Scope, ...], tuple[Allowance, ...]] = {}
         self._lines: dict[str, Line] = {}
         self.leases_number = 0
 
     def take_table(self, table: RoutingTable, unreachable: AbstractSet[ReplicaId]) -> None:
         """Limits, weights and slots by this one; who waits for another turn is not woken yet."""
         self._table = table
-        for scope, account in list(self._accounts.items()):
+        for scope, allowance in list(self._allowances.items()):
             if scope not in table.limits:
-                account.limit(UNLIMITED)
-                if account.is_idle:
-                    del self._accounts[scope]
+                allowance.limit(UNLIMITED)
+                if allowance.is_idle:
+                    del self._allowances[scope]
         self._of_scopes.clear()
         for scope, limits in table.limits.items():
-            self._account(scope).limit(limits)
+            self._allowance(scope).limit(limits)
         for line in self._lines.values():
             line.queue.weights = dict(table.weights)
         self.count_slots(unreachable)
@@ -87,16 +87,16 @@ class Admission:
         self.leases_number = number
         self._leases = leases
         now_s = perf_counter()
-        for scope, account in self._accounts.items():
-            account.overdraft_micros = 0
-            account.take_lease(leases.get(scope, NO_LEASE), now_s)
+        for scope, allowance in self._allowances.items():
+            allowance.overdraft_micros = 0
+            allowance.take_lease(leases.get(scope, NO_LEASE), now_s)
         self.count_slots(unreachable)
         self.go_on()
 
     def control_lost(self) -> None:
         """Until it is back, money may go beyond the lease by the overdraft that the settings allow."""
-        for account in self._accounts.values():
-            account.overdraft_micros = self._limits.overdraft_micros
+        for allowance in self._allowances.values():
+            allowance.overdraft_micros = self._limits.overdraft_micros
 
     def count_slots(self, unreachable: AbstractSet[ReplicaId]) -> None:
         """Of each service: its reachable replicas', as far as they are leased to this process."""
@@ -115,17 +115,17 @@ class Admission:
         service, scopes = route.service, who.scopes
         expected = int(self._board.habits(service).expected(prompt_tokens))
         output = expected if output_max is None else min(expected, output_max)
-        accounts, price = self._accounts_of(scopes) if scopes else _NOBODY, route.price
+        allowances, price = self._allowances_of(scopes) if scopes else _NOBODY, route.price
         micros = 0 if price is FREE else charge_micros(price, prompt=prompt_tokens, cached=0, output=output)
         asked, tokens = prompt_tokens + (output_max or 0), prompt_tokens + output
         now_s = perf_counter()
-        for account in accounts:
-            which = account.refusal(service, prompt_tokens, asked, tokens, micros, now_s)
+        for allowance in allowances:
+            which = allowance.refusal(service, prompt_tokens, asked, tokens, micros, now_s)
             if which != PASSES:
-                account.refused += 1
+                allowance.refused += 1
                 told = asked if which == CONTEXT else prompt_tokens if which == TOKENS_EVER else tokens
-                return limited(account, which, service, tokens=told, micros=micros, wall_s=time())
-        return Grant(accounts, who.tenant, who.priority, price, prompt_tokens, output, micros)
+                return limited(allowance, which, service, tokens=told, micros=micros, wall_s=time())
+        return Grant(allowances, who.tenant, who.priority, price, prompt_tokens, output, micros)
 
     def line_up(self, waiter: Waiter, grant: Grant, route: Route, prompt: Prompt) -> Problem | None:
         """Its `place` where it has to wait for its turn; a problem where that is of no use."""
@@ -187,7 +187,9 @@ class Admission:
     def use(self) -> dict[Scope, Use]:
         """What to tell of each scope that was used, and of each service's slots."""
         told = {
-            scope: account.use() for scope, account in self._accounts.items() if account.requests or account.refused
+            scope: allowance.use()
+            for scope, allowance in self._allowances.items()
+            if allowance.requests or allowance.refused
         }
         for name, stats in self._stats.by_service.items():
             if name and stats.asked:
@@ -199,18 +201,18 @@ class Admission:
         """Requests that wait for their turn."""
         return sum(line.queue.length for line in self._lines.values())
 
-    def _account(self, scope: Scope) -> Account:
-        account = self._accounts.get(scope)
-        if account is None:
-            account = self._accounts[scope] = Account(scope)
-            account.take_lease(self._leases.get(scope, NO_LEASE), perf_counter())
-        return account
+    def _allowance(self, scope: Scope) -> Allowance:
+        allowance = self._allowances.get(scope)
+        if allowance is None:
+            allowance = self._allowances[scope] = Allowance(scope)
+            allowance.take_lease(self._leases.get(scope, NO_LEASE), perf_counter())
+        return allowance
 
-    def _accounts_of(self, scopes: tuple[Scope, ...]) -> tuple[Account, ...]:
-        accounts = self._of_scopes.get(scopes)
-        if accounts is None:
-            accounts = self._of_scopes[scopes] = tuple(self._account(scope) for scope in scopes)
-        return accounts
+    def _allowances_of(self, scopes: tuple[Scope, ...]) -> tuple[Allowance, ...]:
+        allowances = self._of_scopes.get(scopes)
+        if allowances is None:
+            allowances = self._of_scopes[scopes] = tuple(self._allowance(scope) for scope in scopes)
+        return allowances
 
     def _line(self, service: str) -> Line:
         line = self._lines.get(service)

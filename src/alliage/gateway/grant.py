@@ -5,7 +5,7 @@ from typing import Final
 from alliage.fleet.charges import charge_micros
 from alliage.fleet.limits import Priority
 from alliage.fleet.prices import TokenPrice
-from alliage.gateway.accounts import Account
+from alliage.gateway.allowances import Allowance
 from alliage.gateway.limiting import rate_headers
 from alliage.gateway.queueing import FairQueue, Place
 
@@ -17,13 +17,13 @@ class Grant:
     """`end` is called once. `prompt_tokens` and `output_tokens` are what it was expected to have."""
 
     __slots__ = (
-        "_accounts", "_micros", "_output", "_price", "_prompt", "_queue", "_spent_micros", "_tokens", "is_sent", "output_tokens", "place", "priority",
+        "_allowances", "_micros", "_output", "_price", "_prompt", "_queue", "_spent_micros", "_tokens", "is_sent", "output_tokens", "place", "priority",
         "prompt_tokens", "tenant",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - names cost time
         self,
-        accounts: tuple[Account, ...],
+        allowances: tuple[Allowance, ...],
         tenant: str,
         priority: Priority,
         price: TokenPrice,
@@ -31,7 +31,7 @@ class Grant:
         output_tokens: int,
         micros: int,
     ) -> None:
-        self._accounts = accounts
+        self._allowances = allowances
         self._price = price
         self._tokens = prompt_tokens + output_tokens
         self._micros = micros
@@ -45,8 +45,8 @@ class Grant:
         """Where it waits for its turn."""
         self._queue: FairQueue | None = None
         self._prompt = self._output = self._spent_micros = 0
-        for account in accounts:
-            account.enter(self._tokens, micros)
+        for allowance in allowances:
+            allowance.enter(self._tokens, micros)
 
     @property
     def cost(self) -> float:
@@ -56,7 +56,7 @@ class Grant:
     @property
     def headers(self) -> bytes:
         """Header lines for its answer."""
-        return rate_headers(self._accounts) if self._accounts else b""
+        return rate_headers(self._allowances) if self._allowances else b""
 
     def waits(self, place: Place, queue: FairQueue) -> None:
         """For its turn."""
@@ -82,12 +82,12 @@ class Grant:
                 self.place = None
             else:
                 queue.settle(self.tenant, (prompt * _READ_SHARE + output) + 1.0 - self.cost)
-        accounts, tokens, micros = self._accounts, self._tokens, self._micros
-        if not accounts:
+        allowances, tokens, micros = self._allowances, self._tokens, self._micros
+        if not allowances:
             return
         if not self.is_sent:
-            for account in accounts:
-                account.call_off(tokens, micros)
+            for allowance in allowances:
+                allowance.call_off(tokens, micros)
             return
-        for account in accounts:
-            account.leave(tokens, micros, prompt + output, spent)
+        for allowance in allowances:
+            allowance.leave(tokens, micros, prompt + output, spent)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from math import ceil, isfinite
 from typing import Final
 
-from alliage.gateway.accounts import CONTEXT, MODEL, MONEY, PARALLEL, REQUESTS, TOKENS_EVER, Account
+from alliage.gateway.allowances import CONTEXT, MODEL, MONEY, PARALLEL, REQUESTS, TOKENS_EVER, Allowance
 from alliage.gateway.buckets import Bucket
 from alliage.gateway.problems import Problem
 
@@ -17,10 +17,10 @@ _MICROS: Final = 1_000_000
 
 
 def limited(  # noqa: PLR0911 - one for each limit
-    account: Account, which: int, service: str, *, tokens: int, micros: int, wall_s: float
+    allowance: Allowance, which: int, service: str, *, tokens: int, micros: int, wall_s: float
 ) -> Problem:
-    """The refusal for what `Account.refusal` answered; `tokens` are the request's, as far as that limit counts them."""
-    limits, scope = account.limits, account.scope
+    """The refusal for what `Allowance.refusal` answered; `tokens` are the request's, as far as that limit counts them."""
+    limits, scope = allowance.limits, allowance.scope
     if which == MODEL:
         allowed = ", ".join(sorted(limits.models or ())) or "none"
         return Problem(
@@ -38,25 +38,27 @@ def limited(  # noqa: PLR0911 - one for each limit
             param="messages",
         )
     if which == MONEY:
-        return _spent(account, micros, wall_s)
+        return _spent(allowance, micros, wall_s)
     if which == PARALLEL:
         whole = limits.parallel
-        what = f"{account.parallel} of its requests are in work here; it resets when one ends"
-        return _too_many(account, f"parallel of {scope} is {whole}: {what}.", _SOON_S if whole else None, "requests")
+        what = f"{allowance.parallel} of its requests are in work here; it resets when one ends"
+        return _too_many(allowance, f"parallel of {scope} is {whole}: {what}.", _SOON_S if whole else None, "requests")
     if which == REQUESTS:
-        wait_s = _wait_s(account.request_bucket, 1.0) if limits.requests_per_minute != 0 else None
+        wait_s = _wait_s(allowance.request_bucket, 1.0) if limits.requests_per_minute != 0 else None
         resets = "it never resets" if wait_s is None else f"it resets in {wait_s:.3g} s"
         return _too_many(
-            account, f"requests_per_minute of {scope} is {limits.requests_per_minute}: {resets}.", wait_s, "requests"
+            allowance, f"requests_per_minute of {scope} is {limits.requests_per_minute}: {resets}.", wait_s, "requests"
         )
     if which == TOKENS_EVER:
         what = f"a prompt of about {tokens} tokens never fits; shorten it"
         return _too_many(
-            account, f"tokens_per_minute of {scope} is {limits.tokens_per_minute}: {what}.", None, "tokens"
+            allowance, f"tokens_per_minute of {scope} is {limits.tokens_per_minute}: {what}.", None, "tokens"
         )
-    wait_s = _wait_s(account.token_bucket, float(tokens))
+    wait_s = _wait_s(allowance.token_bucket, float(tokens))
     what = f"this request needs about {tokens} tokens, for which it resets in {wait_s:.3g} s"
-    return _too_many(account, f"tokens_per_minute of {scope} is {limits.tokens_per_minute}: {what}.", wait_s, "tokens")
+    return _too_many(
+        allowance, f"tokens_per_minute of {scope} is {limits.tokens_per_minute}: {what}.", wait_s, "tokens"
+    )
 
 
 def too_late(service: str, wait_s: float, promised_s: float, retry_s: int) -> Problem:
@@ -94,21 +96,21 @@ def waited_in_vain(service: str, waited_s: float) -> Problem:
     )
 
 
-def rate_headers(accounts: Sequence[Account]) -> bytes:
+def rate_headers(allowances: Sequence[Allowance]) -> bytes:
     """`x-ratelimit-*` of the scope that has least left, for requests and for tokens; b"" where neither is limited.
 
     What remains is this gateway process's: it has a lease of the limit, not all of it.
     """
     requests = tokens = None
-    for account in accounts:
-        if (bucket := account.request_bucket) is not None and (
+    for allowance in allowances:
+        if (bucket := allowance.request_bucket) is not None and (
             requests is None or _left(bucket) < _left(requests.request_bucket)
         ):
-            requests = account
-        if (bucket := account.token_bucket) is not None and (
+            requests = allowance
+        if (bucket := allowance.token_bucket) is not None and (
             tokens is None or _left(bucket) < _left(tokens.token_bucket)
         ):
-            tokens = account
+            tokens = allowance
     out = b""
     if requests is not None and requests.request_bucket is not None:
         out = _lines(requests.request_head, b"x-ratelimit-reset-requests: ", requests.request_bucket)
@@ -142,7 +144,7 @@ def _wait_s(bucket: Bucket | None, need: float) -> float:
     return wait_s if isfinite(wait_s) else _SOON_S
 
 
-def _too_many(account: Account, what: str, wait_s: float | None, kind: str) -> Problem:
+def _too_many(allowance: Allowance, what: str, wait_s: float | None, kind: str) -> Problem:
     """A 429 that says when it may be asked again; None: never with success."""
     retry = _NEVER if wait_s is None else b"Retry-After: %d\r\n" % max(1, ceil(wait_s))
     return Problem(
@@ -150,18 +152,18 @@ def _too_many(account: Account, what: str, wait_s: float | None, kind: str) -> P
         message=f"Rate limit reached: {what}",
         code="rate_limit_exceeded",
         kind=kind,
-        headers=retry + rate_headers((account,)),
+        headers=retry + rate_headers((allowance,)),
     )
 
 
-def _spent(account: Account, micros: int, wall_s: float) -> Problem:
-    lease = account.lease
-    limit = account.limits.day_micros if lease.limit == "day" else account.limits.month_micros
+def _spent(allowance: Allowance, micros: int, wall_s: float) -> Problem:
+    lease = allowance.lease
+    limit = allowance.limits.day_micros if lease.limit == "day" else allowance.limits.month_micros
     resets = datetime.fromtimestamp(lease.resets_s, UTC).strftime("%Y-%m-%d %H:%M UTC") if lease.resets_s else "unknown"
-    left = max(0, account.left_micros)
+    left = max(0, allowance.left_micros)
     return Problem(
         status=429,
-        message=f"Spending limit reached: {lease.limit}_micros of {account.scope} is {limit} ({(limit or 0) / _MICROS:.6g}); this "
+        message=f"Spending limit reached: {lease.limit}_micros of {allowance.scope} is {limit} ({(limit or 0) / _MICROS:.6g}); this "
         f"request would cost about {micros} micros and {left} are left here; it resets at {resets}.",
         code="insufficient_quota",
         kind="insufficient_quota",

@@ -19,10 +19,10 @@ REQUESTS: Final = 4
 TOKENS: Final = 5
 TOKENS_EVER: Final = 6
 MONEY: Final = 7
-"""What `Account.refusal` answers: which limit says no."""
+"""What `Allowance.refusal` answers: which limit says no."""
 
 
-class Account:
+class Allowance:
     """One scope's. `overdraft_micros` is what it may spend beyond its lease now."""
 
     __slots__ = (
