@@ -79,6 +79,14 @@ def set_tenant(
     model: ModelsOption = None,
     day: DayOption = None,
     month: MonthOption = None,
+    log_prompts: Annotated[
+        bool | None,
+        typer.Option(
+            "--log-prompts/--no-log-prompts",
+            help="Write its prompts in the gateways' access log, where there is one; nobody's are unless this says so.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: TenantDryRun = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -88,7 +96,9 @@ def set_tenant(
     given = limits.limits_body(
         rpm=rpm, tpm=tpm, parallel=parallel, context=context_tokens, models=model, day=day, month=month
     )
-    order = tenants.tenant_body(tier=tier, weight=weight, guarantees=guarantee, budget=budget, limits=given)
+    order = tenants.tenant_body(
+        tier=tier, weight=weight, guarantees=guarantee, budget=budget, limits=given, logs_prompts=log_prompts
+    )
     tenants.set_tenant(home or context.obj, name, order | {"dry_run": dry_run}, as_json=as_json)
 
 

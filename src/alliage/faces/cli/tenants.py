@@ -75,6 +75,7 @@ def tenant_body(
     guarantees: list[str] | None,
     budget: str | None,
     limits: dict[str, Any],
+    logs_prompts: bool | None = None,
 ) -> dict[str, Any]:
     """The body for what was given; raises BadInput for what cannot be read, and where nothing was given."""
     body: dict[str, Any] = {}
@@ -90,8 +91,10 @@ def tenant_body(
         body["budget_micros"] = None if budget == NONE else parse_budget(budget)
     if limits:
         body["limits"] = limits
+    if logs_prompts is not None:
+        body["logs_prompts"] = logs_prompts
     if not body:
-        raise BadInput("set what?", remedy=f"give --tier, --weight, --guarantee, --budget, {OPTIONS}")
+        raise BadInput("set what?", remedy=f"give --tier, --weight, --guarantee, --budget, --log-prompts, {OPTIONS}")
     return body
 
 
@@ -116,13 +119,14 @@ def parse_budget(text: str) -> int:
 
 def tenants_table(tenants: tuple[TenantAnswer, ...]) -> Table:
     """One row a tenant."""
-    columns = ("TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "LIMITS", "DEVICES", "SERVICES", "KEYS")
+    columns = ("TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "LIMITS", "PROMPTS", "DEVICES", "SERVICES", "KEYS")
     return plain_table(columns, (_cells(each) for each in tenants))
 
 
 def _cells(tenant: TenantAnswer) -> tuple[str, ...]:
     rights = (str(tenant.tier), f"{tenant.weight:g}", _guarantees(tenant), _budget(tenant), limit_words(tenant.limits))
-    return (tenant.name, *rights, str(tenant.devices), str(len(tenant.services)), str(len(tenant.keys)))
+    logged = "logged" if tenant.logs_prompts else "-"
+    return (tenant.name, *rights, logged, str(tenant.devices), str(len(tenant.services)), str(len(tenant.keys)))
 
 
 def tenant_lines(tenant: TenantAnswer) -> list[str]:
@@ -132,6 +136,7 @@ def tenant_lines(tenant: TenantAnswer) -> list[str]:
         f"  guaranteed  {_guarantees(tenant)}",
         f"  budget      {_budget(tenant)}",
         f"  limits      {limit_words(tenant.limits)}",
+        f"  prompts     {'logged' if tenant.logs_prompts else 'not logged'}",
         f"  devices     {tenant.devices} now",
         f"  services    {', '.join(tenant.services) or NONE}",
         f"  projects    {', '.join(tenant.projects) or NONE}",
