@@ -54,7 +54,10 @@ _encode: Final = msgspec.json.Encoder().encode
 def logged_prompt(body: bytes, form: bytes | None) -> LoggedPrompt:
     """Of a body that `read_ask` or `read_form` took, by the Content-Type `form`; `{}` where it has none of the fields."""
     if form is None:
-        found = _decode(body)
+        try:
+            found = _decode(body)
+        except (msgspec.MsgspecError, RecursionError):  # it was read with a little more of the stack left
+            return LoggedPrompt(b"", len(body))
         parts = [(name, memoryview(raw)) for name in FIELDS if (raw := getattr(found, name))]
     else:
         texts = texts_of(body, form, FORM_FIELDS)
