@@ -49,30 +49,40 @@ def _lines(cloud: Cloud) -> list[Any]:
     return [line for line in map(json.loads, text.splitlines()) if line["replica"]]
 
 
-def _set(cloud: Cloud, option: str) -> None:
-    """And wait until the gateway works by the table that says so."""
+def _run(cloud: Cloud, *command: str) -> str:
+    """What it printed, once the gateway works by the table that comes of it."""
     before = cloud.see("status")["doors"][0]["table_version"]
-    cloud.run("tenant", "set", "open", option)
+    printed = cloud.run(*command).stdout.strip()
     eventually(lambda: cloud.see("status")["doors"][0]["table_version"] > before, what="the next table")
+    return printed
+
+
+def _used(cloud: Cloud, key: str) -> dict[str, int] | None:
+    """What the tenant used in the last minute, after asking once more; None until control was told."""
+    _say(cloud, key, _AFTER)
+    (told,) = cloud.see("limits", "tenant:open")["scopes"]
+    used: dict[str, int] = told["used"]
+    return used if used["requests_last_minute"] and used["tokens_last_minute"] else None
 
 
 def test_prompts_are_nowhere_until_they_are_wanted(watched: Cloud) -> None:
     """Off: in no file of the home. On: in the access log alone, in lines of that tenant alone; off again: nothing more comes."""
-    key = watched.run("key", "create", "--tenant", "open").stdout.strip()
+    key = _run(watched, "key", "create", "--tenant", "open")
     other = (watched.home / "user.key").read_text().strip()  # of the tenant `default`
     _say(watched, key, _BEFORE)
     eventually(lambda: len(_lines(watched)) == 3, what="the lines are written")
     assert _where(watched) == {}
 
-    _set(watched, "--log-prompts")
+    _run(watched, "tenant", "set", "open", "--log-prompts", "--tpm", "1M")
     _say(watched, key, _LOGGED)
     _say(watched, other, _OTHERS)
     eventually(lambda: len(_lines(watched)) == 9, what="the lines are written")
     assert _where(watched) == {_LOGGED: {"logs/access.log"}}
 
-    _set(watched, "--no-log-prompts")
+    _run(watched, "tenant", "set", "open", "--no-log-prompts")
     _say(watched, key, _AFTER)
     eventually(lambda: len(_lines(watched)) == 12, what="the lines are written")
+    eventually(lambda: _used(watched, key), what="control is told what was used of the limit")
     watched.close()  # what was in memory is on the disk then
 
     assert _where(watched) == {_LOGGED: {"logs/access.log"}}

@@ -16,7 +16,7 @@ from alliage.faces.admin.tenant_answers import TenantsAnswer
 from alliage.faces.cli.keys import keys_table
 from alliage.faces.cli.limits import limits_body, limits_table
 from alliage.faces.cli.projects import projects_table
-from alliage.faces.cli.tenants import tenant_lines
+from alliage.faces.cli.tenants import tenant_lines, tenants_table
 from alliage.fleet.limits import Scope
 from tests.faces.served import ADMIN_KEY, USER_KEY, Served, served
 from tests.faces.test_admin_api import ask, error_of
@@ -237,6 +237,11 @@ def test_prompts_of_a_tenant_are_logged_when_an_admin_says_so(cloud: Served) -> 
     ask(cloud, "PATCH", where, json={"weight": 2})
     assert ask(cloud, "GET", where).json()["logs_prompts"] is True
     assert [each["logs_prompts"] for each in ask(cloud, "GET", "/v1/tenants").json()["tenants"]] == [True, False]
+    tenants = TenantsAnswer.model_validate_json(ask(cloud, "GET", "/v1/tenants").text).tenants
+    assert "PROMPTS" in (listed := drawn(tenants_table(tenants)))[0]
+    assert [line.split()[-1] for line in listed[1:]] == ["logged", "-"]
+    assert "PROMPTS" not in drawn(tenants_table(tenants[1:]))[0]
+    assert "  prompts     logged" in tenant_lines(tenants[0])
     ask(cloud, "DELETE", where)
     assert ask(cloud, "GET", where).json()["logs_prompts"] is False
 

@@ -90,7 +90,7 @@ def set_tenant(
     dry_run: TenantDryRun = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Set what a tenant has a right to, and limits of all its keys together. What is left out stays as it was."""
+    """Set what a tenant has a right to, limits of all its keys together, and whether its prompts are logged. The rest stays."""
     from alliage.faces.cli import limits, tenants
 
     given = limits.limits_body(

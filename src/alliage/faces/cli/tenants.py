@@ -47,6 +47,9 @@ def set_tenant(home: Path, name: str, body: dict[str, Any], *, as_json: bool) ->
         return
     answer = parse(TenantSetAnswer, raw)
     show("\n".join(tenant_lines(answer.tenant)))
+    if body.get("logs_prompts"):
+        ends = f"`alliage tenant set {name} --no-log-prompts` ends it"
+        remark(f"prompts of {name} go to logs/access.log where `[gateway] access_log` is true; {ends}")
     if answer.dry_run:
         remark("nothing was changed (--dry-run)")
 
@@ -118,15 +121,17 @@ def parse_budget(text: str) -> int:
 
 
 def tenants_table(tenants: tuple[TenantAnswer, ...]) -> Table:
-    """One row a tenant."""
-    columns = ("TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "LIMITS", "PROMPTS", "DEVICES", "SERVICES", "KEYS")
-    return plain_table(columns, (_cells(each) for each in tenants))
+    """One row a tenant; whose prompts are logged where anybody's are."""
+    columns = ("TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "LIMITS", "DEVICES", "SERVICES", "KEYS")
+    if not any(each.logs_prompts for each in tenants):
+        return plain_table(columns, (_cells(each) for each in tenants))
+    rows = ((*_cells(each), "logged" if each.logs_prompts else "-") for each in tenants)
+    return plain_table((*columns, "PROMPTS"), rows)
 
 
 def _cells(tenant: TenantAnswer) -> tuple[str, ...]:
     rights = (str(tenant.tier), f"{tenant.weight:g}", _guarantees(tenant), _budget(tenant), limit_words(tenant.limits))
-    logged = "logged" if tenant.logs_prompts else "-"
-    return (tenant.name, *rights, logged, str(tenant.devices), str(len(tenant.services)), str(len(tenant.keys)))
+    return (tenant.name, *rights, str(tenant.devices), str(len(tenant.services)), str(len(tenant.keys)))
 
 
 def tenant_lines(tenant: TenantAnswer) -> list[str]:
