@@ -40,7 +40,7 @@ def test_every_option_of_up_is_documented() -> None:
     ("command", "page", "spared"),
     [
         ("tenant set", "tenants.md", set()),
-        ("tenant set", "limits.md", {"--tier", "--weight", "--guarantee", "--budget", "--dry-run"}),
+        ("tenant set", "limits.md", {"--tier", "--weight", "--guarantee", "--budget", "--log-prompts", "--dry-run"}),
         ("project set", "limits.md", set()),
         ("key create", "tenants.md", set()),
         ("key set", "tenants.md", set()),

@@ -61,6 +61,17 @@ def test_an_upstream_tells_what_it_is() -> None:
     assert upstream.origin == Origin(model="tiny", recipe=words, engine=recipe.engine, chip="cpu-x86", site="local")
 
 
+def test_keys_say_whose_prompts_are_logged() -> None:
+    """All keys of a tenant that wants it, nobody else's; a gateway reads the same."""
+    key = Key(id=KeyId("key-1"), name="ci", role=Role.USER, tenant="acme", sha256="00", created_s=0.0)
+    other = replace(key, id=KeyId("key-2"), sha256="01", tenant="other")
+    tenants = (Tenant(name="acme", logs_prompts=True), Tenant(name="other", weight=2.0))
+    table = build_table(replace(_VIEW, keys=(key, other), tenants=tenants), {}, {}, version=1)
+    read = msgspec.json.decode(msgspec.json.encode(NewTable(table=table)), type=NewTable)
+    assert [entry.logs_prompts for entry in read.table.keys.values()] == [True, False]
+    assert not any(entry.logs_prompts for entry in build_table(_VIEW, {}, {}, version=1).keys.values())
+
+
 def test_keys_come_with_the_scopes_that_have_limits() -> None:
     """Of a key, its project and its tenant those that are limited; weights that are not 1. A gateway reads the same."""
     key = Key(id=KeyId("key-1"), name="ci", role=Role.USER, tenant="acme", sha256="00", created_s=0.0, project="web")

@@ -77,7 +77,8 @@ class MemoryStore:
             self._failed, {(failed.node, failed.recipe): failed for failed in changes.failed}, changes.drop_failed
         )
         self._record(changes.decisions)
-        if changes != Changes(decisions=changes.decisions):
+        self.append(changes.observations)
+        if changes != Changes(decisions=changes.decisions, observations=changes.observations):
             self._version += 1
         return self._version
 

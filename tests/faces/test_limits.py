@@ -16,9 +16,9 @@ from alliage.faces.admin.tenant_answers import TenantsAnswer
 from alliage.faces.cli.keys import keys_table
 from alliage.faces.cli.limits import limits_body, limits_table
 from alliage.faces.cli.projects import projects_table
-from alliage.faces.cli.tenants import tenant_lines
+from alliage.faces.cli.tenants import tenant_lines, tenants_table
 from alliage.fleet.limits import Scope
-from tests.faces.served import USER_KEY, Served, served
+from tests.faces.served import ADMIN_KEY, USER_KEY, Served, served
 from tests.faces.test_admin_api import ask, error_of
 from tests.faces.test_cli_words import drawn
 
@@ -196,6 +196,54 @@ def test_bad_changes_name_field_and_value(
     status, code, message = error_of(ask(quiet, method, path, json=body))
     assert (status, code) == (400, "bad_input")
     assert words in message
+
+
+def test_who_changed_what_is_told_to_admins(cloud: Served) -> None:
+    """By the key that asked; nobody else sees it, in the history or among the newest events."""
+    set_all(cloud)
+    ask(cloud, "PATCH", "/v1/tenants/default", json={"limits": {"day_micros": None}, "logs_prompts": True})
+    seen = [each["what"] for each in ask(cloud, "GET", "/v1/history/tenant:default").json()["observations"]]
+    assert seen == [
+        "day_micros 12500000 -> none, its prompts are logged (by the key admin)",
+        "requests_per_minute none -> 600, models none -> smollm2-135m, day_micros none -> 12500000 (by the key admin)",
+    ]
+    assert len(ask(cloud, "GET", "/v1/history/project:default/web").json()["observations"]) == 1
+    assert "'ci' was made" in ask(cloud, "GET", "/v1/history/key:ci").json()["observations"][0]["what"]
+    assert ask(cloud, "GET", "/v1/history/key:user").json()["observations"] == []
+    for path in ("/v1/history/tenant:default", "/v1/history/key:user"):
+        assert error_of(ask(cloud, "GET", path, USER_KEY))[:2] == (403, "forbidden")
+    for name in ("tenant:nobody", "project:default/none", "key:none"):
+        assert error_of(ask(cloud, "GET", f"/v1/history/{name}"))[:2] == (404, "not_found")
+    told = [
+        [each["subject"] for each in ask(cloud, "GET", "/v1/top", key).json()["events"]]
+        for key in (ADMIN_KEY, USER_KEY)
+    ]
+    assert ["tenant:default" in subjects for subjects in told] == [True, False]
+    assert not any(subject.startswith(("key:", "project:")) for subject in told[1])
+
+
+def test_prompts_of_a_tenant_are_logged_when_an_admin_says_so(cloud: Served) -> None:
+    """Off unless set, kept when something else is set, gone with the tenant; nobody else may, and it is true or false."""
+    where = "/v1/tenants/default"
+    assert ask(cloud, "GET", where).json()["logs_prompts"] is False
+    dry = ask(cloud, "PATCH", where, json={"logs_prompts": True, "dry_run": True}).json()["tenant"]
+    assert (dry["logs_prompts"], ask(cloud, "GET", where).json()["logs_prompts"]) == (True, False)
+    assert error_of(ask(cloud, "PATCH", where, USER_KEY, json={"logs_prompts": True}))[:2] == (403, "forbidden")
+    for value in ("yes", 1):
+        status, code, message = error_of(ask(cloud, "PATCH", where, json={"logs_prompts": value}))
+        assert (status, code) == (400, "bad_input")
+        assert f"logs_prompts is {value!r}" in message
+    ask(cloud, "PATCH", where, json={"logs_prompts": True})
+    ask(cloud, "PATCH", where, json={"weight": 2})
+    assert ask(cloud, "GET", where).json()["logs_prompts"] is True
+    assert [each["logs_prompts"] for each in ask(cloud, "GET", "/v1/tenants").json()["tenants"]] == [True, False]
+    tenants = TenantsAnswer.model_validate_json(ask(cloud, "GET", "/v1/tenants").text).tenants
+    assert "PROMPTS" in (listed := drawn(tenants_table(tenants)))[0]
+    assert [line.split()[-1] for line in listed[1:]] == ["logged", "-"]
+    assert "PROMPTS" not in drawn(tenants_table(tenants[1:]))[0]
+    assert "  prompts     logged" in tenant_lines(tenants[0])
+    ask(cloud, "DELETE", where)
+    assert ask(cloud, "GET", where).json()["logs_prompts"] is False
 
 
 def test_tables_of_limits(cloud: Served, snapshot: SnapshotAssertion) -> None:

@@ -75,7 +75,7 @@ def busy() -> TopAnswer:
             ),
         )
         world.run(1)
-    return tell_top(world.desk, version="9.9.9", events=EVENTS)
+    return tell_top(world.desk, version="9.9.9", events=EVENTS, is_admin=True)
 
 
 def plain(lines: list[Text]) -> list[str]:
@@ -133,7 +133,7 @@ def test_decisions_are_events_of_one_line() -> None:
     world.run(2)
     asyncio.run(world.desk.delete("tiny"))
     world.run(20)
-    texts = [each.text for each in tell_top(world.desk, version="9.9.9", events=200).events]
+    texts = [each.text for each in tell_top(world.desk, version="9.9.9", events=200, is_admin=True).events]
     decided = [text for text in texts if "replica on" in text or "cannot" in text]
     assert decided[-1] == "tiny: a replica on 1 core of laptop by llama.cpp Q4_1"
     assert any(
@@ -148,7 +148,7 @@ def test_an_empty_cloud_says_so() -> None:
     world = World()
     world.run(1)
     world.doors.away = True
-    text = "\n".join(plain(frame(tell_top(world.desk, version="9.9.9", events=9), width=80, height=24)))
+    text = "\n".join(plain(frame(tell_top(world.desk, version="9.9.9", events=9, is_admin=True), width=80, height=24)))
     assert "no gateway connected  0 of 0 nodes ready" in text
     assert "deploy one: alliage deploy MODEL" in text
     assert "none: no node has joined" in text
@@ -162,7 +162,7 @@ def test_devices_taken_out_one_by_one_are_told() -> None:
     (node,) = view.nodes
     cpu = node.devices[0].id
     world.store.commit(view.version, Changes(nodes=(replace(node, cordoned=(cpu,), draining=(cpu,)),)))
-    text = "\n".join(plain(frame(tell_top(world.desk, version="9.9.9", events=0), width=80, height=24)))
+    text = "\n".join(plain(frame(tell_top(world.desk, version="9.9.9", events=0, is_admin=True), width=80, height=24)))
     assert "0 of 2 cores of cpu-x86 (1 draining)" in text
 
 

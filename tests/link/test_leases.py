@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from alliage.control.used import Used
 from alliage.fleet.limits import Lease, Limits, Scope, Use, service_scope, tenant_scope
 from alliage.fleet.routing import RoutingTable
 from alliage.link.doors import DoorHub
@@ -188,5 +189,41 @@ def test_money_is_what_the_ledger_and_the_gateways_say(tmp_path: Path) -> None:
             await _tell(hub, one, number, micros=350)
             assert (await _leases(one))[1] == Lease(spend_until_micros=1350, limit="day", resets_s=12 * _DAY_S)
             one.close()
+
+    asyncio.run(play())
+
+
+def test_what_was_used_in_the_last_minute_is_told(tmp_path: Path) -> None:
+    """Of all gateways, from the first report on; what is a minute old leaves, and what a gateway had before control began is not in it."""
+
+    async def play() -> None:
+        clock = _Clock()
+        leases = Leases(_Ledger(), now_s=clock.now_s, monotonic_s=clock.now_s)
+        hub = DoorHub(on_change=lambda: None, monotonic_s=clock.now_s, leases=leases)
+
+        async def answer(line: AnsweredLine) -> None:
+            hello = await line.receive()
+            assert isinstance(hello, GatewayHello)
+            await hub.answer(hello, line)
+
+        async with listening(tmp_path / "c", answer):
+            hub.push(_limited(1, Limits(requests_per_minute=100)))
+            assert leases.used() == {}
+            one, two = await _join(tmp_path / "c", "one"), await _join(tmp_path / "c", "two")
+            await _tell(hub, one, 0, requests=500, tokens=9000, parallel=1)
+            await _tell(hub, two, 0, requests=1)
+            assert leases.used() == {_T: Used(requests_last_minute=0, tokens_last_minute=0, parallel=1)}
+            await _tell(hub, one, 0, requests=507, tokens=9100, parallel=2)
+            clock.at_s += 30.0
+            await _tell(hub, two, 0, requests=3, tokens=40, parallel=3)
+            assert leases.used() == {_T: Used(requests_last_minute=9, tokens_last_minute=140, parallel=5)}
+            one.close()
+            await until(lambda: len(hub.observe()) == 1, 5)
+            assert leases.used() == {_T: Used(requests_last_minute=9, tokens_last_minute=140, parallel=3)}
+            clock.at_s += 31.0
+            assert leases.used() == {_T: Used(requests_last_minute=2, tokens_last_minute=40, parallel=3)}
+            hub.push(a_table(2))
+            assert leases.used() == {}
+            two.close()
 
     asyncio.run(play())

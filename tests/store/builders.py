@@ -158,7 +158,13 @@ def a_tenant(name: str = "house", *, tier: int = 1) -> Tenant:
     """A tenant with rights and limits of every kind."""
     guarantees = (Guarantee(chips=("nvidia-h20", "huawei-910b"), devices=8, site="hall"),)
     return Tenant(
-        name=name, tier=tier, weight=2.5, guarantees=guarantees, budget_micros=40_000_000, limits=some_limits()
+        name=name,
+        tier=tier,
+        weight=2.5,
+        guarantees=guarantees,
+        budget_micros=40_000_000,
+        limits=some_limits(),
+        logs_prompts=True,
     )
 
 

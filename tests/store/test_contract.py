@@ -210,6 +210,15 @@ def test_records_do_not_move_the_version(opener: Opener) -> None:
     assert len(store.decisions(ServiceName("chat"), 10)) == 1
 
 
+def test_what_is_told_of_a_commit_comes_with_it(opener: Opener) -> None:
+    """Observations of a commit are there if it is, and not if another one came first; alone they do not move the version."""
+    store = opener()
+    assert store.commit(0, Changes(keys=(a_key(),), observations=(seen("chat", at_s=1.0),))) == 1
+    assert store.commit(0, Changes(observations=(seen("chat", at_s=2.0),))) == Stale(version=1)
+    assert store.commit(1, Changes(observations=(seen("chat", at_s=3.0),))) == 1
+    assert [observation.at_s for observation in store.observations("chat", 9)] == [3.0, 1.0]
+
+
 def test_records_come_newest_first(opener: Opener) -> None:
     """Decisions and observations of one subject, the newest first, no more than asked for."""
     store = opener()

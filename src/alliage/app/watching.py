@@ -26,7 +26,8 @@ def build_recorder(logs: Path, limits: GatewayLimits, gateway: str) -> Recorder 
     spans = _spans(limits, gateway)
     if spans is not None:
         sinks.append(spans)
-    return Recorder(sinks, None if spans is None else Sampler(limits.trace_ratio)) if sinks else None
+    sampler = None if spans is None else Sampler(limits.trace_ratio)
+    return Recorder(sinks, sampler, keeps_prompts=limits.access_log) if sinks else None
 
 
 def _spans(limits: GatewayLimits, gateway: str) -> Spans | None:

@@ -18,6 +18,7 @@ from alliage.control.planning import Planning
 from alliage.control.ports import Changes, Clock, Doors, Models, Runtime, Stale, Store
 from alliage.control.recent import Recent, Seen
 from alliage.control.registry import Registry
+from alliage.control.scopes import history_subject
 from alliage.control.taking_out import Move, Word, device_after, find_node, forgotten, moves, node_after, with_node
 from alliage.control.top import Top, top_of
 from alliage.control.used import CountsUse, Used, used_by
@@ -227,8 +228,8 @@ class Desk:
         return found
 
     def history(self, subject: str, limit: int) -> tuple[Observation, ...]:
-        """What happened to a node, service or replica, the newest first."""
-        return self._store.observations(subject, limit)
+        """What happened to a node, service or replica, or was changed of a tenant, project or key, the newest first."""
+        return self._store.observations(history_subject(subject, self._store.snapshot()), limit)
 
     def measured(self) -> tuple[Measured, ...]:
         """All measurements that are kept, the newest first."""

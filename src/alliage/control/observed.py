@@ -85,5 +85,5 @@ class Observation:
 
     at_s: float
     subject: str
-    """A node, service or replica id."""
+    """A node, service or replica id; or a scope, as `tenant:acme`."""
     what: str

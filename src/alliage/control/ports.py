@@ -26,7 +26,7 @@ MEASURED_KEPT: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """One commit: rows put (inserted or replaced by id), rows dropped, decisions appended. Puts before drops."""
+    """One commit: rows put (inserted or replaced by id), rows dropped, decisions and observations appended. Puts before drops."""
 
     nodes: tuple[Node, ...] = ()
     services: tuple[Service, ...] = ()
@@ -45,6 +45,8 @@ class Changes:
     """By tenant and name."""
     drop_failed: tuple[tuple[NodeId, RecipeKey], ...] = ()
     decisions: tuple[Decision, ...] = ()
+    observations: tuple[Observation, ...] = ()
+    """Of what is changed, so that neither is there without the other."""
 
     def __bool__(self) -> bool:
         """Whether there is anything to commit."""

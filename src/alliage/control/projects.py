@@ -40,10 +40,15 @@ def project_named(tenant: str, name: str, view: FleetView) -> Project:
     return found
 
 
+def stored_project(tenant: str, name: str, view: FleetView) -> Project:
+    """What is set of it; one without limits where nothing is."""
+    new = Project(tenant=tenant, name=name)
+    return next((each for each in view.projects if (each.tenant, each.name) == (tenant, name)), new)
+
+
 def ordered_project(order: ProjectOrder, view: FleetView) -> Project:
     """The project as it would be; raises BadInput."""
     check_plain(order.tenant, "a tenant")
     check_plain(order.name, "a project")
-    new = Project(tenant=order.tenant, name=order.name)
-    old = next((each for each in view.projects if (each.tenant, each.name) == (order.tenant, order.name)), new)
+    old = stored_project(order.tenant, order.name, view)
     return replace(old, limits=ordered_limits(order.limits, old.limits))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import assert_never
+from typing import Final, assert_never
 
 from alliage.control.keys import key_named
 from alliage.control.projects import known_projects, project_named
@@ -12,6 +12,8 @@ from alliage.fleet.keys import Key
 from alliage.fleet.limits import UNLIMITED, Limits, Scope, key_scope, project_scope, tenant_scope
 from alliage.fleet.tenants import Project, Tenant
 from alliage.fleet.view import FleetView
+
+SCOPES_WRITTEN: Final = "tenant:NAME, project:TENANT/NAME or key:NAME"
 
 
 class ScopeKind(StrEnum):
@@ -49,7 +51,7 @@ def scoped_named(text: str, view: FleetView) -> tuple[Scoped, ...]:
     """All that hold for the one that is named, itself first; raises BadInput for what names none, NotFound."""
     word, _, name = text.partition(":")
     if word not in list(ScopeKind) or not name:
-        remedy = "write tenant:NAME, project:TENANT/NAME or key:NAME, such as project:acme/web"
+        remedy = f"write {SCOPES_WRITTEN}, such as project:acme/web"
         raise BadInput(f"{text!r} names no tenant, project or key", remedy=remedy)
     kind = ScopeKind(word)
     match kind:
@@ -62,6 +64,18 @@ def scoped_named(text: str, view: FleetView) -> tuple[Scoped, ...]:
             return scoped_of_key(key_named(name, view), view)
         case _:
             assert_never(kind)
+
+
+def is_scope(subject: str) -> bool:
+    """Whether the history has something of a tenant, a project or a key under this name; only admins are told that."""
+    return subject.partition(":")[0] in list(ScopeKind) and ":" in subject
+
+
+def history_subject(text: str, view: FleetView) -> str:
+    """What the history calls the one that people name so: a key by its id, others (keys that are gone, too) as they are."""
+    word, _, name = text.partition(":")
+    found = next((key.id for key in view.keys if word == ScopeKind.KEY and name == key.name), None)
+    return text if found is None else key_scope(found)
 
 
 def scoped_of_key(key: Key, view: FleetView) -> tuple[Scoped, ...]:

@@ -85,17 +85,18 @@ def build_table(
     }
     upstreams = (upstream for route in routes.values() for upstream in route.upstreams)
     limits = limited_scopes(view)
+    logging = frozenset(tenant.name for tenant in view.tenants if tenant.logs_prompts)
     return RoutingTable(
         version=version,
         routes=routes,
-        keys={key.sha256: _entry(key, limits) for key in view.keys},
+        keys={key.sha256: _entry(key, limits, logs_prompts=key.tenant in logging) for key in view.keys},
         limits=limits,
         weights={tenant.name: tenant.weight for tenant in view.tenants if tenant.weight != 1},
         serves=serves(upstreams, engines),
     )
 
 
-def _entry(key: Key, limits: Mapping[Scope, Limits]) -> KeyEntry:
+def _entry(key: Key, limits: Mapping[Scope, Limits], *, logs_prompts: bool) -> KeyEntry:
     return KeyEntry(
         key=key.id,
         tenant=key.tenant,
@@ -103,6 +104,7 @@ def _entry(key: Key, limits: Mapping[Scope, Limits]) -> KeyEntry:
         project=key.project,
         priority=key.priority,
         scopes=tuple(scope for scope in scopes_of(key) if scope in limits),
+        logs_prompts=logs_prompts,
     )
 
 

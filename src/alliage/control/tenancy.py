@@ -37,6 +37,7 @@ class TenantOrder:
     lifts_budget: bool = False
     """Whether there is to be no limit any more."""
     limits: LimitsOrder = AS_IT_WAS
+    logs_prompts: bool | None = None
     dry_run: bool = False
 
 
@@ -57,10 +58,15 @@ def tenant_named(name: str, view: FleetView) -> Tenant:
     return found
 
 
+def stored_tenant(name: str, view: FleetView) -> Tenant:
+    """What is set of it; one of the defaults where nothing is."""
+    return next((tenant for tenant in view.tenants if tenant.name == name), Tenant(name=name))
+
+
 def ordered_tenant(order: TenantOrder, view: FleetView, chips: Mapping[str, Chip]) -> Tenant:
     """The tenant as it would be; raises BadInput for what means nothing and chips that the catalogue has not."""
     check_plain(order.name, "a tenant")
-    old = next((tenant for tenant in view.tenants if tenant.name == order.name), Tenant(name=order.name))
+    old = stored_tenant(order.name, view)
     budget_micros = old.budget_micros if order.budget_micros is None else order.budget_micros
     tenant = replace(
         old,
@@ -69,6 +75,7 @@ def ordered_tenant(order: TenantOrder, view: FleetView, chips: Mapping[str, Chip
         guarantees=old.guarantees if order.guarantees is None else order.guarantees,
         budget_micros=None if order.lifts_budget else budget_micros,
         limits=ordered_limits(order.limits, old.limits),
+        logs_prompts=old.logs_prompts if order.logs_prompts is None else order.logs_prompts,
     )
     _check(tenant)
     for guarantee in tenant.guarantees:

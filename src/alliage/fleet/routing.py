@@ -97,6 +97,8 @@ class KeyEntry:
     project: str = ""
     priority: Priority = Priority.STANDARD
     scopes: tuple[Scope, ...] = ()
+    logs_prompts: bool = False
+    """Whether its tenant wants its prompts in the access log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

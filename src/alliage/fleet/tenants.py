@@ -29,6 +29,8 @@ class Tenant:
     budget_micros: int | None = None
     limits: Limits = UNLIMITED
     """Of all that its keys ask for together."""
+    logs_prompts: bool = False
+    """Whether gateways write its prompts in their access log. Nobody's are, unless an admin says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""The access log: one JSON object a line for each request at its end. Neither prompts nor answers, headers or queries come into it."""
+"""The access log: one JSON object a line for each request at its end. Neither answers, headers nor queries come into it.
+
+Prompts do for tenants that want it, and for nobody else.
+"""
 
 import fcntl
 import os
@@ -25,7 +28,7 @@ _LINES_AT_ONCE: Final = 256
 _PATH_CHARS_MAX: Final = 200
 
 
-class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
+class AccessLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What stands in a line. Tokens are 0 where the engine told none, times null where nothing was seen."""
 
     time: datetime
@@ -54,6 +57,10 @@ class AccessLine(msgspec.Struct, frozen=True, kw_only=True):
     retried: int
     continued: bool
     trace: str
+    prompt: str | None = None
+    """The fields of the body that hold it, as JSON, up to `prompts.PROMPT_BYTES_MAX`; left out where it is not to be logged."""
+    prompt_cut_bytes: int = 0
+    """So much more there was of it."""
 
 
 class AccessLog:
@@ -111,6 +118,7 @@ class AccessLog:
     def _open(self) -> None:
         self.close()
         self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.fchmod(self._file, 0o600)  # it may have been there, for others to read
 
     def _is_ours(self) -> bool:
         """Whether the file of that name is the one that is open: another process may have put ours aside."""
@@ -163,6 +171,8 @@ def line_of(ended: Ended, gateway: str) -> AccessLine:
         retried=ended.retries,
         continued=ended.is_continued,
         trace="" if trace is None else f"{trace.trace_id:032x}",
+        prompt=None if ended.prompt is None else ended.prompt.text.decode(),
+        prompt_cut_bytes=0 if ended.prompt is None else ended.prompt.cut_bytes,
     )
 
 

@@ -28,6 +28,7 @@ from alliage.gateway.handing import handed_on
 from alliage.gateway.naming import named_route
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
+from alliage.gateway.prompts import logged_prompt
 from alliage.gateway.request import Request, sane_accept
 from alliage.gateway.stats import CLIENT_GONE, ServiceStats
 from alliage.gateway.timing import Timing
@@ -89,7 +90,15 @@ class Exchange:
             self._refuse(ask)
         else:
             self._ask = ask
+            who = self._request.entry
+            if who is not None and who.logs_prompts:
+                self._put_prompt_by()
             self._route(ask)
+
+    def _put_prompt_by(self) -> None:
+        recorder = self._door.recorder
+        if recorder is not None and recorder.keeps_prompts:
+            self._timing.prompt = logged_prompt(self._request.body, self._form)
 
     def wake(self) -> None:
         """There is a new table, an engine is reached again, it waited too long, or the gateway is stopping."""

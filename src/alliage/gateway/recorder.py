@@ -10,13 +10,17 @@ import msgspec
 import structlog
 
 from alliage.fleet.routing import KeyEntry
+from alliage.gateway.prompts import LoggedPrompt
 from alliage.gateway.request import Request
 from alliage.gateway.timing import Timing
 from alliage.gateway.tracing import HEADER, Sampler, Trace
+from alliage.units import MIB
 
 _log: Final = structlog.get_logger("alliage.gateway")
 PENDING_MAX: Final = 20_000
 """Ended requests that wait to be written; those beyond are lost, and counted."""
+PROMPTS_BYTES_MAX: Final = 64 * MIB
+"""Prompts that wait to be written, all together; of those beyond only the size is told."""
 _PATH_BYTES_MAX: Final = 256
 _PARENT_BYTES_MAX: Final = 64
 """What is put by is small, whatever somebody sends."""
@@ -54,6 +58,8 @@ class Ended(msgspec.Struct, frozen=True, gc=False):
     parent: bytes | None = None
     """The `traceparent` that came or was made."""
     trace: Trace | None = None
+    prompt: LoggedPrompt | None = None
+    """None but for tenants that want it written down."""
 
 
 class Sink(Protocol):
@@ -69,10 +75,12 @@ class Sink(Protocol):
 class Recorder:
     """Gathers ended requests and hands them on in batches; one batch at a time, so that a slow disk is not queued up on."""
 
-    __slots__ = ("_busy", "_pending", "_sampler", "_sinks", "_thread", "lost")
+    __slots__ = ("_busy", "_pending", "_prompt_bytes", "_sampler", "_sinks", "_thread", "keeps_prompts", "lost")
 
-    def __init__(self, sinks: Sequence[Sink], sampler: Sampler | None = None) -> None:
-        """A sampler where there is tracing."""
+    def __init__(self, sinks: Sequence[Sink], sampler: Sampler | None = None, *, keeps_prompts: bool = True) -> None:
+        """A sampler where there is tracing; `keeps_prompts` where a sink writes those of tenants that want it."""
+        self.keeps_prompts = keeps_prompts
+        self._prompt_bytes = 0  # of those that wait
         self._sinks = tuple(sinks)
         self._sampler = sampler
         self._pending: list[Ended] = []
@@ -94,6 +102,9 @@ class Recorder:
         if len(self._pending) >= PENDING_MAX:
             self.lost += 1
             return
+        prompt = timing.prompt
+        if prompt is not None:
+            prompt = self._room_for(prompt)
         began_s, first_s, parent = timing.began_s, timing.first_s, request.headers.get(HEADER)
         self._pending.append(
             Ended(
@@ -102,7 +113,7 @@ class Recorder:
                 timing.prompt_tokens, timing.cached_tokens, timing.output_tokens,
                 first_s - began_s if first_s else 0.0, timing.tpot_s, perf_counter() - began_s, timing.sent_bytes,
                 timing.retries, timing.is_continued, timing.is_broken, None if parent is None else parent[:_PARENT_BYTES_MAX],
-                timing.trace,
+                timing.trace, prompt,
             )
         )  # fmt: skip
 
@@ -123,7 +134,7 @@ class Recorder:
         """To the thread, unless it still has the last batch; called at each sweep."""
         if not self._pending or not self._is_free():
             return
-        batch, self._pending = self._pending, []
+        batch, self._pending, self._prompt_bytes = self._pending, [], 0
         self._busy = self._thread.submit(self._write, batch)
 
     async def close(self) -> None:
@@ -136,6 +147,14 @@ class Recorder:
         if self._is_free():
             await asyncio.get_running_loop().run_in_executor(self._thread, self._close_sinks)
         self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _room_for(self, prompt: LoggedPrompt) -> LoggedPrompt:
+        """It, or where too much waits already nothing of it but its size."""
+        size = len(prompt.text)
+        if self._prompt_bytes + size > PROMPTS_BYTES_MAX:
+            return LoggedPrompt(b"", prompt.cut_bytes + size)
+        self._prompt_bytes += size
+        return prompt
 
     def _is_free(self) -> bool:
         if self._busy is None:

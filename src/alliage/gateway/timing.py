@@ -10,6 +10,7 @@ from alliage.fleet.charges import charge_micros
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.prices import FREE, TokenPrice
 from alliage.fleet.routing import Route
+from alliage.gateway.prompts import LoggedPrompt
 from alliage.gateway.stats import ReplicaStats, ServiceStats, Stats
 from alliage.gateway.sums import Party, Sums
 from alliage.gateway.tracing import Trace
@@ -25,7 +26,7 @@ class Timing:
     __slots__ = (
         "_entered_s", "_first_here_s", "_party", "_price", "_promised_tpot_s", "_promised_ttft_s", "_replica", "_service", "_stats",
         "_streams", "_sums", "_unread", "_waits", "awaits_first", "began_s", "cached_tokens", "chip", "first_s", "is_broken", "is_continued",
-        "output_tokens", "prompt_tokens", "reason", "replica", "retries", "sent_bytes", "service", "tpot_s", "trace",
+        "output_tokens", "prompt", "prompt_tokens", "reason", "replica", "retries", "sent_bytes", "service", "tpot_s", "trace",
     )  # fmt: skip
 
     def __init__(self, stats: Stats) -> None:
@@ -50,6 +51,8 @@ class Timing:
         self.replica = self.chip = ""
         """The last that had it."""
         self.trace: Trace | None = None
+        self.prompt: LoggedPrompt | None = None
+        """What the access log is to have of it; None but for tenants that want that."""
         self.retries = 0
         """Replicas that had it and did not begin to answer."""
         self.is_continued = self.is_broken = False

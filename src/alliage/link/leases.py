@@ -1,13 +1,14 @@
 """Control's side of leases: who is there, what each may still obey, and the new leases when `control.leasing` deals others."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 import structlog
 
 from alliage.control.leasing import Dealt, Party, deal, heard
+from alliage.control.minute import Minute
 from alliage.control.ports import Spent
 from alliage.control.spending import Left, Window, left_of, told_since, window_after
 from alliage.control.used import Used
@@ -52,12 +53,14 @@ class Leases:
         """Micros that gateways told since the last look at the windows."""
         self._days: dict[Scope, Window] = {}
         self._months: dict[Scope, Window] = {}
+        self._minute = Minute()
         self._dealt_s = 0.0
         self._is_short = False
 
     def limit(self, table: RoutingTable) -> None:
         """The limits of this table hold; whoever is to obey other leases by it is told."""
         self._limits = table.limits
+        self._minute.keep(table.limits.keys())
         self._slots = {
             service_scope(route.service): Limits(parallel=sum(max(1, each.concurrency) for each in route.upstreams))
             for route in table.routes.values()
@@ -74,12 +77,20 @@ class Leases:
         self._deal()
 
     def used(self) -> Mapping[Scope, Used]:
-        """Requests in work now, by what gateways told last."""
-        parallel: dict[Scope, int] = {}
-        for party in self._parties.values():
-            for scope, use in party.use.items():
-                parallel[scope] = parallel.get(scope, 0) + use.parallel
-        return {scope: Used(parallel=number) for scope, number in parallel.items()}
+        """Of each scope with limits, by what gateways told last: requests in work, and what was used in the last minute.
+
+        Nothing while no gateway has told anything.
+        """
+        uses = [party.use for door, party in self._parties.items() if door not in self._new]
+        return {scope: self._used(scope, uses) for scope in self._limits} if uses else {}
+
+    def _used(self, scope: Scope, uses: Sequence[Mapping[Scope, Use]]) -> Used:
+        lately = self._minute.of(scope, self._monotonic_s())
+        return Used(
+            requests_last_minute=lately.requests,
+            tokens_last_minute=lately.tokens,
+            parallel=sum(use[scope].parallel for use in uses if scope in use),
+        )
 
     def leave(self, door: str) -> None:
         """It is out of sight: others get what it had."""
@@ -121,6 +132,7 @@ class Leases:
             if known is None:
                 return
             before = known
+        self._minute.add(before, use, self._monotonic_s())
         for scope, micros in told_since(before, use).items():
             self._told[scope] = self._told.get(scope, 0) + micros
 

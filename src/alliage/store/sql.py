@@ -88,7 +88,7 @@ class SqlStore:
     def commit(self, expected_version: int, changes: Changes) -> int | Stale:
         """The version after it, or Stale when another commit came first. All of it or nothing.
 
-        Decisions alone are records: they do not move the version. Raises StoreError for a commit that would bind
+        Decisions and observations alone are records: they do not move the version. Raises StoreError for a commit that would bind
         more of a device than it has.
         """
         if not changes:
@@ -105,6 +105,7 @@ class SqlStore:
             writes.add_decisions(
                 connection, changes.decisions, a_service=self._decisions_per_service, in_all=self._history_rows
             )
+            writes.add_observations(connection, changes.observations, kept=self._history_rows)
         return version
 
     def append(self, observations: Sequence[Observation]) -> None:

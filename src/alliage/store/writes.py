@@ -15,8 +15,8 @@ from alliage.store.guard import newly_bound, refuse_overbound
 
 
 def moves_version(changes: Changes) -> bool:
-    """Whether there is more in it than decisions, which are records."""
-    return changes != Changes(decisions=changes.decisions)
+    """Whether there is more in it than decisions and observations, which are records."""
+    return changes != Changes(decisions=changes.decisions, observations=changes.observations)
 
 
 def write_state(connection: Connection, changes: Changes) -> None:
@@ -59,6 +59,8 @@ def add_decisions(connection: Connection, decisions: Sequence[Decision], *, a_se
 
 def add_observations(connection: Connection, observations: Sequence[Observation], *, kept: int) -> None:
     """Append, then keep the newest `kept`. Ids have no gaps worth counting, so the newest id tells how many there are."""
+    if not observations:
+        return
     table = tables.observations
     connection.execute(insert(table), [rows.observation_row(observation) for observation in observations])
     newest = connection.execute(select(func.max(table.c.id))).scalar_one()

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from alliage.control.desk import Desk
+from alliage.control.scopes import SCOPES_WRITTEN, is_scope, scoped_named
 from alliage.errors import AlliageError, NotFound
 from alliage.faces.admin import answers, tell
-from alliage.faces.admin.access import Admin, Asked, Caller
+from alliage.faces.admin.access import Admin, Asked, Caller, need_admin
 
 LOG_LINES_MAX = 10_000
 FIRST_PIECE_WITHIN_S = 0.5
@@ -61,9 +62,14 @@ async def logs(
 
 @router.get("/history/{subject:path}", tags=["fleet"], summary="What happened to a node, service or replica")
 async def history(
-    subject: str, desk: Asked, _key: Caller, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    subject: str, desk: Asked, key: Caller, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> answers.HistoryAnswer:
-    """The newest first; also for what is gone, as long as anything is recorded about it."""
+    """The newest first; also for what is gone, as long as anything is recorded about it.
+
+    For admins also what was changed of `tenant:NAME`, `project:TENANT/NAME` and `key:NAME` (or its id), and by whom.
+    """
+    if is_scope(subject):
+        need_admin(key, "the history of tenants, projects and keys")
     seen = desk.history(subject, limit)
     if not seen:
         _check_subject(desk, subject)
@@ -72,13 +78,17 @@ async def history(
 
 
 def _check_subject(desk: Desk, subject: str) -> None:
-    """Raise NotFound where there is no such node, service or replica."""
+    """Raise NotFound where there is no such node, service or replica, and no such tenant, project or key."""
     view = desk.view()
+    if is_scope(subject):
+        scoped_named(subject, view)
+        return
     names: list[str] = [node.id for node in view.nodes]
     names += [service.name for service in view.services] + [replica.id for replica in view.replicas]
     if subject not in names:
         known = ", ".join(names) or "none"
-        raise NotFound(f"nothing was ever recorded about {subject!r}", remedy=f"nodes, services and replicas: {known}")
+        remedy = f"nodes, services and replicas: {known}; tenants, projects and keys: {SCOPES_WRITTEN}"
+        raise NotFound(f"nothing was ever recorded about {subject!r}", remedy=remedy)
 
 
 async def _begun(pieces: AsyncIterator[str]) -> AsyncIterator[str]:

@@ -19,10 +19,10 @@ async def keys(desk: Asked, _key: Admin) -> KeysAnswer:
 
 
 @router.post("", status_code=201, summary="Create a key")
-async def create(body: KeyBody, response: Response, desk: Asked, _key: Admin) -> KeyCreatedAnswer:
+async def create(body: KeyBody, response: Response, desk: Asked, asking: Admin) -> KeyCreatedAnswer:
     """The secret is told in this answer and never again. A dry run answers 200."""
     response.headers["Cache-Control"] = "no-store"
-    key, secret = desk.registry.create_key(key_order_of(body))
+    key, secret = desk.registry.create_key(key_order_of(body), who=asking.name)
     if body.dry_run:
         response.status_code = 200
     return KeyCreatedAnswer(dry_run=body.dry_run, key=tell_key(key, desk.view()), secret=secret)
@@ -36,13 +36,13 @@ async def read(key: str, desk: Asked, _key: Admin) -> KeyAnswer:
 
 
 @router.patch("/{key}", summary="Set a key's project, priority and limits")
-async def change(key: str, body: KeyChangeBody, desk: Asked, _key: Admin) -> KeySetAnswer:
+async def change(key: str, body: KeyChangeBody, desk: Asked, asking: Admin) -> KeySetAnswer:
     """By id or name. What is left out stays as it was."""
-    changed = desk.registry.change_key(key_change_of(body, key=key))
+    changed = desk.registry.change_key(key_change_of(body, key=key), who=asking.name)
     return KeySetAnswer(dry_run=body.dry_run, key=tell_key(changed, desk.view()))
 
 
 @router.delete("/{key}", summary="Revoke a key")
-async def revoke(key: str, desk: Asked, _key: Admin, *, dry_run: bool = False) -> KeyAnswer:
+async def revoke(key: str, desk: Asked, asking: Admin, *, dry_run: bool = False) -> KeyAnswer:
     """By id or name. The last admin key stays."""
-    return tell_key(desk.registry.revoke_key(key, dry_run=dry_run), desk.view())
+    return tell_key(desk.registry.revoke_key(key, dry_run=dry_run, who=asking.name), desk.view())

@@ -47,17 +47,17 @@ async def project(tenant: str, name: str, desk: Asked, _key: Admin) -> ProjectAn
 
 
 @router.patch("/tenants/{tenant}/projects/{name}", summary="Set a project's limits")
-async def change(tenant: PlainName, name: PlainName, body: ProjectBody, desk: Asked, _key: Admin) -> ProjectSetAnswer:
+async def change(tenant: PlainName, name: PlainName, body: ProjectBody, desk: Asked, key: Admin) -> ProjectSetAnswer:
     """What is left out stays as it was. A project that no key names yet may be set too: it is there from then on."""
     order = ProjectOrder(tenant=tenant, name=name, limits=limits_order_of(body.limits), dry_run=body.dry_run)
-    changed = desk.registry.set_project(order)
+    changed = desk.registry.set_project(order, who=key.name)
     return ProjectSetAnswer(dry_run=body.dry_run, project=_project(changed, desk.view()))
 
 
 @router.delete("/tenants/{tenant}/projects/{name}", summary="Drop what was set of a project")
-async def drop(tenant: str, name: str, desk: Asked, _key: Admin, *, dry_run: bool = False) -> ProjectAnswer:
+async def drop(tenant: str, name: str, desk: Asked, key: Admin, *, dry_run: bool = False) -> ProjectAnswer:
     """Its limits are lifted. Its keys stay in it; where it has none, it is gone."""
-    dropped = desk.registry.drop_project(tenant, name, dry_run=dry_run)
+    dropped = desk.registry.drop_project(tenant, name, dry_run=dry_run, who=key.name)
     return _project(dropped, desk.view())
 
 

@@ -27,6 +27,7 @@ def tell_tenant(tenant: Tenant, view: FleetView) -> TenantAnswer:
         ),
         budget_micros=tenant.budget_micros,
         limits=tell_limits(tenant.limits),
+        logs_prompts=tenant.logs_prompts,
         projects=tuple(project.name for project in known_projects(view, tenant.name)),
         services=services,
         keys=tuple(key.name for key in view.keys if key.tenant == tenant.name),

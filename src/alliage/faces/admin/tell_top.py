@@ -8,6 +8,7 @@ from alliage.control.aimed import expected_rps
 from alliage.control.by_plan import ByPlan
 from alliage.control.desk import Desk
 from alliage.control.recent import Seen
+from alliage.control.scopes import is_scope
 from alliage.control.top import Top
 from alliage.decide.reasons import Decision, Outcome
 from alliage.decide.solve.reasons import Why
@@ -32,8 +33,8 @@ Bound = Mapping[DeviceId, int]
 """Devices that replicas have, with how many of their cores."""
 
 
-def tell_top(desk: Desk, *, version: str, events: int) -> top_answers.TopAnswer:
-    """All of it, from one snapshot, with the newest `events`."""
+def tell_top(desk: Desk, *, version: str, events: int, is_admin: bool) -> top_answers.TopAnswer:
+    """All of it, from one snapshot, with the newest `events`; what was changed of tenants, projects and keys is for admins."""
     top = desk.top(events=events)
     view = top.view
     bound = _bound(view.replicas)
@@ -61,7 +62,7 @@ def tell_top(desk: Desk, *, version: str, events: int) -> top_answers.TopAnswer:
             )
             for each in top.prices
         ),
-        events=tuple(_events(top, view, desk.catalog())[:events]),
+        events=tuple(_events(top, view, desk.catalog(), is_admin=is_admin)[:events]),
     )
 
 
@@ -186,11 +187,12 @@ def _seen(seen: Seen) -> top_answers.TopSeen:
     )
 
 
-def _events(top: Top, view: FleetView, catalog: Catalog) -> list[top_answers.TopEvent]:
+def _events(top: Top, view: FleetView, catalog: Catalog, *, is_admin: bool) -> list[top_answers.TopEvent]:
     """What happened and what was decided, the newest first."""
     found = [
         top_answers.TopEvent(at_s=each.at_s, subject=each.subject, text=f"{each.subject}: {each.what}")
         for each in top.observations
+        if is_admin or not is_scope(each.subject)
     ]
     found += [
         top_answers.TopEvent(at_s=each.at_s, subject=each.service, text=_decided(each, view, catalog))

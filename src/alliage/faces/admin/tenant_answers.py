@@ -24,6 +24,8 @@ class TenantAnswer(Answer):
     """The most that its devices may cost an hour; null: no limit."""
     limits: LimitsAnswer
     """Of all its keys together."""
+    logs_prompts: bool
+    """Whether gateways write its prompts in their access log."""
     projects: tuple[str, ...]
     services: tuple[str, ...]
     keys: tuple[str, ...]

@@ -33,6 +33,8 @@ class TenantBody(Body):
     """The most that its devices may cost an hour, in millionths of the currency; null: no limit."""
     limits: LimitsBody | None = None
     """Of all its keys together."""
+    logs_prompts: bool | None = None
+    """Whether gateways are to write its prompts in their access log, where there is one."""
     dry_run: bool = False
     """Check and tell, change nothing."""
 
@@ -50,5 +52,6 @@ def tenant_order_of(body: TenantBody, *, name: str) -> TenantOrder:
         budget_micros=body.budget_micros,
         lifts_budget="budget_micros" in body.model_fields_set and body.budget_micros is None,
         limits=limits_order_of(body.limits),
+        logs_prompts=body.logs_prompts,
         dry_run=body.dry_run,
     )

@@ -26,14 +26,14 @@ async def tenant(name: str, desk: Asked, _key: Admin) -> TenantAnswer:
 
 
 @router.patch("/{name}", summary="Set what a tenant has a right to, and its limits")
-async def change(name: PlainName, body: TenantBody, desk: Asked, _key: Admin) -> TenantSetAnswer:
+async def change(name: PlainName, body: TenantBody, desk: Asked, key: Admin) -> TenantSetAnswer:
     """What is left out stays as it was. A tenant that nothing names yet may be set too: it is there from then on."""
-    changed = desk.registry.set_tenant(tenant_order_of(body, name=name))
+    changed = desk.registry.set_tenant(tenant_order_of(body, name=name), who=key.name)
     return TenantSetAnswer(dry_run=body.dry_run, tenant=tell_tenant(changed, desk.view()))
 
 
 @router.delete("/{name}", summary="Drop what was set of a tenant")
-async def drop(name: str, desk: Asked, _key: Admin, *, dry_run: bool = False) -> TenantAnswer:
+async def drop(name: str, desk: Asked, key: Admin, *, dry_run: bool = False) -> TenantAnswer:
     """It has the defaults again. Its services, keys and projects stay; where it has none, it is gone."""
-    dropped = desk.registry.drop_tenant(name, dry_run=dry_run)
+    dropped = desk.registry.drop_tenant(name, dry_run=dry_run, who=key.name)
     return tell_tenant(dropped, desk.view())

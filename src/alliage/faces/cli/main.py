@@ -318,12 +318,18 @@ for command, example in facts.COMMANDS:
 @app.command(rich_help_panel=FLEET, epilog="Example: alliage history smollm2-135m")
 def history(
     context: typer.Context,
-    subject: Annotated[str, typer.Argument(metavar="NAME", help="Of a node, service or replica.")],
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Of a node, service or replica; or tenant:NAME, project:TENANT/NAME or key:NAME (for admins).",
+        ),
+    ],
     *,
     home: HomeAgain = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what happened to a node, service or replica."""
+    """Tell what happened to a node, service or replica, or what was changed of a tenant, project or key and by whom."""
     from alliage.faces.cli import looking
 
     looking.history(home or context.obj, subject, as_json=as_json)

@@ -79,16 +79,26 @@ def set_tenant(
     model: ModelsOption = None,
     day: DayOption = None,
     month: MonthOption = None,
+    log_prompts: Annotated[
+        bool | None,
+        typer.Option(
+            "--log-prompts/--no-log-prompts",
+            help="Write its prompts in the gateways' access log, where there is one; nobody's are unless this says so.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: TenantDryRun = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Set what a tenant has a right to, and limits of all its keys together. What is left out stays as it was."""
+    """Set what a tenant has a right to, limits of all its keys together, and whether its prompts are logged. The rest stays."""
     from alliage.faces.cli import limits, tenants
 
     given = limits.limits_body(
         rpm=rpm, tpm=tpm, parallel=parallel, context=context_tokens, models=model, day=day, month=month
     )
-    order = tenants.tenant_body(tier=tier, weight=weight, guarantees=guarantee, budget=budget, limits=given)
+    order = tenants.tenant_body(
+        tier=tier, weight=weight, guarantees=guarantee, budget=budget, limits=given, logs_prompts=log_prompts
+    )
     tenants.set_tenant(home or context.obj, name, order | {"dry_run": dry_run}, as_json=as_json)
 
 

@@ -47,6 +47,9 @@ def set_tenant(home: Path, name: str, body: dict[str, Any], *, as_json: bool) ->
         return
     answer = parse(TenantSetAnswer, raw)
     show("\n".join(tenant_lines(answer.tenant)))
+    if body.get("logs_prompts"):
+        ends = f"`alliage tenant set {name} --no-log-prompts` ends it"
+        remark(f"prompts of {name} go to logs/access.log where `[gateway] access_log` is true; {ends}")
     if answer.dry_run:
         remark("nothing was changed (--dry-run)")
 
@@ -75,6 +78,7 @@ def tenant_body(
     guarantees: list[str] | None,
     budget: str | None,
     limits: dict[str, Any],
+    logs_prompts: bool | None = None,
 ) -> dict[str, Any]:
     """The body for what was given; raises BadInput for what cannot be read, and where nothing was given."""
     body: dict[str, Any] = {}
@@ -90,8 +94,10 @@ def tenant_body(
         body["budget_micros"] = None if budget == NONE else parse_budget(budget)
     if limits:
         body["limits"] = limits
+    if logs_prompts is not None:
+        body["logs_prompts"] = logs_prompts
     if not body:
-        raise BadInput("set what?", remedy=f"give --tier, --weight, --guarantee, --budget, {OPTIONS}")
+        raise BadInput("set what?", remedy=f"give --tier, --weight, --guarantee, --budget, --log-prompts, {OPTIONS}")
     return body
 
 
@@ -115,9 +121,12 @@ def parse_budget(text: str) -> int:
 
 
 def tenants_table(tenants: tuple[TenantAnswer, ...]) -> Table:
-    """One row a tenant."""
+    """One row a tenant; whose prompts are logged where anybody's are."""
     columns = ("TENANT", "TIER", "WEIGHT", "GUARANTEED", "BUDGET", "LIMITS", "DEVICES", "SERVICES", "KEYS")
-    return plain_table(columns, (_cells(each) for each in tenants))
+    if not any(each.logs_prompts for each in tenants):
+        return plain_table(columns, (_cells(each) for each in tenants))
+    rows = ((*_cells(each), "logged" if each.logs_prompts else "-") for each in tenants)
+    return plain_table((*columns, "PROMPTS"), rows)
 
 
 def _cells(tenant: TenantAnswer) -> tuple[str, ...]:
@@ -132,6 +141,7 @@ def tenant_lines(tenant: TenantAnswer) -> list[str]:
         f"  guaranteed  {_guarantees(tenant)}",
         f"  budget      {_budget(tenant)}",
         f"  limits      {limit_words(tenant.limits)}",
+        f"  prompts     {'logged' if tenant.logs_prompts else 'not logged'}",
         f"  devices     {tenant.devices} now",
         f"  services    {', '.join(tenant.services) or NONE}",
         f"  projects    {', '.join(tenant.projects) or NONE}",
