@@ -267,9 +267,9 @@ class World:
 
     def restart_control(self, *, rehearsed: frozenset[NodeId] | None = None) -> None:
         """A new loop and desk over the same store and the same world."""
-        planning = Planning(
+        self.planning = planning = Planning(
             CATALOG,
-            listed_prices(CATALOG, {}),
+            lambda: listed_prices(CATALOG, {}, self.device_prices()),
             budget=Budget(),
             beside=False,
             woken=lambda: None,
