@@ -180,6 +180,7 @@ def test_prices_from_set_to_drop(cloud: Served) -> None:
         ("POST", "prices", {"pattern": "a", "prompt_micros": 1}),
         ("POST", "prices", {"pattern": "a", "prompt_micros": 1, "output_micros": 1, "scarcity_max_ppm": 999_999}),
         ("POST", "device-prices", {"chip": "nvidia-h20", "micros_per_hour": -1}),
+        ("POST", "device-prices", {"chip": "nvidia-h20", "micros_per_hour": 1, "from_s": 5.0}),
         ("POST", "device-prices", {"chip": "nvidia-h20", "micros_per_hour": 10**30}),
     ],
 )

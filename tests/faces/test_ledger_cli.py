@@ -13,11 +13,12 @@ from syrupy.assertion import SnapshotAssertion
 from alliage.errors import BadInput
 from alliage.faces.cli.csv_text import Amount, csv_text
 from alliage.faces.cli.ledger_commands import UsageBy
-from alliage.faces.cli.pricing import price_body
+from alliage.faces.cli.pricing import device_body, price_body
 from alliage.ledger.money import parse_money
 from alliage.ledger.periods import time_text
 from alliage.ledger.scarcity import Devices, Factor
 from alliage.ledger.statements import By
+from tests.control.world import an_order
 from tests.faces.served import USER_KEY, Served, served
 from tests.faces.shell import Ran, alliage
 from tests.ledger.builders import NOVEMBER_S, PRICE, a_record
@@ -113,7 +114,7 @@ def test_prices_from_set_to_drop(home: Path) -> None:
 
 def test_a_price_under_scarcity_says_why(cloud: Served, home: Path) -> None:
     """How many times the list price, since when, which device-hour is worth more, and what tokens cost now; the bill has its share."""
-    cloud.call(lambda: cloud.world.deploy("tiny"))
+    asyncio.run_coroutine_threadsafe(cloud.world.desk.deploy(an_order("tiny")), cloud.loop).result(10)
     set_ = ("price", "set", "tiny", "--prompt", "1", "--output", "2", "--scarcity-max", "1.5")
     assert "under scarcity up to x1.50" in done(alliage(*set_, home=home)).out
     because = Devices(chip="nvidia-h20", site="north", count=4, list_micros=1_000_000, price_micros=1_400_000)
@@ -150,28 +151,13 @@ def test_prices_of_device_hours_from_set_to_drop(home: Path) -> None:
     assert (unknown.code, "'abacus' is no chip" in unknown.err) == (1, True)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("set", "a", "--prompt", "1"), "--output is missing"),
-        (("set", "--prompt", "1", "--output", "1"), "NAME is missing"),
-        (("set", "--chip", "nvidia-h20"), "--per-device-hour is missing"),
-        (("set", "a", "--chip", "nvidia-h20", "--per-device-hour", "1"), "is set alone"),
-        (("drop", "a", "--chip", "nvidia-h20"), "one price is dropped at a time"),
-        (("set", "a", "--prompt", "1", "--output", "1", "--scarcity-max", "0.9"), "900000 millionths"),
-    ],
-)
-def test_half_a_price_is_bad_input(home: Path, arguments: tuple[str, ...], said: str) -> None:
-    """With what is missing and what to give."""
-    ran = alliage("price", *arguments, home=home)
-    assert (ran.code, said in ran.err) == (2, True), ran
-
-
 def test_what_cannot_be_asked_is_bad_input(home: Path) -> None:
     """Exit code 2, with the value and the way out: of the command line's own, and of the API's."""
     for arguments, said in (
         (("usage", "--month", "2026-11", "records"), "takes its options behind its name"),
         (("bill",), "a bill is one tenant's"),
+        (("price", "set", "a", "--chip", "b", "--per-device-hour", "1"), "is set alone"),
+        (("price", "drop"), "one price is dropped at a time"),
     ):
         ran = alliage(*arguments, home=home)
         assert (ran.code, said in ran.err) == (2, True), ran
@@ -182,6 +168,9 @@ def test_what_cannot_be_asked_is_bad_input(home: Path) -> None:
     [
         ({"prompt": "free"}, "--prompt 'free' is no amount of money"),
         ({"cached": "1,5"}, "--cached '1,5' is no amount"),
+        ({"scarcity_max": "x2"}, "--scarcity-max 'x2' is no amount"),
+        ({"output": ""}, "--output is missing"),
+        ({"pattern": ""}, "NAME is missing"),
         ({"from_": "2026-02-30"}, "'2026-02-30' is no day"),
         ({"from_": "tomorrow"}, "'tomorrow' is no day"),
     ],
@@ -189,7 +178,16 @@ def test_what_cannot_be_asked_is_bad_input(home: Path) -> None:
 def test_prices_that_cannot_be_read_are_bad_input(given: dict[str, str], said: str) -> None:
     """With the option, the value and how it is written."""
     with pytest.raises(BadInput, match=said):
-        price_body("a", **({"prompt": "1", "output": "1", "cached": "", "from_": ""} | given))
+        price_body(**({"pattern": "a", "prompt": "1", "output": "1", "cached": "", "from_": ""} | given))
+
+
+def test_a_device_hour_is_of_a_chip_and_has_a_price() -> None:
+    """Either alone is bad input; both are whole micros from a day on."""
+    for chip, price, missing in (("", "1", "--chip"), ("nvidia-h20", "", "--per-device-hour")):
+        with pytest.raises(BadInput, match=f"{missing} is missing"):
+            device_body(chip, per_device_hour=price, from_="")
+    body = {"chip": "nvidia-h20", "micros_per_hour": 1_350_000, "from_s": 86400.0}
+    assert device_body("nvidia-h20", per_device_hour="1.35", from_="1970-01-02") == body
 
 
 def test_cells_that_a_spreadsheet_would_run_are_quoted() -> None:
