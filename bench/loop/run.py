@@ -129,9 +129,10 @@ def a_bench(folder: Path, size: Size, seed: int) -> Bench:
     agents = Agents(clock, {node.id: node for node in nodes})
     door = Door(clock, agents, catalog, {each.name: each for each in services}, clock.t_s)
     woken = asyncio.Event()
+    prices = listed_prices(catalog, PRICES)
     planning = Planning(
         catalog,
-        listed_prices(catalog, PRICES),
+        lambda: prices,
         budget=Budget(wall_s=PLAN_WALL_S),
         beside=True,
         woken=woken.set,

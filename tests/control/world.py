@@ -10,17 +10,20 @@ from dataclasses import dataclass, field, replace
 
 from alliage.catalog.records import ModelCard
 from alliage.control.actions import Action, StartReplica, StopReplica
+from alliage.control.bookkeeping import Bookkeeper
 from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop, LoopSettings
 from alliage.control.observed import DoorReport, EngineState, NodeReport, ReplicaReport
 from alliage.control.orders import DeployOrder
 from alliage.control.planning import Planning
 from alliage.control.ports import Store
+from alliage.control.scarcity import Scarcity
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.solve.answer import Budget
 from alliage.errors import NotFound
 from alliage.fleet.ids import NodeId, ReplicaId, ServiceName
 from alliage.fleet.nodes import Node
+from alliage.fleet.prices import FREE
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 from tests.builders import CATALOG, a_card, a_node, a_node_report, a_replica_report
@@ -263,13 +266,16 @@ class World:
         self.agents = SimAgents(self.clock, {node.id: node for node in nodes})
         self.doors = SimDoors(self.clock, self.agents.answers)
         self._ids = 0
+        self.books: Bookkeeper | None = None
+        """Where prices are, once a test has some."""
         self.restart_control()
 
     def restart_control(self, *, rehearsed: frozenset[NodeId] | None = None) -> None:
         """A new loop and desk over the same store and the same world."""
+        books = self.books
         planning = Planning(
             CATALOG,
-            listed_prices(CATALOG, {}),
+            lambda: listed_prices(CATALOG, {}, {} if books is None else books.device_prices()),
             budget=Budget(),
             beside=False,
             woken=lambda: None,
@@ -286,6 +292,8 @@ class World:
             woken=asyncio.Event(),
             planning=planning,
             rehearsed=rehearsed,
+            price_of=(lambda _: FREE) if books is None else books.price_of,
+            planned=(lambda _view, _aims: None) if books is None else Scarcity(books, self.clock).look,
         )
         self.desk = Desk(
             store=self.store,

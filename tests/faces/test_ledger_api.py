@@ -139,6 +139,9 @@ def test_a_users_key_reads_of_its_own_tenant_only(cloud: Served) -> None:
         "forbidden",
     )
     assert error_code(ask(cloud, "DELETE", "/v1/prices/*", USER_KEY)) == (403, "forbidden")
+    device = {"chip": "nvidia-h20", "micros_per_hour": 5}
+    assert error_code(ask(cloud, "POST", "/v1/device-prices", USER_KEY, json=device)) == (403, "forbidden")
+    assert error_code(ask(cloud, "DELETE", "/v1/device-prices/nvidia-h20", USER_KEY)) == (403, "forbidden")
 
 
 def test_prices_from_set_to_drop(cloud: Served) -> None:
@@ -175,6 +178,10 @@ def test_prices_from_set_to_drop(cloud: Served) -> None:
         ("POST", "prices", {"pattern": "a", "prompt_micros": 1, "output_micros": 1, "from_s": 5.0}),
         ("POST", "prices", {"pattern": "a", "prompt_micros": 1, "output_micros": 1, "from_s": 1e300}),
         ("POST", "prices", {"pattern": "a", "prompt_micros": 1}),
+        ("POST", "prices", {"pattern": "a", "prompt_micros": 1, "output_micros": 1, "scarcity_max_ppm": 999_999}),
+        ("POST", "device-prices", {"chip": "nvidia-h20", "micros_per_hour": -1}),
+        ("POST", "device-prices", {"chip": "nvidia-h20", "micros_per_hour": 1, "from_s": 5.0}),
+        ("POST", "device-prices", {"chip": "nvidia-h20", "micros_per_hour": 10**30}),
     ],
 )
 def test_what_cannot_be_asked_is_bad_input(quiet: Served, method: str, path: str, body: dict[str, Any] | None) -> None:

@@ -7,12 +7,18 @@ import pytest
 from alliage.errors import BadInput, NotFound
 from alliage.fleet.prices import TokenPrice
 from alliage.ledger.charging import Pricing
-from alliage.ledger.pricing import PRICE_MICROS_MAX, dropped, in_force, listed, price_for
+from alliage.ledger.pricing import PRICE_MICROS_MAX, ListedPrice, dropped, entry_for, in_force, listed
 from tests.ledger.builders import PRICE, a_price
 
 
 def _of(micros: int) -> TokenPrice:
     return TokenPrice(output_micros=micros)
+
+
+def price_for(entries: list[ListedPrice], *, service: str, model: str) -> TokenPrice | None:
+    """The price of the entry that is for a service."""
+    found = entry_for(entries, service=service, model=model)
+    return None if found is None else found.price
 
 
 def test_the_closest_name_wins() -> None:

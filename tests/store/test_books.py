@@ -18,14 +18,16 @@ from alliage.errors import NotFound
 from alliage.fleet.limits import Scope
 from alliage.ledger.charging import Charge, Pricing, charged, spending
 from alliage.ledger.correcting import Correction, counter_entry
+from alliage.ledger.device_hours import ListedDevice, device_listed
 from alliage.ledger.periods import day_of, day_text
+from alliage.ledger.scarcity import Devices, Factor
 from alliage.ledger.statements import By, Sums, added
 from alliage.store.books import ROWS_A_STATEMENT, SqlBooks
 from alliage.store.sql import SqlStore, open_store
 from tests.ledger.builders import DECEMBER_S, NOVEMBER_S, a_price, a_record
 from tests.store.builders import a_service
 from tests.store.grounds import Ground
-from tests.store.second_books import BATCH, PRICING, batch, record
+from tests.store.second_books import BATCH, FACTORS, FACTORS_A_BATCH, PRICING, batch, record
 
 ROOT = Path(__file__).parents[2]
 NOVEMBER = Asked(from_s=NOVEMBER_S, until_s=DECEMBER_S)
@@ -57,8 +59,9 @@ def test_a_record_is_kept_whole(store: SqlStore) -> None:
     """Field for field, its price and its charge with it."""
     odd = a_charge("r2", service="free", ttft_s=None, project="", request="ünïcode ✓", is_continued=True, status=503)
     assert odd.price is None
-    store.books().take([a_charge(), odd])
-    for charge in (a_charge(), odd):
+    scarce = replace(a_charge("r4"), micros=500, scarcity_micros=56)
+    store.books().take([a_charge(), odd, scarce])
+    for charge in (a_charge(), odd, scarce):
         assert store.books().charge(charge.record.id) == (charge, ())
     with pytest.raises(NotFound, match="'r3'"):
         store.books().charge("r3")
@@ -139,6 +142,7 @@ def test_sums_are_those_of_the_records(store: SqlStore, seed: int) -> None:
         assert added(line.sums for line in bill) == added(_sums_of(each) for each in mine)
         assert sorted(told, key=repr) == sorted(made, key=repr)
     assert _spent_of(charges, corrections) == books.spent(0)
+    assert 0 < sum(each.scarcity_micros for each in charges) < sum(each.micros for each in charges)
 
 
 def _is_asked(asked: Asked, charge: Charge, at_s: float) -> bool:
@@ -155,6 +159,7 @@ def _sums_of(charge: Charge) -> Sums:
         estimated=1 if record.is_estimated else 0,
         unpriced=1 if record.service == "free" else 0,
         charged_micros=charge.micros,
+        scarcity_micros=charge.scarcity_micros,
     )
 
 
@@ -221,6 +226,40 @@ def test_prices_are_kept_in_their_order(store: SqlStore) -> None:
     store.books().list_prices(entries[:2])
     store.books().list_prices(entries[2:])
     assert store.books().prices() == entries
+
+
+def test_device_prices_and_factors_are_kept_in_their_order(store: SqlStore) -> None:
+    """As they were added, why with them; all of a batch or none of it."""
+    devices = (
+        device_listed("nvidia-h20", 1_350_000, from_s=9.0, who="ann", now_s=5.0),
+        ListedDevice(chip="nvidia-h20", from_s=7.0, micros_per_hour=None, who="ann", set_s=7.0),
+    )
+    store.books().list_devices(devices)
+    because = Devices(chip="nvidia-h20", site="hall", count=4, list_micros=10, price_micros=14)
+    factors = (Factor(service="chat", from_s=9.5, factor_ppm=1_400_000, because=(because,)), *FACTORS)
+    store.books().post_factors(factors)
+    with pytest.raises(Exception, match=r"large|range"):
+        store.books().post_factors([*FACTORS, replace(FACTORS[0], factor_ppm=2**70)])
+    assert (store.books().devices(), store.books().factors()) == (devices, factors)
+    assert store.books().use_currency("CNY") == "CNY"
+    assert store.books().use_currency("USD") == "CNY", "a device-hour is priced in it"
+
+
+def test_factors_are_posted_whole_however_control_dies(durable: Ground) -> None:
+    """Killed by SIGKILL at whatever instant: what was answered is there, and of what was not the whole batch or nothing."""
+    place = durable.place()
+    command = [sys.executable, "-m", "tests.store.second_books", str(place), "factors"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as control:
+        assert control.stdout is not None
+        for _ in range(20):
+            answered = int(control.stdout.readline())
+        control.kill()
+        answered = [answered, *(int(line) for line in control.stdout if line.endswith("\n"))][-1]
+    assert place is not None
+    with closing(open_store(place)) as store:
+        kept = store.books().factors()
+    assert len(kept) % FACTORS_A_BATCH == 0
+    assert len(kept) // FACTORS_A_BATCH - answered in (1, 2)
 
 
 def test_the_currency_stays_once_money_is_in_it(store: SqlStore) -> None:

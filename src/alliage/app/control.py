@@ -19,6 +19,7 @@ from alliage.control.desk import Desk
 from alliage.control.loop import ControlLoop
 from alliage.control.planning import Planning
 from alliage.control.ports import Clock, Store
+from alliage.control.scarcity import Scarcity
 from alliage.decide.price.listed import listed_prices
 from alliage.decide.solve.answer import Budget as SolveBudget
 from alliage.errors import BadInput, LinkError
@@ -91,11 +92,11 @@ def _facts(home: Home, settings: Settings) -> Catalog:
     return catalog
 
 
-def _planning(catalog: Catalog, settings: Settings, clock: Clock, wake: asyncio.Event) -> Planning:
+def _planning(catalog: Catalog, settings: Settings, clock: Clock, wake: asyncio.Event, books: Bookkeeper) -> Planning:
     """Solves in a thread, by this installation's prices."""
     return Planning(
         catalog,
-        listed_prices(catalog, settings.prices),
+        lambda: listed_prices(catalog, settings.prices, books.device_prices()),
         budget=SolveBudget(wall_s=PLAN_WALL_S),
         beside=True,
         woken=wake.set,
@@ -127,7 +128,7 @@ def build_control(
     books = Bookkeeper(store.books(), clock, currency=settings.ledger.currency)
     leases = Leases(books, now_s=clock.now_s, monotonic_s=clock.monotonic_s)
     doors = DoorHub(on_change=wake.set, leases=leases, ledger=books)
-    planning = _planning(catalog, settings, clock, wake)
+    planning = _planning(catalog, settings, clock, wake, books)
     loop = ControlLoop(
         store=store,
         runtime=agents,
@@ -140,6 +141,7 @@ def build_control(
         planning=planning,
         rehearsed=rehearsed,
         price_of=books.price_of,
+        planned=Scarcity(books, clock).look,
     )
     desk = Desk(
         store=store,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -15,10 +15,12 @@ from alliage.fleet.limits import Scope
 from alliage.fleet.prices import FREE, TokenPrice
 from alliage.fleet.services import Service
 from alliage.fleet.usage import UsageRecord
-from alliage.ledger.charging import Charge, Pricing, charged, scopes_of, spending
+from alliage.ledger.charging import Charge, Priced, Pricing, charged, scopes_of, spending
 from alliage.ledger.correcting import Correction, counter_entry
+from alliage.ledger.device_hours import ListedDevice, device_dropped, device_listed, devices_in_force
 from alliage.ledger.periods import Month, month_of
 from alliage.ledger.pricing import ListedPrice, dropped, in_force, listed
+from alliage.ledger.scarcity import Factor, Factors, factors_of
 from alliage.ledger.statements import Bill, By, Usage
 
 Result = TypeVar("Result")
@@ -39,7 +41,9 @@ class Bookkeeper:
         self._spent = Spent(books, clock)
         self._books = books
         self._clock = clock
-        self._pricing = Pricing(books.prices())
+        self._pricing = Pricing(books.prices(), factors_of(books.factors()))
+        self._devices = books.devices()
+        self._is_unsure = False
         self._is_closed = False
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="books")
 
@@ -49,8 +53,25 @@ class Bookkeeper:
 
     def price_of(self, service: Service) -> TokenPrice:
         """What its tokens cost from now on; nothing where no price is listed."""
-        found = self._pricing.price(service=service.name, model=service.model.id, at_s=self._clock.now_s())
-        return FREE if found is None else found
+        found = self.priced(service)
+        return FREE if found is None else found.price
+
+    def priced(self, service: Service) -> Priced | None:
+        """The same with how it comes about; None where no price is listed."""
+        return self._pricing.priced(service=service.name, model=service.model.id, at_s=self._clock.now_s())
+
+    def factors(self) -> Factors:
+        """All factors for scarcity there have been."""
+        return self._pricing.factors
+
+    def post_factors(self, entries: Sequence[Factor]) -> "Future[None]":
+        """Add factors for scarcity, beside the loop: they hold once the store has them, all or none."""
+        return self._writer.submit(self._post, tuple(entries))
+
+    def device_prices(self) -> Mapping[str, int]:
+        """By chip, the micros of a device-hour that are listed now."""
+        now = devices_in_force(self._devices, self._clock.now_s())
+        return {chip: each.micros_per_hour for chip, each in now.items() if each.micros_per_hour is not None}
 
     def spent_micros(self, scope: Scope, since_s: float) -> int:
         """As `Spent.spent_micros`."""
@@ -110,13 +131,35 @@ class Bookkeeper:
         )
         return (*(now[pattern] for pattern in sorted(now)), *coming)
 
+    def devices(self) -> tuple[ListedDevice, ...]:
+        """Prices of device-hours that are listed now, by chip; then what is set to come, the next first."""
+        entries, now_s = self._devices, self._clock.now_s()
+        now = devices_in_force(entries, now_s)
+        coming = sorted(
+            (
+                entry
+                for entry in entries
+                if entry.from_s > now_s and devices_in_force(entries, entry.from_s).get(entry.chip) is entry
+            ),
+            key=lambda entry: (entry.from_s, entry.chip),
+        )
+        return (*(now[chip] for chip in sorted(now)), *coming)
+
     async def set_price(
-        self, pattern: str, price: TokenPrice, *, from_s: float | None, who: str, dry_run: bool
+        self,
+        pattern: str,
+        price: TokenPrice,
+        *,
+        from_s: float | None,
+        who: str,
+        dry_run: bool,
+        scarcity_max_ppm: int | None = None,
     ) -> ListedPrice:
         """List a price from now on, or from a later time; raises BadInput."""
 
         def write() -> ListedPrice:
-            entry = listed(pattern, price, from_s=from_s, who=who, now_s=self._clock.now_s())
+            now_s = self._clock.now_s()
+            entry = listed(pattern, price, from_s=from_s, who=who, now_s=now_s, scarcity_max_ppm=scarcity_max_ppm)
             if not dry_run:
                 self._list((entry,))
             return entry
@@ -134,12 +177,37 @@ class Bookkeeper:
 
         return await self._written(write)
 
+    async def set_device(
+        self, chip: str, micros_per_hour: int, *, from_s: float | None, who: str, dry_run: bool
+    ) -> ListedDevice:
+        """List what a device-hour of a chip costs from now on, or from a later time; raises BadInput."""
+
+        def write() -> ListedDevice:
+            entry = device_listed(chip, micros_per_hour, from_s=from_s, who=who, now_s=self._clock.now_s())
+            if not dry_run:
+                self._list_devices((entry,))
+            return entry
+
+        return await self._written(write)
+
+    async def drop_device(self, chip: str, *, who: str, dry_run: bool) -> ListedDevice:
+        """End what is listed for a chip, now and to come: the entry that ends it. Raises NotFound."""
+
+        def write() -> ListedDevice:
+            entries = device_dropped(chip, self._devices, who=who, now_s=self._clock.now_s())
+            if not dry_run:
+                self._list_devices(entries)
+            return entries[0]
+
+        return await self._written(write)
+
     def close(self) -> None:
         """Wait for what is being written. The store is closed after it."""
         self._is_closed = True
         self._writer.shutdown()
 
     def _take(self, records: Sequence[UsageRecord]) -> None:
+        self._read_lists_again()
         charges = [charged(record, self._pricing) for record in records]
         self._spent.restore()
         with self._spends():
@@ -165,9 +233,36 @@ class Bookkeeper:
             self._spent.forget()
             raise
 
+    @contextmanager
+    def _lists(self) -> Iterator[None]:
+        """The same for what is listed: before anything is charged it is read again, so that both are by one list."""
+        self._read_lists_again()
+        try:
+            yield
+        except StoreError:
+            self._is_unsure = True
+            raise
+
+    def _read_lists_again(self) -> None:
+        if self._is_unsure:
+            self._pricing = Pricing(self._books.prices(), factors_of(self._books.factors()))
+            self._devices = self._books.devices()
+            self._is_unsure = False
+
     def _list(self, entries: tuple[ListedPrice, ...]) -> None:
-        self._books.list_prices(entries)
-        self._pricing = Pricing((*self._pricing.prices, *entries))
+        with self._lists():
+            self._books.list_prices(entries)
+        self._pricing = Pricing((*self._pricing.prices, *entries), self._pricing.factors)
+
+    def _list_devices(self, entries: tuple[ListedDevice, ...]) -> None:
+        with self._lists():
+            self._books.list_devices(entries)
+        self._devices = (*self._devices, *entries)
+
+    def _post(self, entries: tuple[Factor, ...]) -> None:
+        with self._lists():
+            self._books.post_factors(entries)
+        self._pricing = Pricing(self._pricing.prices, self._pricing.factors.with_more(entries))
 
     async def _written(self, write: Callable[[], Result]) -> Result:
         if self._is_closed:

@@ -7,7 +7,9 @@ from typing import Protocol
 from alliage.fleet.limits import Scope
 from alliage.ledger.charging import Charge
 from alliage.ledger.correcting import Correction
+from alliage.ledger.device_hours import ListedDevice
 from alliage.ledger.pricing import ListedPrice
+from alliage.ledger.scarcity import Factor
 from alliage.ledger.statements import BillLine, By, Line
 
 
@@ -44,6 +46,22 @@ class Books(Protocol):
 
     def list_prices(self, entries: Sequence[ListedPrice]) -> None:
         """Add entries to the price list."""
+        ...
+
+    def devices(self) -> tuple[ListedDevice, ...]:
+        """All prices of device-hours there have been, in the order in which they were set."""
+        ...
+
+    def list_devices(self, entries: Sequence[ListedDevice]) -> None:
+        """Add entries to them, in one transaction."""
+        ...
+
+    def factors(self) -> tuple[Factor, ...]:
+        """All factors for scarcity there have been, in the order in which they were added."""
+        ...
+
+    def post_factors(self, entries: Sequence[Factor]) -> None:
+        """Add entries to them, in one transaction."""
         ...
 
     def lines(self, asked: Asked, by: By, *, recount: bool = False) -> tuple[Line, ...]:

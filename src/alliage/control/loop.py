@@ -22,6 +22,7 @@ from alliage.control.settle import Heard
 from alliage.control.table import PriceOf, awaited, build_table, endpoints_after
 from alliage.control.tempos import Kind, Reckoned, tempos_after
 from alliage.control.watching import Watching
+from alliage.decide.aiming.aims import Aims
 from alliage.decide.plan import Budget
 from alliage.decide.reasons import Reason
 from alliage.fleet.demand import Demand
@@ -81,8 +82,12 @@ class ControlLoop:
         planning: Planning,
         rehearsed: frozenset[NodeId] | None = None,
         price_of: PriceOf = lambda _: FREE,
+        planned: Callable[[FleetView, Aims | None], None] = lambda _view, _aims: None,
     ) -> None:
-        """`rehearsed` are the nodes of the present fleet file; others that were rehearsed once are dropped. None: unknown."""
+        """`planned` is told of each pass by which plan it went; it may not wait.
+
+        `rehearsed` are the nodes of the present fleet file; others that were rehearsed once are dropped. None: unknown.
+        """
         self._store = store
         self._runtime = runtime
         self._doors = doors
@@ -93,6 +98,7 @@ class ControlLoop:
         self._woken = woken
         self._rehearsed = rehearsed
         self._price_of = price_of
+        self._planned = planned
         self._began_s = clock.monotonic_s()
         self.planning = planning
         self.recent = Recent()
@@ -162,6 +168,7 @@ class ControlLoop:
             self.wake()
         if done.observations:
             self._store.append(done.observations)
+        self._planned(done.view, self.planning.aims)
         self._push_table(replace(done.view, version=version))
         self._runtime.act(done.actions)
         return done

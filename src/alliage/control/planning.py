@@ -40,14 +40,14 @@ class Planning:
     def __init__(
         self,
         catalog: Catalog,
-        prices: Mapping[str, Price],
+        prices: Callable[[], Mapping[str, Price]],
         *,
         budget: Budget,
         beside: bool,
         woken: Callable[[], None],
         monotonic_s: Callable[[], float],
     ) -> None:
-        self._prices = prices
+        self._prices_now = prices
         self._budget = budget
         self._beside = beside
         self._woken = woken
@@ -64,8 +64,8 @@ class Planning:
 
     @property
     def prices(self) -> Mapping[str, Price]:
-        """Of a device-hour, by chip."""
-        return self._prices
+        """Of a device-hour now, by chip."""
+        return self._prices_now()
 
     @property
     def is_solving(self) -> bool:
@@ -94,7 +94,7 @@ class Planning:
 
     async def consider(self, view: FleetView) -> Aims:
         """What would be aimed at if things were so; the loop takes it over if they come to be."""
-        now = outlook(view, self._prices, self.reckoner, self._offers, self._still_barred(view))
+        now = outlook(view, self.prices, self.reckoner, self._offers, self._still_barred(view))
         if self._beside:
             self._considered = await asyncio.to_thread(aim, now, self.aims, self._budget)
         else:
@@ -103,8 +103,9 @@ class Planning:
 
     def outlook(self, view: FleetView) -> Outlook | None:
         """The view as the programme sees it; the last one again where nothing it depends on has changed. None: not all is reckoned yet."""
-        barred = self._still_barred(view)
+        barred, prices = self._still_barred(view), self.prices
         key = (
+            prices,
             view.nodes,
             view.services,
             view.replicas,
@@ -117,7 +118,7 @@ class Planning:
         )
         if self._seen is None or self._seen[0] != key:
             most = ANSWERS_MAX if self._beside else ANSWERS_ALL
-            found = outlook_within(view, self._prices, self.reckoner, self._offers, barred, answers_max=most)
+            found = outlook_within(view, prices, self.reckoner, self._offers, barred, answers_max=most)
             if found is None:
                 return None
             self._seen = key, found

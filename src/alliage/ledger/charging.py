@@ -13,7 +13,8 @@ from alliage.fleet.limits import Scope, key_scope, project_scope, tenant_scope
 from alliage.fleet.prices import TokenPrice
 from alliage.fleet.usage import Origin, UsageRecord
 from alliage.ledger.periods import day_of
-from alliage.ledger.pricing import PriceList, in_force, price_for
+from alliage.ledger.pricing import ListedPrice, PriceList, entry_for, in_force
+from alliage.ledger.scarcity import LIST_PPM, Factors, bounded, scaled
 
 TOKENS_MAX: Final = 10**9
 """Of one request; who tells more tells nonsense, and is taken to have told this."""
@@ -28,7 +29,10 @@ class Charge:
 
     record: UsageRecord
     price: TokenPrice | None
+    """With scarcity."""
     micros: int
+    scarcity_micros: int = 0
+    """Of `micros`, what it costs more than by the list price."""
 
     @property
     def day(self) -> int:
@@ -36,32 +40,57 @@ class Charge:
         return day_of(self.record.began_s)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Priced:
+    """What a request's tokens cost: by the list, times a factor for scarcity (millionths)."""
+
+    listed: ListedPrice
+    list_price: TokenPrice
+    factor_ppm: int
+    price: TokenPrice
+
+
 class Pricing:
     """A price list, asked for many requests: what is in force is looked up once for each stretch between two entries."""
 
-    def __init__(self, prices: PriceList) -> None:
+    def __init__(self, prices: PriceList, factors: Factors | None = None) -> None:
         self.prices = tuple(prices)
+        self.factors = Factors() if factors is None else factors
         self._begins_s = sorted({entry.from_s for entry in self.prices})
-        self._known: dict[tuple[int, str, str], TokenPrice | None] = {}
+        self._known: dict[tuple[int, str, str], ListedPrice | None] = {}
 
-    def price(self, *, service: str, model: str, at_s: float) -> TokenPrice | None:
-        """The price of a request that begins then; None where none is listed."""
+    def priced(self, *, service: str, model: str, at_s: float) -> Priced | None:
+        """What a request that begins then costs; None where no price is listed."""
         asked = (bisect_right(self._begins_s, at_s), service, model)
         if asked not in self._known:
-            self._known[asked] = price_for(in_force(self.prices, at_s).values(), service=service, model=model)
-        return self._known[asked]
+            self._known[asked] = entry_for(in_force(self.prices, at_s).values(), service=service, model=model)
+        entry = self._known[asked]
+        if entry is None or entry.price is None:
+            return None
+        factor = self.factors.at(service, at_s)
+        factor_ppm = LIST_PPM if factor is None else bounded(factor.factor_ppm, entry.scarcity_max_ppm)
+        price = scaled(entry.price, factor_ppm)
+        return Priced(listed=entry, list_price=entry.price, factor_ppm=factor_ppm, price=price)
+
+    def price(self, *, service: str, model: str, at_s: float) -> TokenPrice | None:
+        """The price of a request that begins then, with scarcity; None where none is listed."""
+        found = self.priced(service=service, model=model, at_s=at_s)
+        return None if found is None else found.price
 
 
 def charged(record: UsageRecord, pricing: Pricing) -> Charge:
     """What a record costs by the price at its beginning, rounded half to even once."""
     record = believable(record)
-    price = pricing.price(service=record.service, model=record.origin.model, at_s=record.began_s)
-    micros = 0
-    if price is not None:
-        micros = charge_micros(
-            price, prompt=record.prompt_tokens, cached=record.cached_tokens, output=record.output_tokens
-        )
-    return Charge(record=record, price=price, micros=micros)
+    priced = pricing.priced(service=record.service, model=record.origin.model, at_s=record.began_s)
+    if priced is None:
+        return Charge(record=record, price=None, micros=0)
+    micros = _micros(record, priced.price)
+    scarcity_micros = 0 if priced.factor_ppm == LIST_PPM else micros - _micros(record, priced.list_price)
+    return Charge(record=record, price=priced.price, micros=micros, scarcity_micros=scarcity_micros)
+
+
+def _micros(record: UsageRecord, price: TokenPrice) -> int:
+    return charge_micros(price, prompt=record.prompt_tokens, cached=record.cached_tokens, output=record.output_tokens)
 
 
 def believable(record: UsageRecord) -> UsageRecord:

@@ -23,3 +23,10 @@ def parse_money(text: str, what: str) -> int:
         raise BadInput(f"{what} {text!r} is no amount of money", remedy="write it like 12 or 12.345678")
     micros = int(match[2]) * _MICROS + int((match[3] or "").ljust(6, "0"))
     return -micros if match[1] else micros
+
+
+def divided(whole: int, by: int) -> int:
+    """`whole` over `by`, rounded half to even; `by` is above zero. Whole numbers all the way."""
+    found, rest = divmod(whole, by)
+    twice = 2 * rest
+    return found + 1 if twice > by or (twice == by and found % 2 == 1) else found

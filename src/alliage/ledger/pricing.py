@@ -12,6 +12,7 @@ from typing import Final
 
 from alliage.errors import BadInput, NotFound
 from alliage.fleet.prices import TokenPrice
+from alliage.ledger.scarcity import check_scarcity_max
 
 PRICE_MICROS_MAX: Final = 10**12
 """Of a million tokens: a million of the currency."""
@@ -31,6 +32,8 @@ class ListedPrice:
     who: str
     """The name of the key that set it."""
     set_s: float
+    scarcity_max_ppm: int | None = None
+    """The most that scarcity makes of the price, in millionths of it; None: scarcity changes nothing."""
 
 
 PriceList = Sequence[ListedPrice]
@@ -48,9 +51,9 @@ def in_force(prices: PriceList, at_s: float) -> dict[str, ListedPrice]:
     return {pattern: entry for pattern, entry in found.items() if entry.price is not None}
 
 
-def price_for(entries: Iterable[ListedPrice], *, service: str, model: str) -> TokenPrice | None:
-    """Of entries that are in force, the price of a service that serves a model; None where nothing is listed."""
-    best: tuple[tuple[bool, int, bool, str], TokenPrice] | None = None
+def entry_for(entries: Iterable[ListedPrice], *, service: str, model: str) -> ListedPrice | None:
+    """Of entries that are in force, the one for a service that serves a model; None where nothing is listed."""
+    best: tuple[tuple[bool, int, bool, str], ListedPrice] | None = None
     for entry in entries:
         by_service = _fits(entry.pattern, service)
         if entry.price is None or not (by_service or _fits(entry.pattern, model)):
@@ -58,11 +61,19 @@ def price_for(entries: Iterable[ListedPrice], *, service: str, model: str) -> To
         literal = len(entry.pattern.replace("*", ""))
         rank = ("*" not in entry.pattern, literal, by_service, entry.pattern)
         if best is None or rank > best[0]:
-            best = (rank, entry.price)
+            best = (rank, entry)
     return None if best is None else best[1]
 
 
-def listed(pattern: str, price: TokenPrice, *, from_s: float | None, who: str, now_s: float) -> ListedPrice:
+def listed(
+    pattern: str,
+    price: TokenPrice,
+    *,
+    from_s: float | None,
+    who: str,
+    now_s: float,
+    scarcity_max_ppm: int | None = None,
+) -> ListedPrice:
     """A new entry, from now on or from a later time; raises BadInput."""
     if _PATTERN.fullmatch(pattern) is None or pattern.count("*") > _STARS_MAX:
         raise BadInput(
@@ -73,14 +84,29 @@ def listed(pattern: str, price: TokenPrice, *, from_s: float | None, who: str, n
         micros = getattr(price, name)
         if not 0 <= micros <= PRICE_MICROS_MAX:
             raise BadInput(f"{name} is {micros}", remedy=f"give 0 to {PRICE_MICROS_MAX} micros a million tokens")
-    if from_s is not None and not from_s <= FROM_S_MAX:
+    check_scarcity_max(scarcity_max_ppm)
+    return ListedPrice(
+        pattern=pattern,
+        from_s=start_of(from_s, now_s),
+        price=price,
+        who=who,
+        set_s=now_s,
+        scarcity_max_ppm=scarcity_max_ppm,
+    )
+
+
+def start_of(from_s: float | None, now_s: float) -> float:
+    """From when an entry holds: now, or a later time; raises BadInput."""
+    if from_s is None:
+        return now_s
+    if not from_s <= FROM_S_MAX:
         raise BadInput(f"the price would hold from {from_s}", remedy="give seconds since 1970")
-    if from_s is not None and from_s < now_s:
+    if from_s < now_s:
         raise BadInput(
             f"the price would hold from {from_s:.0f}, which is past: what was charged since stays charged",
             remedy="leave the time out (from now on), or correct single charges (alliage usage correct)",
         )
-    return ListedPrice(pattern=pattern, from_s=now_s if from_s is None else from_s, price=price, who=who, set_s=now_s)
+    return from_s
 
 
 def dropped(pattern: str, prices: PriceList, *, who: str, now_s: float) -> tuple[ListedPrice, ...]:

@@ -35,6 +35,8 @@ class Sums:
     unpriced: int = 0
     """Requests for which no price was listed: they cost nothing."""
     charged_micros: int = 0
+    scarcity_micros: int = 0
+    """Of `charged_micros`, what requests cost more than by the list price."""
     corrected_micros: int = 0
     """Corrections that were made in the time asked for, of whatever time the charge is."""
 
@@ -131,6 +133,7 @@ def sums_of(charge: Charge) -> Sums:
         estimated=int(charge.record.is_estimated),
         unpriced=int(charge.price is None),
         charged_micros=charge.micros,
+        scarcity_micros=charge.scarcity_micros,
     )
 
 

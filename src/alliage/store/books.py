@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, Table, insert, select, update
 
@@ -12,14 +12,18 @@ from alliage.errors import NotFound
 from alliage.fleet.limits import Scope
 from alliage.ledger.charging import Charge, scopes_of, spending
 from alliage.ledger.correcting import Correction
+from alliage.ledger.device_hours import ListedDevice
 from alliage.ledger.pricing import ListedPrice
+from alliage.ledger.scarcity import Factor
 from alliage.ledger.statements import Account, BillLine, By, Line, Sums, summed
 from alliage.store import rows, sums, tables
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql, sqlite
 
+Entry = TypeVar("Entry")
 _ACCOUNT: Final = tuple(field.name for field in fields(Account))
+_IN_CURRENCY: Final = (tables.prices, tables.device_prices, tables.spent, tables.corrections)
 ROWS_A_STATEMENT: Final = 500
 """SQLite and PostgreSQL both bound the parameters of a statement."""
 
@@ -42,7 +46,7 @@ class SqlBooks:
             if kept is None:
                 connection.execute(insert(tables.ledger).values(id=1, currency=currency))
             elif kept != currency:
-                if any(_has_rows(connection, table) for table in (tables.prices, tables.spent, tables.corrections)):
+                if any(_has_rows(connection, table) for table in _IN_CURRENCY):
                     return str(kept)
                 connection.execute(update(tables.ledger).values(currency=currency))
         return currency
@@ -71,15 +75,37 @@ class SqlBooks:
 
     def prices(self) -> tuple[ListedPrice, ...]:
         """All entries there have been, in the order in which they were set."""
-        with self._reading() as connection:
-            found = connection.execute(select(tables.prices).order_by(tables.prices.c.number))
-            return tuple(rows.price_of(row) for row in found)
+        return self._all(tables.prices, rows.price_of)
 
     def list_prices(self, entries: Sequence[ListedPrice]) -> None:
         """Add entries to the price list."""
+        self._append(tables.prices, [rows.price_row(entry) for entry in entries])
+
+    def devices(self) -> tuple[ListedDevice, ...]:
+        """All prices of device-hours there have been, in the order in which they were set."""
+        return self._all(tables.device_prices, rows.device_price_of)
+
+    def list_devices(self, entries: Sequence[ListedDevice]) -> None:
+        """Add entries to them, in one transaction."""
+        self._append(tables.device_prices, [rows.device_price_row(entry) for entry in entries])
+
+    def factors(self) -> tuple[Factor, ...]:
+        """All factors for scarcity there have been, in the order in which they were added."""
+        return self._all(tables.factors, rows.factor_of)
+
+    def post_factors(self, entries: Sequence[Factor]) -> None:
+        """Add entries to them, in one transaction."""
+        self._append(tables.factors, [rows.factor_row(entry) for entry in entries])
+
+    def _all(self, table: Table, read: Callable[[Row[Any]], Entry]) -> tuple[Entry, ...]:
+        with self._reading() as connection:
+            found = connection.execute(select(table).order_by(table.c.number))
+            return tuple(read(row) for row in found)
+
+    def _append(self, table: Table, new: Sequence[rows.RowValues]) -> None:
         with self._writing() as connection:
-            for entry in entries:
-                connection.execute(insert(tables.prices), rows.price_row(entry))
+            for row in new:
+                connection.execute(insert(table), row)
 
     def lines(self, asked: Asked, by: By, *, recount: bool = False) -> tuple[Line, ...]:
         """The sums of charges by something, of whole days, sorted by name, with the corrections made in that time."""

@@ -27,8 +27,10 @@ from alliage.fleet.tenants import Project, Tenant
 from alliage.fleet.usage import UsageRecord
 from alliage.ledger.charging import Charge
 from alliage.ledger.correcting import Correction
+from alliage.ledger.device_hours import ListedDevice
 from alliage.ledger.periods import day_of
 from alliage.ledger.pricing import ListedPrice
+from alliage.ledger.scarcity import Factor
 from alliage.ledger.statements import account_of
 from alliage.store import tables
 
@@ -179,6 +181,7 @@ def charge_row(charge: Charge) -> RowValues:
     origin = rest["origin"]
     row: RowValues = {name: rest.pop(name) for name in _TOLD_COLUMNS}
     row |= {"model": origin.pop("model"), "chip": origin.pop("chip"), "day": charge.day, "micros": charge.micros}
+    row["scarcity_micros"] = charge.scarcity_micros
     row["is_priced"] = charge.price is not None
     # Quicker than `_to_json`, and as good: the ledger lets no broken letters in.
     row["record"] = msgspec.json.encode({**rest, "price": charge.price}).decode()
@@ -195,6 +198,7 @@ def charge_of(row: Row[Any]) -> Charge:
         record=_convert(told, UsageRecord, "charges"),
         price=_convert({"price": rest.get("price")}, _Priced, "charges").price,
         micros=columns["micros"],
+        scarcity_micros=columns["scarcity_micros"],
     )
 
 
@@ -206,6 +210,26 @@ def price_row(entry: ListedPrice) -> RowValues:
 def price_of(row: Row[Any]) -> ListedPrice:
     """The entry of the price list of a row of `prices`."""
     return _unpack(row, ListedPrice, "prices")
+
+
+def device_price_row(entry: ListedDevice) -> RowValues:
+    """A row of `device_prices`, without its number."""
+    return _pack(entry, tables.device_prices)
+
+
+def device_price_of(row: Row[Any]) -> ListedDevice:
+    """The entry of the price list of a row of `device_prices`."""
+    return _unpack(row, ListedDevice, "device_prices")
+
+
+def factor_row(factor: Factor) -> RowValues:
+    """A row of `factors`, without its number."""
+    return _pack(factor, tables.factors)
+
+
+def factor_of(row: Row[Any]) -> Factor:
+    """The factor of a row of `factors`."""
+    return _unpack(row, Factor, "factors")
 
 
 def correction_row(correction: Correction, charge: Charge) -> RowValues:

@@ -25,6 +25,7 @@ COUNTED: Final = (
     "estimated",
     "unpriced",
     "charged_micros",
+    "scarcity_micros",
 )
 """The columns of `sums` that are sums, which are fields of Sums."""
 _OF_DAYS: Final = tuple(func.sum(_DAYS[name]).label(name) for name in COUNTED)
@@ -36,6 +37,7 @@ _OF_CHARGES: Final = (
     func.sum(case((_CHARGES.is_estimated, 1), else_=0)).label("estimated"),
     func.sum(case((_CHARGES.is_priced, 0), else_=1)).label("unpriced"),
     func.sum(_CHARGES.micros).label("charged_micros"),
+    func.sum(_CHARGES.scarcity_micros).label("scarcity_micros"),
 )
 
 

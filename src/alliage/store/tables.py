@@ -6,9 +6,22 @@ with a default without a migration.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, MetaData, Table, Text, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    false,
+    text,
+)
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every schema there has been, oldest first; the last one is what this version works on. One file each in `migrations/`."""
 VERSION_TABLE: Final = "alliage_schema"
 """Where Alembic keeps the revision: not its default name, which another program may use in the same database."""
@@ -145,6 +158,23 @@ prices: Final = Table(
     Column("from_s", Double, nullable=False),
     Column("record", Text, nullable=False),
 )
+device_prices: Final = Table(
+    "device_prices",
+    metadata,
+    Column("number", _ROW_ID, primary_key=True),  # in the order in which they were set
+    Column("chip", Text, nullable=False),
+    Column("from_s", Double, nullable=False),
+    Column("record", Text, nullable=False),
+)
+factors: Final = Table(
+    "factors",  # of the list price, for scarcity
+    metadata,
+    Column("number", _ROW_ID, primary_key=True),  # in the order in which they were added
+    Column("service", Text, nullable=False),
+    Column("from_s", Double, nullable=False),
+    Column("factor_ppm", BigInteger, nullable=False),
+    Column("record", Text, nullable=False),  # why
+)
 charges: Final = Table(
     "charges",
     metadata,
@@ -164,6 +194,7 @@ charges: Final = Table(
     Column("is_estimated", Boolean, nullable=False),
     Column("is_priced", Boolean, nullable=False),
     Column("micros", BigInteger, nullable=False),
+    Column("scarcity_micros", BigInteger, nullable=False, server_default=text("0")),  # of micros
     Column("record", Text, nullable=False),  # the rest of the usage record, and the price
     Index("charges_by_id", "id", unique=True),
     Index("charges_by_time", "began_s"),
@@ -208,6 +239,7 @@ sums: Final = Table(
     Column("estimated", BigInteger, nullable=False),
     Column("unpriced", BigInteger, nullable=False),
     Column("charged_micros", BigInteger, nullable=False),
+    Column("scarcity_micros", BigInteger, nullable=False, server_default=text("0")),  # of charged_micros
     Index("sums_by_day", "day"),
 )
 spent: Final = Table(

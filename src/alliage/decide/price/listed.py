@@ -12,6 +12,8 @@ TOKENS_PRICED: Final = 1_000_000
 LIFE_HOURS: Final = 4 * 8760
 """Over which a purchase price is spread where nobody named a price of a device-hour: four years, idle hours among them."""
 
+NOTHING: Final[Mapping[str, int]] = {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
@@ -21,14 +23,17 @@ class Price:
     basis: str
 
 
-def listed_prices(catalog: Catalog, named: Mapping[str, float]) -> Mapping[str, Price]:
-    """By chip: what the installation `named` (currency units a device-hour), else the purchase price over its life."""
+def listed_prices(
+    catalog: Catalog, named: Mapping[str, float], listed: Mapping[str, int] = NOTHING
+) -> Mapping[str, Price]:
+    """By chip: what is `listed` (micros a device-hour), else `named` by the settings (currency units), else the purchase price over its life."""
     prices = {chip.id: price for chip in catalog.chips.values() if (price := _purchase(chip)) is not None}
     told = {
         chip: Price(micros_per_hour=round(price * MICROS), basis="price of this installation")
         for chip, price in named.items()
     }
-    return {**prices, **told}
+    by_list = {chip: Price(micros_per_hour=micros, basis="price list") for chip, micros in listed.items()}
+    return {**prices, **told, **by_list}
 
 
 def price_of_tokens(price: Price, *, devices: int, tps: float) -> int:

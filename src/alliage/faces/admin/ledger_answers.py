@@ -19,6 +19,8 @@ class SumsAnswer(Answer):
     unpriced: int
     """Requests for which no price was listed when they began: they cost nothing."""
     charged_micros: int
+    scarcity_micros: int
+    """Of `charged_micros`, what requests cost more than by the list price."""
     corrected_micros: int
     """Of corrections made in this time, whenever the request was."""
     total_micros: int
@@ -115,9 +117,11 @@ class RecordAnswer(Answer):
     estimated: bool
     """The engine did not tell its tokens: they were counted."""
     price: TokenPriceAnswer | None
-    """By which it was charged; null where none was listed."""
+    """By which it was charged, with scarcity; null where none was listed."""
     charged_micros: int
     charged: str
+    scarcity_micros: int
+    """Of `charged_micros`, what it cost more than by the list price."""
 
 
 class RecordsAnswer(Answer):
@@ -158,13 +162,60 @@ class PriceAnswer(Answer):
     set_s: float
     coming: bool
     """It does not hold yet."""
+    scarcity_max_ppm: int | None
+    """The most that scarcity makes of the price, in millionths of it; null: scarcity changes nothing."""
+
+
+class DevicePriceAnswer(Answer):
+    """One entry of the price list: what a device-hour of a chip costs from `from_s` on."""
+
+    chip: str
+    from_s: float
+    micros_per_hour: int | None
+    """Null where the entry ended what was listed."""
+    who: str
+    set_s: float
+    coming: bool
+    """It does not hold yet."""
+
+
+class ScarceAnswer(Answer):
+    """Devices of one chip at one site that serve and are scarce: micros of a device-hour by the list, and by the plan."""
+
+    chip: str
+    site: str
+    count: int
+    list_micros: int
+    price_micros: int
+
+
+class ScarcityAnswer(Answer):
+    """Of a service whose tokens cost more than the list price now: how many times as much, since when, and why."""
+
+    service: str
+    factor_ppm: int
+    """Millionths of the list price."""
+    from_s: float
+    price: TokenPriceAnswer
+    """In force now."""
+    because: tuple[ScarceAnswer, ...]
 
 
 class PricesAnswer(Answer):
-    """What is listed now, by pattern, then what is to come."""
+    """What is listed now, by pattern, then what is to come; of device-hours by chip; and what scarcity makes of prices now."""
 
     currency: str
     prices: tuple[PriceAnswer, ...]
+    devices: tuple[DevicePriceAnswer, ...]
+    scarcity: tuple[ScarcityAnswer, ...]
+
+
+class DevicePriceSetAnswer(Answer):
+    """The entry that was added, or would be in a dry run."""
+
+    dry_run: bool
+    currency: str
+    price: DevicePriceAnswer
 
 
 class PriceSetAnswer(Answer):

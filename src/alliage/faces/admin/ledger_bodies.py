@@ -29,8 +29,22 @@ class PriceBody(Body):
     output_micros: int
     cached_micros: int | None = None
     """Of a prompt's tokens that the engine held already; as `prompt_micros` when left out."""
+    scarcity_max_ppm: int | None = None
+    """The most that scarcity makes of the price, in millionths of it; when left out scarcity changes nothing."""
     from_s: float | None = None
     """Of requests that begin then or later, seconds since 1970; from now on when left out."""
+    dry_run: bool = False
+    """Check and tell, change nothing."""
+
+
+class DevicePriceBody(Body):
+    """What a device of a chip costs for an hour."""
+
+    chip: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its id in the catalogue."""
+    micros_per_hour: int
+    from_s: float | None = None
+    """Seconds since 1970; from now on when left out."""
     dry_run: bool = False
     """Check and tell, change nothing."""
 

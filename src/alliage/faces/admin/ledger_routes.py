@@ -10,13 +10,16 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 
 from alliage.control.bookkeeping import Bookkeeper
 from alliage.control.books import Asked as AskedRecords
+from alliage.control.desk import Desk
 from alliage.errors import BadInput, Forbidden, NotFound
 from alliage.faces.admin import ledger_answers as answers
 from alliage.faces.admin import tell_ledger as tell
 from alliage.faces.admin.access import Admin, Asked, Caller
-from alliage.faces.admin.ledger_bodies import CorrectionBody, PriceBody, price_of
+from alliage.faces.admin.ledger_bodies import CorrectionBody, DevicePriceBody, PriceBody, price_of
 from alliage.fleet.keys import Key, Role
+from alliage.ledger.device_hours import ListedDevice
 from alliage.ledger.periods import Month, parse_month
+from alliage.ledger.scarcity import LIST_PPM
 from alliage.ledger.statements import By
 
 router = APIRouter(prefix="/v1", tags=["ledger"])
@@ -114,17 +117,28 @@ async def correct(record: RecordId, body: CorrectionBody, books: Books, key: Adm
 
 
 @router.get("/prices", summary="List prices")
-async def prices(books: Books, _key: Caller) -> answers.PricesAnswer:
-    """What a million tokens cost now, and what is set to come."""
+async def prices(books: Books, desk: Asked, _key: Caller) -> answers.PricesAnswer:
+    """What a million tokens and a device-hour cost now, what is set to come, and what scarcity makes of prices now."""
+    now_s = books.now_s()
     return answers.PricesAnswer(
-        currency=books.currency, prices=tuple(tell.tell_price(each, books.now_s()) for each in books.prices())
+        currency=books.currency,
+        prices=tuple(tell.tell_price(each, now_s) for each in books.prices()),
+        devices=tuple(tell.tell_device(each, now_s) for each in books.devices()),
+        scarcity=_scarcity(books, desk),
     )
 
 
 @router.post("/prices", status_code=201, summary="Set a price")
 async def set_price(body: PriceBody, books: Books, key: Admin) -> answers.PriceSetAnswer:
     """From now on or from a later time; what was charged stays charged."""
-    entry = await books.set_price(body.pattern, price_of(body), from_s=body.from_s, who=key.name, dry_run=body.dry_run)
+    entry = await books.set_price(
+        body.pattern,
+        price_of(body),
+        from_s=body.from_s,
+        who=key.name,
+        dry_run=body.dry_run,
+        scarcity_max_ppm=body.scarcity_max_ppm,
+    )
     return answers.PriceSetAnswer(
         dry_run=body.dry_run, currency=books.currency, price=tell.tell_price(entry, books.now_s())
     )
@@ -137,6 +151,44 @@ async def drop_price(
     """From now on the pattern has no price; what was set to come for it is ended too."""
     entry = await books.drop_price(pattern, who=key.name, dry_run=dry_run)
     return answers.PriceSetAnswer(dry_run=dry_run, currency=books.currency, price=tell.tell_price(entry, books.now_s()))
+
+
+@router.post("/device-prices", status_code=201, summary="Set the price of a device-hour")
+async def set_device_price(
+    body: DevicePriceBody, books: Books, desk: Asked, key: Admin
+) -> answers.DevicePriceSetAnswer:
+    """Of a chip, from now on or from a later time. Plans are made by it."""
+    if body.chip not in desk.catalog().chips:
+        raise NotFound(f"{body.chip!r} is no chip of the catalogue", remedy="`alliage chips` lists them")
+    entry = await books.set_device(
+        body.chip, body.micros_per_hour, from_s=body.from_s, who=key.name, dry_run=body.dry_run
+    )
+    return _device_set(books, entry, dry_run=body.dry_run)
+
+
+@router.delete("/device-prices/{chip}", summary="Drop the price of a device-hour")
+async def drop_device_price(
+    chip: str, books: Books, key: Admin, *, dry_run: Annotated[bool, Query()] = False
+) -> answers.DevicePriceSetAnswer:
+    """From now on the settings' price holds, or what the chip was sold for; what was set to come is ended too."""
+    return _device_set(books, await books.drop_device(chip, who=key.name, dry_run=dry_run), dry_run=dry_run)
+
+
+def _device_set(books: Bookkeeper, entry: ListedDevice, *, dry_run: bool) -> answers.DevicePriceSetAnswer:
+    return answers.DevicePriceSetAnswer(
+        dry_run=dry_run, currency=books.currency, price=tell.tell_device(entry, books.now_s())
+    )
+
+
+def _scarcity(books: Bookkeeper, desk: Desk) -> tuple[answers.ScarcityAnswer, ...]:
+    """Of the services that are here, those whose price it changes."""
+    in_force = books.factors().in_force(books.now_s())
+    found: list[answers.ScarcityAnswer] = []
+    for service in sorted(desk.view().services, key=lambda each: each.name):
+        factor, priced = in_force.get(service.name), books.priced(service)
+        if factor is not None and priced is not None and priced.factor_ppm != LIST_PPM:
+            found.append(tell.tell_scarcity(factor, priced))
+    return tuple(found)
 
 
 def _whose(key: Key, tenant: str) -> str:

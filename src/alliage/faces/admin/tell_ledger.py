@@ -6,10 +6,12 @@ from typing import Any
 
 from alliage.faces.admin import ledger_answers as answers
 from alliage.fleet.prices import TokenPrice
-from alliage.ledger.charging import Charge
+from alliage.ledger.charging import Charge, Priced
 from alliage.ledger.correcting import Correction, net_micros
+from alliage.ledger.device_hours import ListedDevice
 from alliage.ledger.money import money_text
 from alliage.ledger.pricing import ListedPrice
+from alliage.ledger.scarcity import Factor
 from alliage.ledger.statements import Bill, Sums, Usage
 
 
@@ -54,6 +56,7 @@ def tell_record(charge: Charge) -> answers.RecordAnswer:
         price=_price(charge.price),
         charged_micros=charge.micros,
         charged=money_text(charge.micros),
+        scarcity_micros=charge.scarcity_micros,
     )
 
 
@@ -90,6 +93,23 @@ def tell_price(entry: ListedPrice, now_s: float) -> answers.PriceAnswer:
         who=entry.who,
         set_s=entry.set_s,
         coming=entry.from_s > now_s,
+        scarcity_max_ppm=entry.scarcity_max_ppm,
+    )
+
+
+def tell_device(entry: ListedDevice, now_s: float) -> answers.DevicePriceAnswer:
+    """One entry of the price list of device-hours."""
+    return answers.DevicePriceAnswer(**asdict(entry), coming=entry.from_s > now_s)
+
+
+def tell_scarcity(factor: Factor, priced: Priced) -> answers.ScarcityAnswer:
+    """What scarcity makes of a service's price now."""
+    return answers.ScarcityAnswer(
+        service=factor.service,
+        factor_ppm=priced.factor_ppm,
+        from_s=factor.from_s,
+        price=answers.TokenPriceAnswer(**asdict(priced.price)),
+        because=tuple(answers.ScarceAnswer(**asdict(each)) for each in factor.because),
     )
 
 

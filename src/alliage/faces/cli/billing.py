@@ -152,7 +152,9 @@ def _by_price(told: RecordInFullAnswer) -> str:
     if price is None:
         return "for no price was listed"
     parts = (price.prompt_micros, price.cached_micros, price.output_micros)
-    return "by {} prompt, {} cached, {} output a million tokens".format(*(money_text(micros) for micros in parts))
+    words = "by {} prompt, {} cached, {} output a million tokens".format(*(money_text(micros) for micros in parts))
+    scarcity_micros = told.record.scarcity_micros
+    return f"{words}; {money_text(scarcity_micros)} of it for scarcity" if scarcity_micros else words
 
 
 def _asked(home: Path, *path: str, query: Mapping[str, str | int]) -> str:
@@ -161,6 +163,8 @@ def _asked(home: Path, *path: str, query: Mapping[str, str | int]) -> str:
 
 
 def _doubts(total: SumsAnswer) -> None:
+    if total.scarcity_micros:
+        remark(f"of what was charged, for scarcity: {money_text(total.scarcity_micros)} (the rest is the list price)")
     if total.unpriced:
         remark(f"requests without a price, so free: {total.unpriced} (nothing was listed for them when they began)")
     if total.estimated:

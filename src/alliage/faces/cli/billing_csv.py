@@ -36,14 +36,17 @@ _RECORD: Final = (
 
 def usage_csv(told: UsageAnswer) -> str:
     """One row a name."""
-    head = ("month", "tenant", told.by, "label", *_COUNTS, "charged", "corrected", "total", "currency")
+    head = ("month", "tenant", told.by, "label", *_COUNTS, "charged", "scarcity", "corrected", "total", "currency")
     return csv_text(
         head,
         (
             (
                 *(told.month, told.tenant, line.name, line.label),
                 *_counts(line),
-                *(Amount(money_text(micros)) for micros in (line.charged_micros, line.corrected_micros)),
+                *(
+                    Amount(money_text(micros))
+                    for micros in (line.charged_micros, line.scarcity_micros, line.corrected_micros)
+                ),
                 Amount(line.total),
                 told.currency,
             )
@@ -54,15 +57,40 @@ def usage_csv(told: UsageAnswer) -> str:
 
 def bill_csv(told: BillAnswer) -> str:
     """One row a service and model, and one a correction."""
-    head = ("month", "tenant", "kind", "service", "model", "record", "reason", "who", *_COUNTS, "amount", "currency")
+    head = (
+        "month",
+        "tenant",
+        "kind",
+        "service",
+        "model",
+        "record",
+        "reason",
+        "who",
+        *_COUNTS,
+        "amount",
+        "scarcity",
+        "currency",
+    )
     whose = (told.month, told.tenant)
     charges: list[Sequence[Cell]] = [
-        (*whose, "usage", line.service, line.model, "", "", "", *_counts(line), Amount(line.total), told.currency)
+        (*whose, "usage", line.service, line.model, "", "", "", *_counts(line), *_amounts(line), told.currency)
         for line in told.lines
     ]
     empty: tuple[Cell, ...] = (None,) * len(_COUNTS)
     corrections: list[Sequence[Cell]] = [
-        (*whose, "correction", "", "", each.record, each.reason, each.who, *empty, Amount(each.amount), told.currency)
+        (
+            *whose,
+            "correction",
+            "",
+            "",
+            each.record,
+            each.reason,
+            each.who,
+            *empty,
+            Amount(each.amount),
+            None,
+            told.currency,
+        )
         for each in told.corrections
     ]
     return csv_text(head, [*charges, *corrections])
@@ -70,7 +98,7 @@ def bill_csv(told: BillAnswer) -> str:
 
 def records_csv(told: RecordsAnswer) -> str:
     """One row a record; times of UTC."""
-    head = ("began", *_RECORD, "estimated", "continued", "rehearsed", "charged", "currency")
+    head = ("began", *_RECORD, "estimated", "continued", "rehearsed", "charged", "scarcity", "currency")
     return csv_text(
         head,
         (
@@ -79,11 +107,16 @@ def records_csv(told: RecordsAnswer) -> str:
                 *(getattr(each, name) for name in _RECORD),
                 *(int(flag) for flag in (each.estimated, each.continued, each.rehearsed)),
                 Amount(each.charged),
+                Amount(money_text(each.scarcity_micros)),
                 told.currency,
             )
             for each in told.records
         ),
     )
+
+
+def _amounts(line: SumsAnswer) -> tuple[Amount, Amount]:
+    return Amount(line.total), Amount(money_text(line.scarcity_micros))
 
 
 def _counts(sums: SumsAnswer) -> tuple[int, ...]:

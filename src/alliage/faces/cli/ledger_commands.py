@@ -15,7 +15,7 @@ usage_app = typer.Typer(
     invoke_without_command=True,
 )
 price_app = typer.Typer(
-    help="What tokens cost. Setting is for admins.",
+    help="What tokens and device-hours cost. Setting is for admins.",
     epilog="Example: alliage price set 'qwen3-*' --prompt 0.30 --output 1.20",
     no_args_is_help=True,
 )
@@ -136,7 +136,7 @@ def bill(
 
 @price_app.command("list", epilog="Example: alliage price list --json")
 def list_prices(context: typer.Context, *, home: HomeAgain = None, as_json: JsonOption = False) -> None:
-    """List what a million tokens cost now, and what is set to come."""
+    """List what a million tokens and a device-hour cost now, what is set to come, and what scarcity makes of it."""
     from alliage.faces.cli import pricing
 
     pricing.list_prices(home or context.obj, as_json=as_json)
@@ -145,38 +145,62 @@ def list_prices(context: typer.Context, *, home: HomeAgain = None, as_json: Json
 @price_app.command("set", epilog="Example: alliage price set 'qwen3-*' --prompt 0.30 --cached 0.06 --output 1.20")
 def set_price(
     context: typer.Context,
-    pattern: Annotated[str, typer.Argument(metavar="NAME", help="Of a service or model; `*` stands for anything.")],
+    pattern: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="Of a service or model; `*` stands for anything. Or --chip.")
+    ] = "",
     *,
     home: HomeAgain = None,
-    prompt: Annotated[str, typer.Option(metavar="MONEY", help="A million tokens of prompts.")],
-    output: Annotated[str, typer.Option(metavar="MONEY", help="A million tokens of answers.")],
+    prompt: Annotated[str, typer.Option(metavar="MONEY", help="A million tokens of prompts.")] = "",
+    output: Annotated[str, typer.Option(metavar="MONEY", help="A million tokens of answers.")] = "",
     cached: Annotated[
         str,
         typer.Option(metavar="MONEY", help="A million prompt tokens that the engine held; as --prompt if left out."),
     ] = "",
+    scarcity_max: Annotated[
+        str,
+        typer.Option(metavar="TIMES", help="While its devices are scarce, up to so many times; once if left out."),
+    ] = "",
+    chip: Annotated[str, typer.Option(metavar="CHIP", help="Instead of NAME: the price of its device-hour.")] = "",
+    per_device_hour: Annotated[str, typer.Option(metavar="MONEY", help="An hour of one device of --chip.")] = "",
     from_: Annotated[
         str, typer.Option("--from", metavar="YYYY-MM-DD", help="From this day of UTC on; from now on when left out.")
     ] = "",
     dry_run: DryRun = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Set a price, for requests that begin from now on. What was charged stays charged."""
+    """Set a price, from now on: of tokens, for requests that begin then, or of a device-hour. What was charged stays charged."""
     from alliage.faces.cli import pricing
 
-    body = pricing.price_body(pattern, prompt=prompt, output=output, cached=cached, from_=from_)
-    pricing.set_price(home or context.obj, body | {"dry_run": dry_run}, as_json=as_json)
+    place = home or context.obj
+    if chip or per_device_hour:
+        if pattern or prompt or output or cached or scarcity_max:
+            raise BadInput("the price of a device-hour is set alone", remedy="give --chip and --per-device-hour only")
+        body = pricing.device_body(chip, per_device_hour=per_device_hour, from_=from_)
+        pricing.set_device(place, body | {"dry_run": dry_run}, as_json=as_json)
+        return
+    body = pricing.price_body(
+        pattern, prompt=prompt, output=output, cached=cached, from_=from_, scarcity_max=scarcity_max
+    )
+    pricing.set_price(place, body | {"dry_run": dry_run}, as_json=as_json)
 
 
 @price_app.command("drop", epilog="Example: alliage price drop 'qwen3-*'")
 def drop_price(
     context: typer.Context,
-    pattern: Annotated[str, typer.Argument(metavar="NAME", help="As in `alliage price list`.")],
+    pattern: Annotated[str, typer.Argument(metavar="[NAME]", help="As in `alliage price list`. Or --chip.")] = "",
     *,
     home: HomeAgain = None,
+    chip: Annotated[str, typer.Option(metavar="CHIP", help="Instead of NAME: the price of its device-hour.")] = "",
     dry_run: DryRun = False,
     as_json: JsonOption = False,
 ) -> None:
     """Take a price off the list, from now on; what was set to come for it too."""
     from alliage.faces.cli import pricing
 
-    pricing.drop_price(home or context.obj, pattern, dry_run=dry_run, as_json=as_json)
+    if bool(pattern) == bool(chip):
+        raise BadInput("one price is dropped at a time", remedy="give either NAME or --chip CHIP")
+    place = home or context.obj
+    if chip:
+        pricing.drop_device(place, chip, dry_run=dry_run, as_json=as_json)
+    else:
+        pricing.drop_price(place, pattern, dry_run=dry_run, as_json=as_json)

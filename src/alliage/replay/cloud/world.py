@@ -178,9 +178,10 @@ class Cloud:
         return self.agents.answers(replica)
 
     def _planned(self) -> Planning:
+        prices = listed_prices(self._catalog, self._prices)
         return Planning(
             self._catalog,
-            listed_prices(self._catalog, self._prices),
+            lambda: prices,
             budget=Budget(),
             beside=False,
             woken=lambda: None,
