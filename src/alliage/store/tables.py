@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
+REVISIONS: Final = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every schema there has been, oldest first; the last one is what this version works on. One file each in `migrations/`."""
 VERSION_TABLE: Final = "alliage_schema"
 """Where Alembic keeps the revision: not its default name, which another program may use in the same database."""

@@ -5,8 +5,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-revision: Final = "0008"
-down_revision: Final = "0007"
+revision: Final = "0007"
+down_revision: Final = "0006"
 
 _ROW_ID: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
