@@ -31,7 +31,7 @@ from alliage.gateway.upstream import Pool, renew_pools
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _LATE_S: Final = 0.15
-"""A gateway that comes to look so much later than it meant to stood still: it says nothing of engines then, and the time does not count."""
+"""A gateway that comes to look so much later than it meant to says nothing of engines then."""
 _REMEMBERED_MAX: Final = 4096
 _REMEMBERED_BYTES_MAX: Final = 256
 
@@ -94,7 +94,8 @@ class Door:
         self.guessing = Guessing()
         self._looked_s = self.now_s = loop.time()
         """Seconds as of the last sweep: good enough for deadlines, free on the data path. While this process stands still (no CPU,
-        no memory, stopped) they do not pass: what came meanwhile is not read yet, and nobody else is to blame."""
+        no memory, stopped) they do not pass: what came meanwhile is not read yet, and nobody else is to blame. So no deadline is
+        over by one late look."""
         self.table: RoutingTable | None = None
         self.serving = Serving()
         self.pools: dict[ReplicaId, Pool] = {}
@@ -193,7 +194,7 @@ class Door:
         looked_s, self._looked_s = self._looked_s, self.loop.time()
         passed_s, tick_s = self._looked_s - looked_s, self.limits.tick_s
         late_s = passed_s - tick_s
-        self.now_s += min(passed_s, tick_s + _LATE_S)
+        self.now_s += min(passed_s, tick_s + min(tick_s, _LATE_S))  # no deadline is shorter than four ticks
         if self.board.look(perf_counter(), is_late=late_s > _LATE_S) and self.reporter is not None:
             self.reporter.pace_changed()
         self.admission.sweep()
