@@ -30,9 +30,9 @@ class _Stands(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Its request."""
-        assert data.startswith(b"POST /v1/chat/completions ")
+        assert data.startswith((b"POST /v1/chat/completions ", b"GET /health "))
         os.write(self._descriptor, b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
-        time.sleep(0.8)
+        time.sleep(0.8 if data.startswith(b"POST") else 0.15)
 
 
 def test_an_hour_without_control() -> None:
@@ -94,6 +94,21 @@ def test_an_answer_that_came_while_the_gateway_stood_still_is_passed_on() -> Non
             async with house(table(1, route("m", upstream("m-1", port))), limits) as place:
                 assert (await place.chat()).body == b"{}"
                 await place.at_rest()
+
+    run(main())
+
+
+def test_a_try_that_was_answered_while_the_gateway_stood_still_reached_it() -> None:
+    """A replica that control doubts, and that answers at once, is not told to be out of reach: control would give it up."""
+
+    async def main() -> None:
+        limits = GatewayLimits(reach_every_s=0.02, reach_s=0.3, reach_answer_s=0.1, drain_s=2.0)
+        loop = asyncio.get_running_loop()
+        async with await loop.create_server(_Stands, "127.0.0.1", 0) as engine:
+            port = engine.sockets[0].getsockname()[1]
+            async with house(table(1, route("m", upstream("m-1", port, doubted=True))), limits) as place:
+                await place.control.counts_again()
+                assert not any(each.unreachable for each in place.control.reports)
 
     run(main())
 
