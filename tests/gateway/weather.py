@@ -38,24 +38,29 @@ async def _trickle(call: Call) -> None:
 _MOODS: Final[tuple[Behaviour, ...]] = (*[chat] * 9, _trickle, _cut, _garbage, _die_in_the_middle)
 
 
-class _Pulse:
+class Pulse:
     """When this process, which the engines are in, stood still: nobody was answered then."""
 
-    def __init__(self) -> None:
-        self._beat_s = time.monotonic()
+    def __init__(self, now_s: float) -> None:
+        """Seconds by the monotonic clock, all of them."""
+        self._beat_s = now_s
         self._stops: deque[tuple[float, float]] = deque(maxlen=100)
 
     async def beat(self) -> None:
         """Until cancelled."""
         while True:
             await asyncio.sleep(BEAT_S)
-            began_s, self._beat_s = self._beat_s, time.monotonic()
-            if self._beat_s - began_s > 2 * BEAT_S:
-                self._stops.append((began_s, self._beat_s))
+            self.beats(time.monotonic())
 
-    def stood_s(self, since_s: float) -> float:
+    def beats(self, now_s: float) -> None:
+        """It does not stand still now."""
+        began_s, self._beat_s = self._beat_s, now_s
+        if now_s - began_s > 2 * BEAT_S:
+            self._stops.append((began_s, now_s))
+
+    def stood_s(self, since_s: float, now_s: float) -> float:
         """For how long, from then until now."""
-        stops = (*self._stops, (self._beat_s, time.monotonic()))
+        stops = (*self._stops, (self._beat_s, now_s))
         return sum(max(0.0, end_s - max(began_s, since_s)) for began_s, end_s in stops)
 
 
@@ -95,7 +100,7 @@ class Weather:
         self._engines = engines
         self._random = random
         self.bad_until_s = 0.0
-        self.pulse = _Pulse()
+        self.pulse = Pulse(time.monotonic())
         self.notes = _Notes()
 
     async def blow(self) -> None:
@@ -115,5 +120,5 @@ class Weather:
     def explains(self, verdict: str, asked_s: float) -> bool:
         """Whether an answer that came now may be so; it was asked for then, by the monotonic clock."""
         if verdict == "late":
-            return self.pulse.stood_s(asked_s) >= STOOD_S_MIN
+            return self.pulse.stood_s(asked_s, time.monotonic()) >= STOOD_S_MIN
         return verdict == "right" or (verdict != "wrong" and asyncio.get_running_loop().time() <= self.bad_until_s)
