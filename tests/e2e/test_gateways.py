@@ -64,13 +64,14 @@ def test_one_that_dies_loses_no_connection(cloud: Cloud) -> None:
 
 
 def test_a_new_certificate_is_taken_when_it_is_told(cloud: Cloud, tmp_path: Path) -> None:
-    """SIGHUP to each process: new connections are shown the new pair."""
+    """SIGHUP to each process: new connections are shown the new pair, the old one no more; told again it reads the files again."""
     served = Path(cloud.running["tls_certificate"])
+    old = _trust(cloud)
+    assert b'"status":"ok"' in _health(cloud, old)
     new = certificate(tmp_path / "new")
     new.certificate.replace(served)
     new.key.replace(served.with_name("key.pem"))
-    for pid in cloud.pids()["gateway"]:
-        os.kill(pid, signal.SIGHUP)
+    _tell(cloud)
     trust = _trust(cloud)
 
     def taken() -> bool:
@@ -80,6 +81,26 @@ def test_a_new_certificate_is_taken_when_it_is_told(cloud: Cloud, tmp_path: Path
             return False
 
     eventually(taken, what="the new certificate")
+    for _ in range(_NUMBER):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            _health(cloud, old)
+    before = _times_taken(cloud)
+    _tell(cloud)  # the files are as they were: nobody reads them again unasked
+    eventually(
+        lambda: all(now > then for now, then in zip(_times_taken(cloud), before, strict=True)), what="each to be told"
+    )
+
+
+def _tell(cloud: Cloud) -> None:
+    for pid in cloud.pids()["gateway"]:
+        os.kill(pid, signal.SIGHUP)
+
+
+def _times_taken(cloud: Cloud) -> list[int]:
+    """By the log of each gateway process."""
+    logs = sorted((cloud.home / "logs").glob("gateway-*.log"))
+    assert len(logs) == _NUMBER
+    return [log.read_text().count("certificate taken") for log in logs]
 
 
 def test_nobody_else_gets_the_port(cloud: Cloud) -> None:

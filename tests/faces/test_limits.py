@@ -108,6 +108,8 @@ def test_a_key_is_changed_and_its_secret_stays(cloud: Served) -> None:
     asked = {"tenant": "acme", "project": "web", "priority": "interactive", "limits": {"requests_per_minute": 60}}
     dry = ask(cloud, "POST", "/v1/keys", json=asked | {"dry_run": True})
     assert (dry.status_code, dry.json()["secret"], dry.json()["key"]["id"]) == (200, "", "")
+    stated = ask(cloud, "GET", "/openapi.json").json()["paths"]["/v1/keys"]["post"]["responses"]
+    assert stated["200"]["content"] == stated["201"]["content"]  # found by fuzzing: only 201 was
     made = ask(cloud, "POST", "/v1/keys", json=asked).json()
     assert made["key"]["name"] == dry.json()["key"]["name"] == "acme-web-1"
     assert made["key"]["limits"] == NO_LIMITS | {"requests_per_minute": 60}

@@ -78,7 +78,10 @@ WORDS: Final[Mapping[str, tuple[bytes, ...]]] = {
         b"\r\n", b"\r\n\r\n", b"\n", b"\r", b" ", b"\t", b":", b";", b",", b"0\r\n\r\n", b"Content-Length: ", b"Transfer-Encoding: ", b"chunked", b"Connection: ", b"close", b"keep-alive",
         b"upgrade", b"Upgrade: h2c\r\n", b"Host: h\r\n", b"Expect: 100-continue\r\n", b" HTTP/1.1\r\n", b" HTTP/1.0\r\n", b"GET /", b"POST /v1/completions", b"HEAD ", b"OPTIONS * ", b"5", b"0", b"\x00", b"\xff",
     ),
-    "ask": (b'"model"', b'"stream"', b'"stream_options"', b'"include_usage"', b"true", b"false", b"null", b"{", b"}", b"[", b"]", b":", b",", b'"', b"\\u0000", b"\\", b"1e9", b"-", b".", b"\xc3\xa9", b"\xed\xa0\x80"),
+    "ask": (
+        b'"model":"n",', b'"stream":true,', b'"stream":false,', b'"stream":null,', b'"stream_options":{},', b'"stream_options":null,', b'"stream_options":{"include_usage":true,"x":[1]},',
+        b'"stream_options":{"include_usage":false},', b'"include_usage":null,', b'"max_tokens":-1,', b'"max_completion_tokens":1e9,', b'"x":[{"model":"z"}],', b'"\\u006dodel":"o",', b"[],", b"{},", b'"\\n",', b'"model"', b'"stream"', b'"stream_options"', b'"include_usage"', b"true", b"false", b"null", b"{", b"}", b"[", b"]", b":", b",", b'"', b"\\u0000", b"\\", b"1e9", b"-", b".", b"\xc3\xa9", b"\xed\xa0\x80",
+    ),
     "sse": (b"data: ", b"\n\n", b"\r\n\r\n", b"\n", b"\r", b'"usage"', b'"choices":[]', b"event: ", b": ", b"[DONE]", _USAGE, _CHUNK, b"\xff"),
     "answer": (b"HTTP/1.1 ", b"HTTP/1.0 ", b"200 OK\r\n", b"204 X\r\n", b"304 X\r\n", b"103 X\r\n\r\n", b"Content-Length: ", b"Transfer-Encoding: chunked\r\n", b"\r\n", b"\r\n\r\n", b"\n", b"\r", b"0\r\n\r\n", b"5\r\nhello\r\n", b"Connection: close\r\n", b"5", b" ", b"\xff"),
 }  # fmt: skip

@@ -1,6 +1,7 @@
 """`python -m tests.gateway.soak --seconds 900`: a gateway process under mixed load and abuse; memory, descriptors and answers are held to a rule.
 
-The rule: every answer to a right request is right, or one that the fault of the moment explains; the memory of the last fifth of the time (the median of
+The rule: every answer to a right request is right, or one that the fault of the moment explains (no fault explains a 504: only
+engines that stood still do, of which this process tells by itself); the memory of the last fifth of the time (the median of
 what was seen each half second) is at most that of the second fifth plus 4 MiB and 3 %; and when all have left, no more
 descriptors are open than before the first came, but for two (a library may keep one that it opened late).
 """
@@ -9,6 +10,7 @@ import argparse
 import asyncio
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,7 +26,8 @@ from tests.gateway.abuses import ABUSES
 from tests.gateway.certificates import certificate, trusting
 from tests.gateway.house import Answer, House, chat_body, post, route, run, table, upstream
 from tests.gateway.process import Gateway, gateway
-from tests.gateway.upstream import Behaviour, Call, Engine, chat
+from tests.gateway.upstream import Engine
+from tests.gateway.weather import Weather
 
 SAMPLE_S: Final = 0.5
 GROWTH_BYTES_MAX: Final = 4 * MIB
@@ -70,56 +73,13 @@ def _fifth(samples: Sequence[int], number: int) -> Sequence[int]:
     return samples[number * size : (number + 1) * size] or samples[-1:]
 
 
-async def _cut(call: Call) -> None:
-    call.cut()
-
-
-async def _garbage(call: Call) -> None:
-    await call.send(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
-
-
-async def _die_in_the_middle(call: Call) -> None:
-    await call.begin_stream()
-    await call.chunk(b'data: {"choices":[{"delta":{"content":"ab"}}]}\n\n')
-    call.cut()
-
-
-async def _trickle(call: Call) -> None:
-    await asyncio.sleep(0.3)
-    await chat(call)
-
-
-_MOODS: Final[tuple[Behaviour, ...]] = (*[chat] * 9, _trickle, _cut, _garbage, _die_in_the_middle)
-
-
-class _Weather:
-    """Engines whose mood changes; a request that had a bad one in its time may fail."""
-
-    def __init__(self, engines: Sequence[Engine], random: Random) -> None:
-        self._engines = engines
-        self._random = random
-        self.bad_until_s = 0.0
-
-    async def blow(self) -> None:
-        """Every second another mood, one engine at most a bad one."""
-        loop = asyncio.get_running_loop()
-        while True:
-            for engine in self._engines:
-                engine.behave = chat
-            mood = self._random.choice(_MOODS)
-            if mood is not chat:
-                self.bad_until_s = loop.time() + 3
-                self._random.choice(self._engines).behave = mood
-            await asyncio.sleep(1)
-
-
-async def _talk(place: House, weather: _Weather, soaked: Soaked, random: Random) -> None:
+async def _talk(place: House, weather: Weather, soaked: Soaked, random: Random) -> None:
     """Right requests, on connections that are kept for a while."""
     loop = asyncio.get_running_loop()
     while True:
         wire = await place.dial()
         for _ in range(random.randint(1, 20)):
-            streams = random.random() < 0.5
+            streams, asked_s = random.random() < 0.5, time.monotonic()
             try:
                 await wire.send(post(chat_body(stream=streams, padding="y" * random.choice((0, 0, 1000, 100_000)))))
                 answer = await wire.answer()
@@ -130,17 +90,21 @@ async def _talk(place: House, weather: _Weather, soaked: Soaked, random: Random)
                 break
             verdict = _verdict(answer, streams=streams)
             soaked.answers[verdict] += 1
-            if verdict == "wrong" or (verdict != "right" and loop.time() > weather.bad_until_s):
-                soaked.wrong.append(f"{answer.status} {answer.body[:200]!r}")
+            if not weather.explains(verdict, asked_s):
+                soaked.wrong.append(
+                    f"{answer.status} {answer.body[:200]!r}; asked at {asked_s:.3f}, {weather.notes.told(answer)}"
+                )
             await asyncio.sleep(random.random() * 0.02)
         wire.writer.close()
 
 
 def _verdict(answer: Answer, *, streams: bool) -> str:
-    """`right`, `refused` or `broken off` where an engine's fault explains it, or `wrong`, which nothing does."""
+    """`right`, `refused` or `broken off` where an engine's fault explains it, `late` where only time does, or `wrong`, which nothing does."""
     if answer.status == 200 and _is_right(answer.body, streams=streams):
         return "right"
-    if answer.status in {502, 503, 504}:
+    if answer.status == 504:
+        return "late"
+    if answer.status in {502, 503}:
         return "refused"
     return "broken off" if answer.status == 200 and b'data: {"error"' in answer.body else "wrong"
 
@@ -166,6 +130,8 @@ async def _watch(place: Gateway, soaked: Soaked) -> None:
     while True:
         soaked.memory_bytes.append(place.memory_bytes)
         soaked.descriptors.append(place.descriptors)
+        place.control.usage.clear()  # what is kept here slows the engines, which are in this process
+        place.control.told.clear()
         await asyncio.sleep(SAMPLE_S)
 
 
@@ -201,10 +167,15 @@ async def soak(seconds: float, seed: int, files: TlsFiles | None = None) -> Soak
         async with gateway(first, *given, settings=_SETTINGS) as place:
             place.trust = None if files is None else trusting(files)
             soaked.descriptors_before = place.descriptors
-            weather = _Weather(engines, Random(random.random()))
+            weather = Weather(engines, Random(random.random()))
             jobs = [_talk(place, weather, soaked, Random(random.random())) for _ in range(12)]
             jobs += [_abuse(place, soaked, Random(random.random())) for _ in range(4)]
-            jobs += [weather.blow(), _watch(place, soaked), _new_tables(place, ports, Random(random.random()))]
+            jobs += [
+                weather.blow(),
+                weather.pulse.beat(),
+                _watch(place, soaked),
+                _new_tables(place, ports, Random(random.random())),
+            ]
             tasks = [asyncio.create_task(job) for job in jobs]
             done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
             for task in tasks:

@@ -1,6 +1,5 @@
 """Anthropic's official client against the gateway, with a real llama.cpp behind it: messages whole and streamed, counts, models, errors."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,7 +15,7 @@ from alliage.catalog.records import ApiPath, Task
 from alliage.fleet.limits import Limits, Scope
 from alliage.fleet.routing import RoutingTable
 from alliage.gateway.limits import GatewayLimits
-from tests.gateway.house import KEY, House, chat_body, get, house, post, route, run, table, upstream
+from tests.gateway.house import KEY, House, chat_body, get, house, post, route, run, table, until, upstream
 from tests.gateway.upstream import Call, Engine
 from tests.models.alphabet import alphabet, write_alphabet
 from tests.models.serving import served
@@ -181,7 +180,7 @@ def test_keys_come_either_way_and_headers_go_on() -> None:
 
 
 def test_a_client_that_leaves_stops_its_engine() -> None:
-    """As with every stream."""
+    """As with every stream: it is heard of by the engine, and counted as one whose client left."""
 
     async def hang(call: Call) -> None:
         await call.begin_stream()
@@ -192,7 +191,8 @@ def test_a_client_that_leaves_stops_its_engine() -> None:
         async with Engine(hang) as engine, house(_table(engine.port)) as place, _client(place) as client:
             stream = await client.messages.create(model="m", max_tokens=9, messages=_ASK, stream=True)
             await stream.close()
-            await asyncio.wait_for(engine.calls[0].gone.wait(), 10)
+            await until(engine.calls[0].gone.is_set, "the engine's connection is closed")
             await place.at_rest()
+            assert (await place.metrics())['alliage_gateway_requests_total{service="m",status="499"}'] == 1
 
     run(main())

@@ -250,7 +250,7 @@ async def _gone_while(act: Callable[[Call], Awaitable[None]], body: bytes) -> No
         await until(lambda: bool(engine.calls), "the engine was asked")
         await asyncio.sleep(0.02)
         wire.writer.close()
-        await until(engine.calls[0].gone.is_set, "the engine's connection is closed", 2)
+        await until(engine.calls[0].gone.is_set, "the engine's connection is closed")
         await place.at_rest()
         assert (await place.metrics())['alliage_gateway_requests_total{service="m",status="499"}'] == 1
 

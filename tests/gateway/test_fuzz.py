@@ -29,6 +29,8 @@ def test_no_bytes_break_a_promise_of_the_edge(target: str) -> None:
             "intake",
             b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
         ),
+        ("intake", b"PRI * HTTP/2.0\r\n\r\n"),
+        ("intake", b"PRI * HTTP/1.0\r\n\r\n"),
         (
             "heads",
             (

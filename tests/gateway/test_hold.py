@@ -54,7 +54,7 @@ def test_a_refused_service_says_so_at_once() -> None:
             assert (await place.chat()).status == 503
             await place.control.swap(table(3, route("m", waiting="soon")))
             asking = asyncio.create_task(place.chat())
-            await asyncio.sleep(0.05)
+            await place.holds(1)
             place.control.push(table(4))
             assert (await asyncio.wait_for(asking, 5)).status == 404
 

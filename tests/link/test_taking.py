@@ -112,13 +112,17 @@ def test_what_is_too_much_is_left_to_be_told_again(tmp_path: Path) -> None:
 
 
 def test_without_a_ledger_nothing_is_answered(tmp_path: Path) -> None:
-    """The gateway keeps its journal; the line goes on."""
+    """The gateway keeps its journal; the line goes on, and says nothing of usage until its end."""
 
     async def play() -> None:
         async with _joined(tmp_path, None) as (line, hub):
             line.send(_told(10, "r1"))
             line.send(GatewayReport(table_version=3, in_flight={}))
             await until(lambda: bool(hub.observe()), 5)
+            again = await dial(tmp_path / "c")
+            again.send(GatewayHello(protocol=PROTOCOL, door="d"))  # it takes the place of the first, which ends
+            assert await line.receive() is None
+            again.close()
 
     asyncio.run(play())
 

@@ -86,7 +86,7 @@ class ClientConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client does not read its answer."""
-        self._paused_since_s = self._door.loop.time()
+        self._paused_since_s = self._door.now_s
         if self._exchange is not None:
             self._exchange.pause()
 

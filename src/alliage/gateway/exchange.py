@@ -194,8 +194,8 @@ class Exchange:
         door = self._door
         self._is_in = False
         if not self._held_until_s:
-            self._held_until_s = door.loop.time() + door.limits.hold_s
-        if may := not door.draining and door.loop.time() < self._held_until_s:
+            self._held_until_s = door.now_s + door.limits.hold_s
+        if may := not door.draining and door.now_s < self._held_until_s:
             door.hold(self, service)
         return may
 

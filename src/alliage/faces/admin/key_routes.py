@@ -18,7 +18,12 @@ async def keys(desk: Asked, _key: Admin) -> KeysAnswer:
     return KeysAnswer(keys=tuple(tell_key(each, view) for each in view.keys))
 
 
-@router.post("", status_code=201, summary="Create a key")
+@router.post(
+    "",
+    status_code=201,
+    responses={200: {"model": KeyCreatedAnswer, "description": "A dry run: nothing was created"}},
+    summary="Create a key",
+)
 async def create(body: KeyBody, response: Response, desk: Asked, asking: Admin) -> KeyCreatedAnswer:
     """The secret is told in this answer and never again. A dry run answers 200."""
     response.headers["Cache-Control"] = "no-store"
