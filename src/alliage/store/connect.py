@@ -83,9 +83,7 @@ def _make_private(path: Path) -> None:
     try:
         if not path.exists():
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY))
-        elif path.is_dir() or not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
-            number = errno.EISDIR if path.is_dir() else errno.EACCES
-            raise OSError(number, os.strerror(number))
+        _check_writable(path)
     except OSError as error:
         raise StoreError(
             f"the database {path} cannot be opened for writing ({error.strerror})",
@@ -99,6 +97,14 @@ def _make_private(path: Path) -> None:
             f"the database {path} can be read by others and is not yours ({error.strerror})",
             remedy=f"as its owner, run: chmod 600 {path}",
         ) from error
+
+
+def _check_writable(path: Path) -> None:
+    """Raise OSError for what is no file that this process may read and write."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _sqlite_engine(database: Database, *, foreign_keys: bool) -> Engine:
