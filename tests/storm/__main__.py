@@ -13,7 +13,11 @@ from tests.storm.storm import Kills, Plan, blow
 
 async def _run(plan: Plan) -> tuple[Verdict, Kills]:
     async with a_cloud() as cloud:
-        return await blow(cloud, plan)
+        verdict, kills = await blow(cloud, plan)
+        if verdict.wrong and not plan.bug:
+            cloud.is_kept = True
+            print(f"kept {cloud.home.root}")  # noqa: T201 - where to look
+        return verdict, kills
 
 
 def main() -> int:

@@ -108,6 +108,8 @@ class Cloud:
     gateway_of: Callable[[Home], Child]
     """A gateway of this home or of one that control is not behind; one at a time."""
     keys: dict[str, str] = field(default_factory=dict)
+    is_kept: bool = False
+    """Its home stays when it ends, to be looked at."""
 
     async def admin(self, method: str, path: str, body: object = None) -> Any:
         """What the admin API answers; raises OSError for a refusal too."""
@@ -159,6 +161,7 @@ class Cloud:
 async def a_cloud() -> AsyncIterator[Cloud]:
     """Control and its fleet run, and the service is ready; no gateway does yet."""
     folder = Path(tempfile.mkdtemp(prefix="storm", dir="/tmp"))
+    is_kept = False
     try:
         async with AsyncExitStack() as stack:
             home = open_home(folder / "home")
@@ -191,8 +194,10 @@ async def a_cloud() -> AsyncIterator[Cloud]:
             )
             await cloud.furnish()
             yield cloud
+            is_kept = cloud.is_kept
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        if not is_kept:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def eventually(look: Callable[[], Awaitable[bool]], what: str, within_s: float = _WITHIN_S) -> None:

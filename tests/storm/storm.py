@@ -29,8 +29,8 @@ class Plan:
     requests: int
     seed: int
     clients: int = 32
-    gateway_every: int = 300
-    control_every: int = 900
+    gateway_every: int = 500
+    control_every: int = 1500
     """It takes seconds to start, and is to be there for some of the time."""
     slack_s: float = 2.0
     """What a busy machine may delay a progress mark."""
