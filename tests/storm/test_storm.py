@@ -23,9 +23,9 @@ from tests.storm.storm import Kills, Plan, blow
 
 _PLANS = (
     # The interval is `test_marks`' to judge: here machines may stand still.
-    Plan(requests=600, seed=1, gateway_every=150, control_every=250, slack_s=30),
-    Plan(requests=150, seed=2, gateway_every=60, control_every=0, slack_s=30, bug="twice"),
-    Plan(requests=150, seed=3, gateway_every=60, control_every=0, slack_s=30, bug="wiped"),
+    Plan(requests=450, seed=1, gateway_every=150, control_every=200, slack_s=30),
+    Plan(requests=100, seed=2, gateway_every=40, control_every=0, slack_s=30, bug="twice"),
+    Plan(requests=100, seed=3, gateway_every=40, control_every=0, slack_s=30, bug="wiped"),
 )
 _PRICING = Pricing([a_price(price=PRICE)])
 
