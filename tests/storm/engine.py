@@ -1,4 +1,4 @@
-"""The storm's engines: a token is one letter, said at the pace and with the fate that the request asks for. They count as vLLM does."""
+"""The storm's engines: a token is one letter, said at the pace and with the fate that the request asks for. They count as vLLM and SGLang do."""
 
 import asyncio
 import json
