@@ -61,7 +61,7 @@ fuzz-gateway: $(VENV)/.dev ## the gateway's parsers and the admin API fed with w
 soak-gateway: $(VENV)/.dev ## a gateway process under mixed load and abuse for 15 minutes (make soak-gateway SECONDS=180 SEED=2 ARGS=--tls)
 	$(BIN)/python -m tests.gateway.soak --seconds $(or $(SECONDS),900) --seed $(or $(SEED),1) $(ARGS)
 
-storm: $(VENV)/.dev ## requests against a gateway and a control that are killed at random: is the usage ledger right (make storm REQUESTS=50000 SEED=1)
+storm: $(VENV)/.dev ## requests on a cloud whose gateway and control are killed at random: is the ledger right (make storm REQUESTS=50000 SEED=1)
 	$(BIN)/python -m tests.storm --seed $(or $(SEED),1) --requests $(or $(REQUESTS),50000) $(ARGS)
 
 test-vllm: $(VENV)/.dev ## a real vLLM beside llama.cpp; installs it first into .venv-vllm (3 GB, not part of `make test`)

@@ -79,3 +79,30 @@ def test_two_processes_append_beside_each_other(kind: str, tmp_path: Path, reque
         assert [one.at_s for one in store.observations("theirs", 1000)] == list(range(100))[::-1]
     finally:
         store.close()
+
+
+_LOOK = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); print(c.execute('SELECT count(*) FROM observations').fetchone()[0]); c.close()"
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_program_that_looks_does_not_take_the_log_away(tmp_path: Path, *, known: bool) -> None:
+    """Looked into by another program, what is written next is still seen by others, and so outlives this process.
+
+    Also of a database that was made and migrated just now, for which this process opens it more than once.
+    """
+    path = tmp_path / "alliage.db"
+    if known:
+        open_store(path).close()
+    store = open_store(path)
+
+    def looked() -> int:
+        return int(subprocess.run([sys.executable, "-c", _LOOK, str(path)], capture_output=True, check=True).stdout)
+
+    try:
+        assert looked() == 0
+        store.append([seen("mine")])
+        assert looked() == 1
+        store.append([seen("mine")])
+        assert looked() == 2
+    finally:
+        store.close()

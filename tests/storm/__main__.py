@@ -6,7 +6,18 @@ from time import monotonic
 
 import uvloop
 
-from tests.storm.storm import Plan, run
+from tests.storm.cloud import a_cloud
+from tests.storm.judge import Verdict
+from tests.storm.storm import Kills, Plan, blow
+
+
+async def _run(plan: Plan) -> tuple[Verdict, Kills]:
+    async with a_cloud() as cloud:
+        verdict, kills = await blow(cloud, plan)
+        if verdict.wrong and not plan.bug:
+            cloud.is_kept = True
+            print(f"kept {cloud.home.root}")  # noqa: T201 - where to look
+        return verdict, kills
 
 
 def main() -> int:
@@ -20,11 +31,11 @@ def main() -> int:
     given = parser.parse_args()
     plan = Plan(requests=given.requests, seed=given.seed, clients=given.clients, slack_s=given.slack, bug=given.bug)
     began_s = monotonic()
-    verdict, kills = uvloop.run(run(plan))
+    verdict, kills = uvloop.run(_run(plan))
     told = (
         f"seed {plan.seed}, {monotonic() - began_s:.0f} s; killed: gateway {kills.gateway}, control {kills.control}",
-        f"{verdict.requests} requests, {verdict.records} records, {verdict.tokens} tokens, {verdict.estimated} estimated",
-        f"complete {verdict.complete}, cut {verdict.cut} ({verdict.cut_billed} billed, {verdict.cut_after_end} after their record)",
+        f"{verdict.requests} requests, {verdict.records} records, {verdict.tokens} tokens, {verdict.micros} micros, {verdict.estimated} estimated",
+        f"complete {verdict.complete}, refused {verdict.refused}, cut {verdict.cut} ({verdict.cut_billed} billed, {verdict.cut_after_end} after their record)",
         *(f"WRONG {each}" for each in verdict.wrong[:50]),
         f"{len(verdict.wrong)} wrong",
     )

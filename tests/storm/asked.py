@@ -2,8 +2,16 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
-PROMPT_TOKENS = 7
+from alliage.fleet.prices import TokenPrice
+
+PROMPT_TOKENS: Final = 7
+CACHED_TOKENS: Final = 3
+"""Of the prompt, as engines tell with whole answers."""
+PRICE: Final = TokenPrice(prompt_micros=500_000, cached_micros=100_000, output_micros=1_250_000)
+"""Fractions of a micro in nearly every charge, and in many an exact half: to be rounded to even."""
+TENANTS: Final = ("acme", "beta")
 
 
 class Kind(StrEnum):
@@ -38,6 +46,7 @@ class Asked:
     """One request; tokens are letters. Times are those of the storm's clock."""
 
     id: str
+    tenant: str
     kind: Kind
     tokens: int
     saw: Saw = Saw.CUT

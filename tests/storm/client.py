@@ -11,7 +11,7 @@ _TOKEN = b'"content":"x"'
 _BROKEN = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError)
 
 
-async def ask(port: int, each: Asked, now_s: Callable[[], float]) -> None:
+async def ask(port: int, key: str, each: Asked, now_s: Callable[[], float]) -> None:
     """One request on a connection of its own."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -21,7 +21,7 @@ async def ask(port: int, each: Asked, now_s: Callable[[], float]) -> None:
     try:
         more = {} if each.kind is Kind.WHOLE else {"stream": True}
         body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "p"}], **more}).encode()
-        writer.write(post(body, extra=f"X-Request-Id: {each.id}\r\n"))
+        writer.write(post(body, key=key, extra=f"X-Request-Id: {each.id}\r\n"))
         await _read(reader, each, now_s)
     except _BROKEN:
         each.saw = Saw.CUT

@@ -1,4 +1,4 @@
-"""The storm's engines: a token is one letter, said at the pace and with the fate that the prompt asks for. They count text as llama.cpp does."""
+"""The storm's engines: a token is one letter, said at the pace and with the fate that the request asks for. They count as vLLM and SGLang do."""
 
 import asyncio
 import json
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tests.gateway.upstream import DONE, Call, event, usage_event
-from tests.storm.asked import PROMPT_TOKENS, Asked, Kind
+from tests.storm.asked import CACHED_TOKENS, PROMPT_TOKENS, Asked, Kind
 
 _ROLE = event(choices=[{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
 _STOP = event(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
@@ -17,20 +17,22 @@ def behaviour(asked: Mapping[str, Asked], pause_s: float) -> Callable[[Call], Aw
 
     async def behave(call: Call) -> None:
         if call.path == "/tokenize":
-            await call.answer(json.dumps({"tokens": [1] * len(call.json["content"])}).encode())
-            return
-        if call.path == "/apply-template":
-            await call.answer(json.dumps({"prompt": "p" * PROMPT_TOKENS}).encode())
+            text = call.json.get("prompt")
+            await call.answer(json.dumps({"count": PROMPT_TOKENS if text is None else len(text)}).encode())
             return
         each = asked[call.headers["x-request-id"]]
         each.reached = True
         if each.kind is Kind.WHOLE:
             each.produced = each.tokens
-            usage = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": each.tokens}
+            usage = {
+                "prompt_tokens": PROMPT_TOKENS,
+                "prompt_tokens_details": {"cached_tokens": CACHED_TOKENS},
+                "completion_tokens": each.tokens,
+            }
             choices = [{"index": 0, "message": {"content": "x" * each.tokens}}]
             await call.answer(json.dumps({"choices": choices, "usage": usage}).encode())
             return
-        await _stream(call, each, pause_s * (20 if each.kind is Kind.SLOW else 1))
+        await _stream(call, each, pause_s * (8 if each.kind is Kind.SLOW else 1))
 
     return behave
 

@@ -1,13 +1,15 @@
-"""Whether the ledger is what the clients saw. Pure."""
+"""Whether the ledger is what the clients saw, and each charge what its tokens cost. Pure."""
 
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import assert_never
 
 from alliage.fleet.usage import Ending, UsageRecord
-from tests.storm.asked import PROMPT_TOKENS, Asked, Kind, Saw
+from alliage.ledger.charging import Charge
+from tests.storm.asked import CACHED_TOKENS, PRICE, PROMPT_TOKENS, Asked, Kind, Saw
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,20 +20,24 @@ class Verdict:
     requests: int
     records: int
     complete: int
+    refused: int
     cut: int
     cut_billed: int
     cut_after_end: int
     """Killed between the record and the last bytes: billed as finished."""
     estimated: int
     tokens: int
+    micros: int
 
 
-def judge(asked: Sequence[Asked], records: Sequence[UsageRecord], *, interval_s: float) -> Verdict:
+def judge(asked: Sequence[Asked], charges: Sequence[Charge], *, interval_s: float) -> Verdict:
     """`interval_s`: what a killed gateway may not have written down, all delays included."""
+    records = [charge.record for charge in charges]
     by_request: dict[str, list[UsageRecord]] = defaultdict(list)
     for record in records:
         by_request[record.request].append(record)
-    wrong = [f"{name}: nobody asked for it" for name in by_request.keys() - {each.id for each in asked}]
+    wrong = [f"{each.record.request}: {why}" for each in charges if (why := _wrong_charge(each)) is not None]
+    wrong += [f"{name}: nobody asked for it" for name in by_request.keys() - {each.id for each in asked}]
     if len({record.id for record in records}) != len(records):
         wrong.append("an id is there twice")
     late = 0
@@ -46,12 +52,26 @@ def judge(asked: Sequence[Asked], records: Sequence[UsageRecord], *, interval_s:
         requests=len(asked),
         records=len(records),
         complete=sum(each.saw is Saw.COMPLETE for each in asked),
+        refused=sum(each.saw is Saw.REFUSED for each in asked),
         cut=len(cut),
         cut_billed=sum(bool(by_request[each.id]) for each in cut),
         cut_after_end=late,
         estimated=sum(record.is_estimated for record in records),
         tokens=sum(record.output_tokens for record in records),
+        micros=sum(charge.micros for charge in charges),
     )
+
+
+def _wrong_charge(charge: Charge) -> str | None:
+    """The price times the tokens, as exact fractions, rounded once: Python rounds half to even too."""
+    record = charge.record
+    cost = (
+        (record.prompt_tokens - record.cached_tokens) * PRICE.prompt_micros
+        + record.cached_tokens * PRICE.cached_micros
+        + record.output_tokens * PRICE.output_micros
+    )
+    micros = round(Fraction(cost, 1_000_000))
+    return None if (charge.price, charge.micros) == (PRICE, micros) else f"{charge.micros} micros, not {micros}"
 
 
 def _wrong(  # noqa: PLR0911 - one for each way to see it
@@ -62,6 +82,8 @@ def _wrong(  # noqa: PLR0911 - one for each way to see it
     record, *more = found
     if more:
         return f"{len(found)} records"
+    if record.tenant != each.tenant:
+        return f"billed to {record.tenant}, not {each.tenant}"
     most = max(each.produced, len(each.seen_s))
     if record.output_tokens > most:
         return f"{record.output_tokens} tokens, engines had sent {most}"
@@ -87,11 +109,16 @@ def _wrong_left(each: Asked, record: UsageRecord) -> str | None:
 
 
 def _wrong_complete(each: Asked, record: UsageRecord) -> str | None:
-    told = (record.prompt_tokens, record.output_tokens)
+    told = (record.prompt_tokens, record.cached_tokens, record.output_tokens)
+    cached = CACHED_TOKENS if each.kind is Kind.WHOLE else 0
     if each.kind is Kind.SILENT:
         is_right = record.is_estimated and record.output_tokens == each.tokens
     else:
-        is_right = told == (PROMPT_TOKENS, each.tokens) and record.ending is Ending.FINISHED and not record.is_estimated
+        is_right = (
+            told == (PROMPT_TOKENS, cached, each.tokens)
+            and record.ending is Ending.FINISHED
+            and not record.is_estimated
+        )
     return None if is_right else f"{told} tokens, {record.ending}, estimated: {record.is_estimated}"
 
 

@@ -1,46 +1,37 @@
-"""Requests against a real gateway while it and its control are killed at random, and what the ledger says at the end."""
+"""Requests against a cloud whose gateway and control are killed at random, and what the ledger says at the end."""
 
 import asyncio
-import hashlib
 import random
 import shutil
-import socket
-import sys
-import tempfile
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from time import monotonic
 
-import msgspec
-
-from alliage.fleet.ids import KeyId
-from alliage.fleet.keys import Role
-from alliage.fleet.routing import KeyEntry, RoutingTable
-from tests.gateway.house import KEY, route, upstream
-from tests.gateway.upstream import Engine
-from tests.storm.asked import Asked, Kind, Saw
+from alliage.app.home import Home, open_home
+from tests.storm.asked import TENANTS, Asked, Kind, Saw
+from tests.storm.between import between
 from tests.storm.client import ask
-from tests.storm.control import read_ledger
-from tests.storm.engine import behaviour
+from tests.storm.cloud import MARK_S, Child, Cloud, eventually
 from tests.storm.judge import Verdict, judge
+from tests.storm.ledger import judge_sums, read_ledger
 
 _KINDS = (Kind.STREAM,) * 8 + (Kind.WHOLE,) * 5 + (Kind.LEAVES, Kind.DIES, Kind.SILENT, Kind.SLOW)
-_MARK_S = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A storm. `bug` is one of control's, or "wiped": the journals go with the gateway.
+    """A storm. `bug` is one of `between`, or "wiped": the journals go with the gateway.
 
-    Kills come a moment after about so many requests have ended since the last one, so a slow machine has as many as a fast one.
+    Kills come a moment after about so many requests have ended since the last one, so a slow machine has as many as a fast one;
+    0: none.
     """
 
     requests: int
     seed: int
     clients: int = 32
-    gateway_every: int = 150
-    control_every: int = 70
+    gateway_every: int = 500
+    control_every: int = 1500
+    """It takes seconds to start, and is to be there for some of the time."""
     slack_s: float = 2.0
     """What a busy machine may delay a progress mark."""
     bug: str = ""
@@ -56,85 +47,54 @@ class Kills:
     """When the gateway was killed last."""
 
 
-class Child:
-    """A process that is started again whenever it was killed."""
-
-    def __init__(self, *argv: str, descriptors: tuple[int, ...] = ()) -> None:
-        self._argv = argv
-        self._descriptors = descriptors
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        """Run it."""
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *self._argv, pass_fds=self._descriptors, stdout=asyncio.subprocess.DEVNULL
-        )
-
-    async def kill(self) -> None:
-        """At once, with SIGKILL."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-    async def end(self) -> None:
-        """With SIGTERM: it may finish what it has."""
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            await self._process.wait()
-
-
 def requests(plan: Plan) -> list[Asked]:
     """What is asked, by the seed."""
     chance = random.Random(plan.seed)
     return [
-        Asked(id=f"storm-{number}", kind=chance.choice(_KINDS), tokens=chance.randint(4, 40))
+        Asked(
+            id=f"storm-{plan.seed}{plan.bug}-{number}",
+            tenant=chance.choice(TENANTS),
+            kind=chance.choice(_KINDS),
+            tokens=chance.randint(4, 40),
+        )
         for number in range(plan.requests)
     ]
 
 
-async def run(plan: Plan) -> tuple[Verdict, Kills]:
-    """All of it: a minute or so for each ten thousand requests."""
-    folder = Path(tempfile.mkdtemp(prefix="storm", dir="/tmp"))
-    asked = {each.id: each for each in requests(plan)}
-    kills = Kills()
-    sock = socket.create_server(("127.0.0.1", 0), backlog=1024)
-    try:
-        async with AsyncExitStack() as stack:
-            engines = [await stack.enter_async_context(Engine(behaviour(asked, 0.004))) for _ in range(2)]
-            table = folder / "table.json"
-            table.write_bytes(msgspec.json.encode(_table([engine.port for engine in engines])))
-            link, ledger, usage = folder / "control.sock", folder / "ledger.db", folder / "usage"
-            bug = "" if plan.bug == "wiped" else plan.bug
-            control = Child("tests.storm.control", str(link), str(table), str(ledger), bug)
-            gateway = Child(
-                "tests.storm.gateway", str(sock.fileno()), str(link), str(usage), str(_MARK_S),
-                descriptors=(sock.fileno(),),
-            )  # fmt: skip
-            for child in (control, gateway):
-                await child.start()
-                stack.push_async_callback(child.kill)
-            await _blow(plan, list(asked.values()), sock.getsockname()[1], control, gateway, usage, kills)
-            await _settle(usage, gateway)
-            await control.end()
-            verdict = judge(list(asked.values()), read_ledger(ledger), interval_s=_MARK_S + plan.slack_s)
-            return verdict, kills
-    finally:
-        sock.close()
-        shutil.rmtree(folder, ignore_errors=True)
+async def blow(cloud: Cloud, plan: Plan) -> tuple[Verdict, Kills]:
+    """One storm over a cloud, which may have seen others: what they left in the ledger is not judged again, its sums are."""
+    before = {charge.record.id for charge in read_ledger(cloud.home.database).charges}
+    asked = requests(plan)
+    cloud.asked.clear()
+    cloud.asked.update({each.id: each for each in asked})
+    async with AsyncExitStack() as stack:
+        home = cloud.home
+        if plan.bug in {"early", "twice"}:
+            home = open_home(cloud.home.root.parent / plan.bug)
+            home.settings.write_bytes(cloud.home.settings.read_bytes())
+            await stack.enter_async_context(between(home.control_socket, cloud.home.control_socket, plan.bug))
+        gateway = cloud.gateway_of(home)
+        stack.push_async_callback(gateway.kill)
+        await gateway.start()
+        kills = await _blow(plan, asked, cloud, gateway, home)
+        await _settle(cloud, gateway, home)
+    ledger = read_ledger(cloud.home.database)
+    charges = [charge for charge in ledger.charges if charge.record.id not in before]
+    verdict = judge(asked, charges, interval_s=MARK_S + plan.slack_s)
+    return replace(verdict, wrong=(*verdict.wrong, *judge_sums(ledger))), kills
 
 
-async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
-    plan: Plan, asked: list[Asked], port: int, control: Child, gateway: Child, usage: Path, kills: Kills
-) -> None:
+async def _blow(plan: Plan, asked: list[Asked], cloud: Cloud, gateway: Child, home: Home) -> Kills:  # noqa: C901 - the parts of one storm
     """Ask for all, and kill meanwhile."""
     waiting = iter(asked)
+    kills = Kills()
     ended = 0
     is_over = False
 
     async def client() -> None:
         nonlocal ended
         for each in waiting:
-            await ask(port, each, monotonic)
+            await ask(cloud.port, cloud.keys[each.tenant], each, monotonic)
             if each.saw is Saw.CUT:
                 each.ended_s = kills.gateway_s  # it may be noticed late
             else:
@@ -143,7 +103,7 @@ async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
     async def comes(chance: random.Random, every: int) -> bool:
         """Any instant after so many requests; False when all have ended. Whoever kills starts again too, so it is not cut off."""
         due = ended + chance.randint(every // 3, every * 5 // 3)
-        while ended < due and not is_over:  # noqa: ASYNC110 - nobody is told of it
+        while (ended < due or not every) and not is_over:  # noqa: ASYNC110 - nobody is told of it
             await asyncio.sleep(0.005)
         await asyncio.sleep(chance.uniform(0, 0.1))
         return not is_over
@@ -155,16 +115,16 @@ async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
             kills.gateway_s = monotonic()
             await gateway.kill()
             if plan.bug == "wiped":
-                shutil.rmtree(usage, ignore_errors=True)
+                shutil.rmtree(home.usage, ignore_errors=True)
             await gateway.start()
 
     async def kill_control() -> None:
         chance = random.Random(f"{plan.seed}-control")
         while await comes(chance, plan.control_every):
             kills.control += 1
-            await control.kill()
+            await cloud.control.kill()
             await asyncio.sleep(chance.uniform(0, 0.3))
-            await control.start()
+            await cloud.control.start()
 
     killers = [asyncio.create_task(kill_gateway()), asyncio.create_task(kill_control())]
     async with asyncio.TaskGroup() as group:
@@ -172,23 +132,19 @@ async def _blow(  # noqa: C901, PLR0917 - the parts of one storm
             group.create_task(client())
     is_over = True
     await asyncio.gather(*killers)
+    return kills
 
 
-async def _settle(usage: Path, gateway: Child) -> None:
+async def _settle(cloud: Cloud, gateway: Child, home: Home) -> None:
     """Let control take everything: journals of the dead go first, then a gateway that ends takes its own away."""
-    await gateway.end()
-    deadline_s = monotonic() + 200
-    while usage.exists() and any(usage.iterdir()):
-        assert monotonic() < deadline_s, sorted(usage.iterdir())
-        await gateway.start()
-        await asyncio.sleep(1)
+
+    async def alone() -> bool:
+        return len(list(home.usage.iterdir())) == 1
+
+    while True:
+        await cloud.serves()
+        await eventually(alone, f"control has taken the journals of the dead in {home.usage}")
         await gateway.end()
-
-
-def _table(ports: list[int]) -> RoutingTable:
-    upstreams = [upstream(f"m-{port}", port, engine="llama.cpp", concurrency=64) for port in ports]
-    who = KeyEntry(key=KeyId("k"), tenant="house", role=Role.USER)
-    service = route("m", *upstreams)
-    return RoutingTable(
-        version=1, routes={service.service: service}, keys={hashlib.sha256(KEY.encode()).hexdigest(): who}
-    )
+        if not any(home.usage.iterdir()):
+            return
+        await gateway.start()

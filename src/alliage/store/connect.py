@@ -1,5 +1,6 @@
 """Opening a database: engines for SQLite and PostgreSQL, and how their transactions begin. No tables here."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -73,24 +74,37 @@ def _file(path: Path, busy_timeout_s: float) -> Database:
 
 
 def _make_private(path: Path) -> None:
-    """Create the file if it is not there, for its owner only: it holds digests of keys. SQLite's side files follow it."""
+    """Create the file if it is not there, for its owner only: it holds digests of keys. SQLite's side files follow it.
+
+    One that is there is never opened here: when a process closes a file, all its locks on it go, and so would those of the
+    connections that it has (sqlite.org/howtocorrupt, 2.2). Whatever program opened the database next would then take the log
+    away as one that nobody writes to, and what is written to it from then on is lost with the process.
+    """
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+        if not path.exists():
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY))
+        _check_writable(path)
     except OSError as error:
         raise StoreError(
             f"the database {path} cannot be opened for writing ({error.strerror})",
             remedy="check that its folder exists and that you may write to both",
         ) from error
     try:
-        if stat.S_IMODE(os.fstat(handle).st_mode) & 0o077:
-            os.fchmod(handle, _OWNER_ONLY)
+        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+            path.chmod(_OWNER_ONLY)
     except OSError as error:
         raise StoreError(
             f"the database {path} can be read by others and is not yours ({error.strerror})",
             remedy=f"as its owner, run: chmod 600 {path}",
         ) from error
-    finally:
-        os.close(handle)
+
+
+def _check_writable(path: Path) -> None:
+    """Raise OSError for what is no file that this process may read and write."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def _sqlite_engine(database: Database, *, foreign_keys: bool) -> Engine:

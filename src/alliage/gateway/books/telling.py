@@ -71,12 +71,12 @@ class Teller:
             self._tell(source)
 
     def _tell(self, source: Source) -> None:
+        if self._send is None:
+            return  # before anything is read, for what was read counts as told until there is another line
         records, upto = source.batch(RECORDS_MAX)
         if not records:
             if source.take(upto):
                 del self.sources[source.name]
-            return
-        if self._send is None:
             return
         self._told[source.name] = (upto, len(records), monotonic())
         message = UsageEncoded(journal=source.name, upto=upto, records=tuple(map(msgspec.Raw, records)))
