@@ -28,8 +28,18 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=32)
     parser.add_argument("--slack", type=float, default=2.0, help="seconds that a busy machine may delay a mark")
     parser.add_argument("--bug", choices=("", "early", "twice", "wiped"), default="")
+    parser.add_argument("--gateway-every", type=int, default=500, help="requests, in the mean; 0: never")
+    parser.add_argument("--control-every", type=int, default=1500, help="the same of control")
     given = parser.parse_args()
-    plan = Plan(requests=given.requests, seed=given.seed, clients=given.clients, slack_s=given.slack, bug=given.bug)
+    plan = Plan(
+        requests=given.requests,
+        seed=given.seed,
+        clients=given.clients,
+        gateway_every=given.gateway_every,
+        control_every=given.control_every,
+        slack_s=given.slack,
+        bug=given.bug,
+    )
     began_s = monotonic()
     verdict, kills = uvloop.run(_run(plan))
     told = (
