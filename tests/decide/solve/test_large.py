@@ -124,6 +124,18 @@ def test_no_price_proves_more_than_the_cheapest_plan_costs(problem: Problem, pri
     assert all(is_allowed(model, bundle) for bundle in covering.bundles)
 
 
+def test_a_way_that_serves_nothing_counts_as_a_replica() -> None:
+    """Where the least number of replicas is had for less with a way of unknown speed, the bound is below that."""
+    ways = (a_way("h20", 3, 0.5), a_way("h20", 1, None))
+    service = a_service("one", 8.0, ways, min_replicas=2, max_replicas=2)
+    model = build(a_problem(service, pools=(a_pool("h20", nodes=1, node_devices=3, price=0),)))
+    budget = Budget(gap=1e-6)
+    exact = settle_money(model, Solver(model, Meter(budget)), {}, Meter(budget), is_large=False)
+    large = settle_money(model, Solver(model, Meter(budget)), {}, Meter(budget), is_large=True)
+    assert large.bound <= exact.value + 1e-6 * abs(exact.value)
+    assert large.value == pytest.approx(exact.value)
+
+
 @settings(max_examples=examples(40))
 @given(problems())
 def test_the_large_method_agrees_with_the_whole_programme(problem: Problem) -> None:

@@ -82,7 +82,7 @@ def tables(
     for work in works:
         row = _unbeaten(costs, linked, work)
         counted = linked.steps[linked.first[work] : linked.first[work + 1]] if is_coarse else linked.steps[row]
-        least = float(min(counted, default=1.0))
+        least = float(min(counted[counted > 0], default=1.0))
         parts = BLOCK if is_coarse else PARTS_LEAST
         fine = next((each for each in GRIDS if each * least >= parts), GRIDS[-1])
         grouped.setdefault(fine, {})[work] = row
@@ -101,14 +101,13 @@ def _batched(rows: Iterable[tuple[int, list[int]]]) -> Iterator[list[tuple[int, 
 
 
 def _unbeaten(costs: Floats, linked: Linked, work: int) -> list[int]:
-    """Its columns by cost, each serving more than all before it."""
+    """Its columns by cost, each serving more than all before it: the cheapest is there even if it serves nothing, for it is a replica."""
     start, stop = int(linked.first[work]), int(linked.first[work + 1])
     steps = linked.steps[start:stop]
     order = np.lexsort((-steps, costs[start:stop]))
     ordered = steps[order]
     before = np.concatenate(([-1.0], np.maximum.accumulate(ordered)[:-1]))
-    kept = order[(ordered > before) & (ordered > 0)]
-    return [start + place for place in (kept if len(kept) else order[:1]).tolist()]
+    return [start + place for place in order[ordered > before].tolist()]
 
 
 def _table(  # noqa: PLR0917 - what a table is made of
