@@ -13,8 +13,8 @@ from alliage.ledger.device_hours import (
     device_dropped,
     device_listed,
     device_time_micros,
-    devices_in_force,
 )
+from alliage.ledger.listing import in_force
 
 CHIP = "nvidia-h20"
 
@@ -39,9 +39,9 @@ def test_eight_devices_for_ninety_seconds() -> None:
 def test_which_price_holds() -> None:
     """The newest that has begun; what was dropped has none, now and later."""
     entries = [an_entry(1, 10), an_entry(2, 50), an_entry(7, 10, chip="a")]
-    assert [devices_in_force(entries, at_s).get(CHIP) for at_s in (9, 10, 60)] == [None, entries[0], entries[1]]
+    assert [in_force(entries, at_s).get(CHIP) for at_s in (9, 10, 60)] == [None, entries[0], entries[1]]
     after = [*entries, *device_dropped(CHIP, entries, who="me", now_s=20)]
-    assert [sorted(devices_in_force(after, at_s)) for at_s in (19, 20, 60)] == [["a", CHIP], ["a"], ["a"]]
+    assert [sorted(in_force(after, at_s)) for at_s in (19, 20, 60)] == [["a", CHIP], ["a"], ["a"]]
     with pytest.raises(NotFound, match="'nvidia-h20'") as raised:
         device_dropped(CHIP, after, who="me", now_s=21)
     assert raised.value.remedy == "listed: a"

@@ -7,7 +7,8 @@ import pytest
 from alliage.errors import BadInput, NotFound
 from alliage.fleet.prices import TokenPrice
 from alliage.ledger.charging import Pricing
-from alliage.ledger.pricing import PRICE_MICROS_MAX, ListedPrice, dropped, entry_for, in_force, listed
+from alliage.ledger.listing import in_force
+from alliage.ledger.pricing import PRICE_MICROS_MAX, ListedPrice, dropped, entry_for, listed
 from tests.ledger.builders import PRICE, a_price
 
 

@@ -17,9 +17,10 @@ from alliage.fleet.services import Service
 from alliage.fleet.usage import UsageRecord
 from alliage.ledger.charging import Charge, Priced, Pricing, charged, scopes_of, spending
 from alliage.ledger.correcting import Correction, counter_entry
-from alliage.ledger.device_hours import ListedDevice, device_dropped, device_listed, devices_in_force
+from alliage.ledger.device_hours import ListedDevice, device_dropped, device_listed
+from alliage.ledger.listing import in_force, now_and_coming
 from alliage.ledger.periods import Month, month_of
-from alliage.ledger.pricing import ListedPrice, dropped, in_force, listed
+from alliage.ledger.pricing import ListedPrice, dropped, listed
 from alliage.ledger.scarcity import Factor, Factors, factors_of
 from alliage.ledger.statements import Bill, By, Usage
 
@@ -70,7 +71,7 @@ class Bookkeeper:
 
     def device_prices(self) -> Mapping[str, int]:
         """By chip, the micros of a device-hour that are listed now."""
-        now = devices_in_force(self._devices, self._clock.now_s())
+        now = in_force(self._devices, self._clock.now_s())
         return {chip: each.micros_per_hour for chip, each in now.items() if each.micros_per_hour is not None}
 
     def spent_micros(self, scope: Scope, since_s: float) -> int:
@@ -119,31 +120,11 @@ class Bookkeeper:
 
     def prices(self) -> tuple[ListedPrice, ...]:
         """What is listed now, by pattern; then what is set to come, the next first."""
-        entries, now_s = self._pricing.prices, self._clock.now_s()
-        now = in_force(entries, now_s)
-        coming = sorted(
-            (
-                entry
-                for entry in entries
-                if entry.from_s > now_s and in_force(entries, entry.from_s).get(entry.pattern) is entry
-            ),
-            key=lambda entry: (entry.from_s, entry.pattern),
-        )
-        return (*(now[pattern] for pattern in sorted(now)), *coming)
+        return now_and_coming(self._pricing.prices, self._clock.now_s())
 
     def devices(self) -> tuple[ListedDevice, ...]:
         """Prices of device-hours that are listed now, by chip; then what is set to come, the next first."""
-        entries, now_s = self._devices, self._clock.now_s()
-        now = devices_in_force(entries, now_s)
-        coming = sorted(
-            (
-                entry
-                for entry in entries
-                if entry.from_s > now_s and devices_in_force(entries, entry.from_s).get(entry.chip) is entry
-            ),
-            key=lambda entry: (entry.from_s, entry.chip),
-        )
-        return (*(now[chip] for chip in sorted(now)), *coming)
+        return now_and_coming(self._devices, self._clock.now_s())
 
     async def set_price(
         self,

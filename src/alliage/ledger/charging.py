@@ -12,8 +12,9 @@ from alliage.fleet.ids import KeyId, ReplicaId, ServiceName
 from alliage.fleet.limits import Scope, key_scope, project_scope, tenant_scope
 from alliage.fleet.prices import TokenPrice
 from alliage.fleet.usage import Origin, UsageRecord
+from alliage.ledger.listing import in_force
 from alliage.ledger.periods import day_of
-from alliage.ledger.pricing import ListedPrice, PriceList, entry_for, in_force
+from alliage.ledger.pricing import ListedPrice, PriceList, entry_for
 from alliage.ledger.scarcity import LIST_PPM, Factors, bounded, scaled
 
 TOKENS_MAX: Final = 10**9

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from alliage.errors import BadInput, NotFound
+from alliage.ledger.listing import ends_of, in_force
 from alliage.ledger.money import divided
 from alliage.ledger.pricing import start_of
 
@@ -24,20 +25,19 @@ class ListedDevice:
     """The name of the key that set it."""
     set_s: float
 
+    @property
+    def name(self) -> str:
+        """Of what it is the price."""
+        return self.chip
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it only ends what was listed before."""
+        return self.micros_per_hour is None
+
 
 DeviceList = Sequence[ListedDevice]
 """In the order in which they were set."""
-
-
-def devices_in_force(entries: DeviceList, at_s: float) -> dict[str, ListedDevice]:
-    """By chip, the entry that holds at a time; chips whose price was ended are left out."""
-    found: dict[str, ListedDevice] = {}
-    for entry in entries:
-        if entry.from_s <= at_s:
-            before = found.get(entry.chip)
-            if before is None or before.from_s <= entry.from_s:
-                found[entry.chip] = entry
-    return {chip: entry for chip, entry in found.items() if entry.micros_per_hour is not None}
 
 
 def device_listed(chip: str, micros_per_hour: int, *, from_s: float | None, who: str, now_s: float) -> ListedDevice:
@@ -52,16 +52,12 @@ def device_listed(chip: str, micros_per_hour: int, *, from_s: float | None, who:
 
 def device_dropped(chip: str, entries: DeviceList, *, who: str, now_s: float) -> tuple[ListedDevice, ...]:
     """The entries that end a chip's price now, and those that were to come; raises NotFound where there is none."""
-    later = {each.from_s for each in entries if each.chip == chip and each.from_s > now_s}
-    coming = [from_s for from_s in sorted(later) if chip in devices_in_force(entries, from_s)]
-    now = devices_in_force(entries, now_s)
-    if chip not in now and not coming:
-        raise NotFound(
-            f"no price of a device-hour is listed for {chip!r}", remedy=f"listed: {', '.join(sorted(now)) or 'none'}"
-        )
+    ends_s = ends_of(entries, chip, now_s)
+    if not ends_s:
+        known = ", ".join(sorted(in_force(entries, now_s))) or "none"
+        raise NotFound(f"no price of a device-hour is listed for {chip!r}", remedy=f"listed: {known}")
     return tuple(
-        ListedDevice(chip=chip, from_s=from_s, micros_per_hour=None, who=who, set_s=now_s)
-        for from_s in (now_s, *coming)
+        ListedDevice(chip=chip, from_s=from_s, micros_per_hour=None, who=who, set_s=now_s) for from_s in ends_s
     )
 
 

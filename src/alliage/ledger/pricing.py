@@ -12,6 +12,7 @@ from typing import Final
 
 from alliage.errors import BadInput, NotFound
 from alliage.fleet.prices import TokenPrice
+from alliage.ledger.listing import ends_of, in_force
 from alliage.ledger.scarcity import check_scarcity_max
 
 PRICE_MICROS_MAX: Final = 10**12
@@ -35,20 +36,19 @@ class ListedPrice:
     scarcity_max_ppm: int | None = None
     """The most that scarcity makes of the price, in millionths of it; None: scarcity changes nothing."""
 
+    @property
+    def name(self) -> str:
+        """Of what it is the price."""
+        return self.pattern
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it only ends what was listed before."""
+        return self.price is None
+
 
 PriceList = Sequence[ListedPrice]
 """In the order in which they were set."""
-
-
-def in_force(prices: PriceList, at_s: float) -> dict[str, ListedPrice]:
-    """By pattern, the entry that holds at a time; patterns whose price was ended are left out."""
-    found: dict[str, ListedPrice] = {}
-    for entry in prices:
-        if entry.from_s <= at_s:
-            before = found.get(entry.pattern)
-            if before is None or before.from_s <= entry.from_s:
-                found[entry.pattern] = entry
-    return {pattern: entry for pattern, entry in found.items() if entry.price is not None}
 
 
 def entry_for(entries: Iterable[ListedPrice], *, service: str, model: str) -> ListedPrice | None:
@@ -111,14 +111,11 @@ def start_of(from_s: float | None, now_s: float) -> float:
 
 def dropped(pattern: str, prices: PriceList, *, who: str, now_s: float) -> tuple[ListedPrice, ...]:
     """The entries that end a pattern's price now, and those that were to come; raises NotFound where there is none."""
-    later = {each.from_s for each in prices if each.pattern == pattern and each.from_s > now_s}
-    coming = [from_s for from_s in sorted(later) if pattern in in_force(prices, from_s)]
-    if pattern not in in_force(prices, now_s) and not coming:
+    ends_s = ends_of(prices, pattern, now_s)
+    if not ends_s:
         known = ", ".join(sorted(in_force(prices, now_s))) or "none"
         raise NotFound(f"no price is listed for {pattern!r}", remedy=f"listed: {known}")
-    return tuple(
-        ListedPrice(pattern=pattern, from_s=from_s, price=None, who=who, set_s=now_s) for from_s in (now_s, *coming)
-    )
+    return tuple(ListedPrice(pattern=pattern, from_s=from_s, price=None, who=who, set_s=now_s) for from_s in ends_s)
 
 
 def _fits(pattern: str, name: str) -> bool:

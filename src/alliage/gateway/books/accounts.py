@@ -38,7 +38,7 @@ EVENT: Final = b"\ndata:"
 _DONE: Final = (b"[DONE]\n\n\r\n", b"[DONE]\n\n", b"[DONE]\r\n\r\n\r\n", b"[DONE]\r\n\r\n")
 """No event of JSON ends so."""
 _BRACKET: Final = ord("]")
-_DONE_BYTES_MAX: Final = 12
+_DONE_BYTES_LEAST: Final = 8
 _ROLE: Final = b'"role"'
 _ROLES_AMONG: Final = 16
 """Events that only say whose turn it is are among the first: one for each of several answers."""
@@ -247,7 +247,7 @@ class Account:
         self._last = out
         size = len(out)
         return (
-            size >= _DONE_BYTES_MAX
+            size >= _DONE_BYTES_LEAST
             and (out[size - 3] == _BRACKET or out[size - 5] == _BRACKET or out[size - 7] == _BRACKET)
             and out.endswith(_DONE)
         )
