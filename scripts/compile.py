@@ -18,6 +18,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "src"))
 from alliage import compiled
 
 UNABLE: Final = 3
+_FLAGS: Final = {"CFLAGS": "-fvisibility=hidden -fno-plt -fno-semantic-interposition", "LDFLAGS": "-Wl,-Bsymbolic"}
+"""Calls between the compiled modules, and into Python, go straight instead of through stubs."""
 _PLACE: Final = Path(sysconfig.get_path("platlib")) / "alliage_compiled"
 _SETUP: Final = """
 import sys
@@ -71,8 +73,14 @@ def _build(scratch: Path, built: Path, level: str) -> bool:
     shutil.copytree(compiled.SOURCES / "alliage", root / "alliage", ignore=shutil.ignore_patterns("__pycache__"))
     files = [str(compiled.source_of(module).relative_to(compiled.SOURCES)) for module in compiled.MODULES]
     setup = _SETUP.format(files=files, level=level, out=str(built), temp=str(scratch / "temp"))
+    flags = {name: f"{given} {os.environ.get(name, '')}" for name, given in _FLAGS.items()}
     done = subprocess.run(
-        [sys.executable, "-c", setup], cwd=root, capture_output=True, text=True, check=False, env=dict(os.environ)
+        [sys.executable, "-c", setup],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **flags},
     )
     if done.returncode:
         print(f"the gateway runs uncompiled: {(done.stdout + done.stderr)[-3000:]}", file=sys.stderr)

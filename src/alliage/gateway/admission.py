@@ -12,12 +12,11 @@ from typing import Final
 from alliage.decide.route import Foreseen, foresee
 from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.decide.routing.prompt import Prompt
-from alliage.fleet.charges import charge_micros
-from alliage.fleet.ids import ReplicaId
+from alliage.fleet.ids import ReplicaId, ServiceName
 from alliage.fleet.limits import UNLIMITED, Lease, Priority, Scope, Use, service_scope
-from alliage.fleet.prices import FREE
 from alliage.fleet.routing import KeyEntry, Route, RoutingTable
 from alliage.gateway.allowances import CONTEXT, NO_LEASE, PASSES, TOKENS_EVER, Allowance
+from alliage.gateway.footing import Footing
 from alliage.gateway.foreseeing import Pace, retry_s, too_late_s, wait_s
 from alliage.gateway.grant import Grant
 from alliage.gateway.limiting import limited, over_share, too_late, waited_in_vain
@@ -26,7 +25,8 @@ from alliage.gateway.problems import Problem
 from alliage.gateway.queueing import FairQueue, Waiter
 from alliage.gateway.stats import SLOTS_UNKNOWN, ServiceStats, Stats
 
-_NOBODY: Final[tuple[Allowance, ...]] = ()
+_FOOTINGS_MAX: Final = 8192
+"""Of keys at services that are kept under one table; then all are forgotten."""
 
 
 class Line:
@@ -47,10 +47,11 @@ class Admission:
     __slots__ = (
         "_allowances",
         "_board",
+        "_footings",
+        "_footings_number",
         "_leases",
         "_limits",
         "_lines",
-        "_of_scopes",
         "_stats",
         "_table",
         "leases_number",
@@ -63,7 +64,9 @@ class Admission:
         self._table: RoutingTable | None = None
         self._leases: Mapping[Scope, Lease] = {}
         self._allowances: dict[Scope, Allowance] = {}
-        self._of_scopes: dict[tuple[Scope, ...], tuple[Allowance, ...]] = {}
+        self._footings: dict[str, dict[str, Footing]] = {}
+        """By service and key."""
+        self._footings_number = 0
         self._lines: dict[str, Line] = {}
         self.leases_number = 0
 
@@ -75,7 +78,7 @@ class Admission:
                 allowance.limit(UNLIMITED)
                 if allowance.is_idle:
                     del self._allowances[scope]
-        self._of_scopes.clear()
+        self._forget_footings()
         for scope, limits in table.limits.items():
             self._allowance(scope).limit(limits)
         for line in self._lines.values():
@@ -110,26 +113,50 @@ class Admission:
                 slots[route.service] = number if leased is None else max(1, min(number, leased))
         self._stats.size(slots)
 
-    def admit(self, who: KeyEntry, route: Route, prompt_tokens: int, output_max: int | None) -> Grant | Problem:
+    def footing(self, who: KeyEntry, model: str) -> Footing | None:
+        """The key's at this service; None where the table has no such service."""
+        by_key = self._footings.get(model)
+        if by_key is not None:
+            footing = by_key.get(who.key)
+            if footing is not None and footing.who is who:
+                return footing
+        return self._make_footing(who, model)
+
+    def _make_footing(self, who: KeyEntry, model: str) -> Footing | None:
+        route = None if self._table is None else self._table.routes.get(ServiceName(model))
+        if route is None:
+            return None
+        if self._footings_number >= _FOOTINGS_MAX:
+            self._forget_footings()
+        self._footings_number += 1
+        allowances = tuple(self._allowance(scope) for scope in who.scopes)
+        footing = Footing(who, route, allowances, self._stats.of(model), self._board.habits(model))
+        self._footings.setdefault(model, {})[who.key] = footing
+        return footing
+
+    def _forget_footings(self) -> None:
+        self._footings.clear()
+        self._footings_number = 0
+
+    def admit(self, footing: Footing, prompt_tokens: int, output_max: int | None) -> Grant | Problem:
         """By the limits of each of the key's scopes; `output_max` is what the client allows its answer, None for no bound."""
-        service, scopes = route.service, who.scopes
-        expected = int(self._board.habits(service).expected(prompt_tokens))
+        service, rates = footing.service, footing.rates
+        expected = int(footing.habits.expected(prompt_tokens))
         output = expected if output_max is None else min(expected, output_max)
-        allowances, price = self._allowances_of(scopes) if scopes else _NOBODY, route.price
-        micros = 0 if price is FREE else charge_micros(price, prompt=prompt_tokens, cached=0, output=output)
+        micros = 0 if rates.are_free else rates.micros(prompt_tokens, 0, output)
         asked, tokens = prompt_tokens + (output_max or 0), prompt_tokens + output
         now_s = perf_counter()
-        for allowance in allowances:
+        for allowance in footing.allowances:
             which = allowance.refusal(service, prompt_tokens, asked, tokens, micros, now_s)
             if which != PASSES:
                 allowance.refused += 1
                 told = asked if which == CONTEXT else prompt_tokens if which == TOKENS_EVER else tokens
                 return limited(allowance, which, service, tokens=told, micros=micros, wall_s=time())
-        return Grant(allowances, who.tenant, who.priority, price, prompt_tokens, output, micros)
+        return Grant(footing, prompt_tokens, output, micros)
 
-    def line_up(self, waiter: Waiter, grant: Grant, route: Route, prompt: Prompt) -> Problem | None:
+    def line_up(self, waiter: Waiter, grant: Grant, prompt: Prompt) -> Problem | None:
         """Its `place` where it has to wait for its turn; a problem where that is of no use."""
-        stats = self._stats.of(route.service)
+        route, stats = grant.footing.route, grant.footing.stats
         if stats.in_flight < stats.slots and not stats.queued:
             return None
         line, now_s = self._line(route.service), perf_counter()
@@ -141,7 +168,7 @@ class Admission:
             problem = self._make_room(line, grant)
         if problem is not None:
             return problem
-        grant.waits(queue.push(waiter, grant.tenant, grant.priority, grant.cost, now_s), queue)
+        grant.waits(queue.push(waiter, grant.footing.tenant, grant.footing.priority, grant.cost, now_s), queue)
         stats.queued = queue.length
         return None
 
@@ -208,12 +235,6 @@ class Admission:
             allowance.take_lease(self._leases.get(scope, NO_LEASE), perf_counter())
         return allowance
 
-    def _allowances_of(self, scopes: tuple[Scope, ...]) -> tuple[Allowance, ...]:
-        allowances = self._of_scopes.get(scopes)
-        if allowances is None:
-            allowances = self._of_scopes[scopes] = tuple(self._allowance(scope) for scope in scopes)
-        return allowances
-
     def _line(self, service: str) -> Line:
         line = self._lines.get(service)
         if line is None:
@@ -227,7 +248,7 @@ class Admission:
     ) -> Problem | None:
         """Whether its objective can be kept by waiting; batch just waits."""
         promised_s = route.objective.ttft_s
-        if promised_s is None or grant.priority is Priority.BATCH:
+        if promised_s is None or grant.footing.priority is Priority.BATCH:
             return None
         after = self._after(route, prompt, now_s)
         after_s, expected = 0.0, 0.0
@@ -235,7 +256,7 @@ class Admission:
             after_s = after.ttft_s
             whole_s = after_s + grant.output_tokens * after.tpot_s
             expected = stats.slots / whole_s if whole_s > 0.0 and stats.slots < SLOTS_UNKNOWN else 0.0
-        ahead, share = line.queue.ahead(grant.tenant)
+        ahead, share = line.queue.ahead(grant.footing.tenant)
         waits_s = wait_s(ahead, share, line.queue.length, line.pace.turns_per_s(now_s, expected))
         late_s = too_late_s(waits_s, after_s, promised_s)
         return too_late(route.service, waits_s, promised_s, retry_s(late_s)) if late_s > 0.0 else None
@@ -252,11 +273,11 @@ class Admission:
     def _make_room(self, line: Line, grant: Grant) -> Problem | None:
         """The queue is full: a request of the tenant that has most in it for its weight goes, which may be this one."""
         queue, now_s = line.queue, perf_counter()
-        longest = queue.longest(grant.tenant)
+        longest = queue.longest(grant.footing.tenant)
         rate = line.pace.turns_per_s(now_s, 0.0)
         if longest is None:
-            ahead, share = queue.ahead(grant.tenant)
-            return over_share(line.service, grant.tenant, ahead, retry_s(wait_s(0, share, queue.length, rate)))
+            ahead, share = queue.ahead(grant.footing.tenant)
+            return over_share(line.service, grant.footing.tenant, ahead, retry_s(wait_s(0, share, queue.length, rate)))
         tenant = longest.flow.tenant.name
         ahead, share = queue.ahead(tenant)
         queue.leave(longest)

@@ -52,6 +52,16 @@ class Bucket:
         return missing / self._rate if self._rate > 0.0 else float("inf")
 
     @property
+    def left(self) -> float:
+        """The share of it that may be taken now; below zero what must come in first."""
+        return 0.0 if self.capacity <= 0.0 else self.level / self.capacity
+
+    @property
+    def whole(self) -> int:
+        """What may be taken now, in whole ones."""
+        return int(self.level) if self.level > 0.0 else 0
+
+    @property
     def full_s(self) -> float:
         """Seconds until it is full."""
         return max(0.0, self.capacity - self.level) / self._rate if self._rate > 0.0 else 0.0

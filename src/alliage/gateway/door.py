@@ -163,8 +163,8 @@ class Door:
         self.serving = Serving(table.serves)
         self._remembered.clear()
         _log.info("table taken", version=table.version, services=len(table.routes), replicas=len(wanted))
-        self.reach.table_taken()
         self.admission.take_table(table, self.reach.unreachable)
+        self.reach.table_taken()
         self.wake_held()
         self.admission.go_on()
         if self.reporter is not None:

@@ -11,7 +11,7 @@ import structlog
 
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
+from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import output_max, read_ask, with_usage
 from alliage.gateway.books.accounts import EVENT, Account
@@ -22,10 +22,11 @@ from alliage.gateway.decoded import Ask
 from alliage.gateway.door import Door
 from alliage.gateway.endpoints import Endpoint
 from alliage.gateway.failing import Failures, no_upstream, waited_for
+from alliage.gateway.footing import Footing
 from alliage.gateway.forms import form_of, read_form
 from alliage.gateway.grant import Grant
 from alliage.gateway.handing import handed_on
-from alliage.gateway.naming import named_route
+from alliage.gateway.naming import named
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
 from alliage.gateway.prompts import logged_prompt
@@ -42,7 +43,7 @@ class Exchange:
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
-        "_account", "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_form", "_fresh", "_grant", "_held_until_s",
+        "_account", "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_footing", "_form", "_fresh", "_grant", "_held_until_s",
         "_is_in", "_joins", "_passing",
         "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
@@ -78,6 +79,7 @@ class Exchange:
         self._resumed: Continuation | None = None
         self._joins = False
         self._grant: Grant | None = None
+        self._footing: Footing | None = None
         self._is_in = False
 
     def begin(self) -> None:
@@ -127,34 +129,31 @@ class Exchange:
     def _route(self, ask: Ask) -> None:
         """Send it to a replica, hold it, or say no."""
         door, request = self._door, self._request
-        route = named_route(door, request, ask)
-        if isinstance(route, Problem):
-            self._refuse(route)
+        footing = named(door, request, ask)
+        if isinstance(footing, Problem):
+            self._refuse(footing)
             return
-        if route is None:
+        if footing is None:
             if not self._hold(""):
                 self._refuse(waited_for(None, self._failures, door.limits.hold_s))
             return
-        self._stats = door.stats.of(ask.model)
-        self._account.named(request.entry, route.service)
-        if self._endpoint.task is not None and self._endpoint.task not in route.tasks:
-            self._refuse(problems.wrong_task(ask.model, self._endpoint.path.decode(), paths(route)))
+        self._footing = footing
+        route, who, endpoint = footing.route, footing.who, self._endpoint
+        self._stats = stats = footing.stats
+        self._account.named(who, footing.service)
+        if endpoint.task is not None and endpoint.task not in route.tasks:
+            self._refuse(problems.wrong_task(ask.model, endpoint.path.decode(), paths(route)))
             return
-        stats, who, streams = self._stats, request.entry, bool(ask.stream)
-        self._timing.named(stats, route, "" if who is None else who.tenant, streams=streams)
-        if (
-            not self._is_in
-            and who is not None
-            and (who.scopes or stats.in_flight >= stats.slots)
-            and self._is_kept_out(who, route, ask)
-        ):
+        streams = bool(ask.stream)
+        self._timing.named(stats, route, footing.tenant, streams=streams)
+        is_limited = footing.has_scopes or stats.in_flight >= stats.slots
+        if is_limited and not self._is_in and self._is_kept_out(footing, ask):
             return
-        upstreams = candidates(door, route, self._endpoint, request)
+        upstreams = candidates(door, route, endpoint, request)
         if isinstance(upstreams, Problem):
             self._refuse(upstreams)
             return
-        excluded = self._failures.excluded()
-        upstream = self._choosing.among(upstreams, excluded, route, who, self._prompt, streams)
+        upstream = self._choosing.among(upstreams, self._failures.excluded(), route, who, self._prompt, streams)
         if upstream is None:
             self._without_upstream(route)
         else:
@@ -165,18 +164,18 @@ class Exchange:
         """What its prompt is in; nothing of a form, because the bytes of a file say nothing of tokens."""
         return self._request.body if self._form is None and self._endpoint.reads else b""
 
-    def _is_kept_out(self, who: KeyEntry, route: Route, ask: Ask) -> bool:
+    def _is_kept_out(self, footing: Footing, ask: Ask) -> bool:
         """Whether it is refused, or waits for its turn. It is let in once, and lines up whenever the service is saturated."""
         admission, grant = self._door.admission, self._grant
-        prompt = self._choosing.read(route.service, who, self._prompt)
+        prompt = self._choosing.read(footing.service, footing.who, self._prompt)
         if grant is None:
-            admitted = admission.admit(who, route, prompt.tokens, output_max(ask))
+            admitted = admission.admit(footing, prompt.tokens, output_max(ask))
             if isinstance(admitted, Problem):
                 self._refuse(admitted)
                 return True
             self._grant = grant = admitted
         if _REPLICA_HEADER not in self._request.headers:
-            problem = admission.line_up(self, grant, route, prompt)
+            problem = admission.line_up(self, grant, prompt)
             if problem is not None:
                 self._refuse(problem)
                 return True

@@ -2,10 +2,7 @@
 
 from typing import Final
 
-from alliage.fleet.charges import charge_micros
-from alliage.fleet.limits import Priority
-from alliage.fleet.prices import TokenPrice
-from alliage.gateway.allowances import Allowance
+from alliage.gateway.footing import Footing
 from alliage.gateway.limiting import rate_headers
 from alliage.gateway.queueing import FairQueue, Place
 
@@ -17,26 +14,13 @@ class Grant:
     """`end` is called once. `prompt_tokens` and `output_tokens` are what it was expected to have."""
 
     __slots__ = (
-        "_allowances", "_micros", "_output", "_price", "_prompt", "_queue", "_spent_micros", "_tokens", "is_sent", "output_tokens", "place", "priority",
-        "prompt_tokens", "tenant",
+        "_micros", "_output", "_prompt", "_queue", "_spent_micros", "_tokens", "footing", "is_sent", "output_tokens", "place", "prompt_tokens",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0917 - names cost time
-        self,
-        allowances: tuple[Allowance, ...],
-        tenant: str,
-        priority: Priority,
-        price: TokenPrice,
-        prompt_tokens: int,
-        output_tokens: int,
-        micros: int,
-    ) -> None:
-        self._allowances = allowances
-        self._price = price
+    def __init__(self, footing: Footing, prompt_tokens: int, output_tokens: int, micros: int) -> None:
+        self.footing = footing
         self._tokens = prompt_tokens + output_tokens
         self._micros = micros
-        self.tenant = tenant
-        self.priority = priority
         self.prompt_tokens = prompt_tokens
         self.output_tokens = output_tokens
         self.is_sent = False
@@ -45,7 +29,7 @@ class Grant:
         """Where it waits for its turn."""
         self._queue: FairQueue | None = None
         self._prompt = self._output = self._spent_micros = 0
-        for allowance in allowances:
+        for allowance in footing.allowances:
             allowance.enter(self._tokens, micros)
 
     @property
@@ -56,7 +40,8 @@ class Grant:
     @property
     def headers(self) -> bytes:
         """Header lines for its answer."""
-        return rate_headers(self._allowances) if self._allowances else b""
+        allowances = self.footing.allowances
+        return rate_headers(allowances) if allowances else b""
 
     def waits(self, place: Place, queue: FairQueue) -> None:
         """For its turn."""
@@ -66,7 +51,7 @@ class Grant:
     def told(self, prompt: int, output: int, cached: int = 0) -> int:
         """Its tokens by its engine, zeros where it did not say; what they cost, in micros."""
         self._prompt, self._output = prompt, output
-        self._spent_micros = spent = charge_micros(self._price, prompt=prompt, cached=cached, output=output)
+        self._spent_micros = spent = self.footing.rates.micros(prompt, cached, output)
         return spent
 
     def end(self, *, has_begun: bool, said: int) -> None:
@@ -74,15 +59,15 @@ class Grant:
         prompt, output, spent = self._prompt, self._output, self._spent_micros
         if not prompt and not output and has_begun:
             prompt, output = self.prompt_tokens, said
-            spent = charge_micros(self._price, prompt=prompt, cached=0, output=output)
+            spent = self.footing.rates.micros(prompt, 0, output)
         queue, place = self._queue, self.place
         if queue is not None:
             if place is not None:
                 queue.leave(place)
                 self.place = None
             else:
-                queue.settle(self.tenant, (prompt * _READ_SHARE + output) + 1.0 - self.cost)
-        allowances, tokens, micros = self._allowances, self._tokens, self._micros
+                queue.settle(self.footing.tenant, (prompt * _READ_SHARE + output) + 1.0 - self.cost)
+        allowances, tokens, micros = self.footing.allowances, self._tokens, self._micros
         if not allowances:
             return
         if not self.is_sent:

@@ -102,37 +102,36 @@ def rate_headers(allowances: Sequence[Allowance]) -> bytes:
     What remains is this gateway process's: it has a lease of the limit, not all of it.
     """
     requests = tokens = None
+    requests_left = tokens_left = 2.0
     for allowance in allowances:
-        if (bucket := allowance.request_bucket) is not None and (
-            requests is None or _left(bucket) < _left(requests.request_bucket)
-        ):
-            requests = allowance
-        if (bucket := allowance.token_bucket) is not None and (
-            tokens is None or _left(bucket) < _left(tokens.token_bucket)
-        ):
-            tokens = allowance
+        if (bucket := allowance.request_bucket) is not None and (left := bucket.left) < requests_left:
+            requests, requests_left = allowance, left
+        if (bucket := allowance.token_bucket) is not None and (left := bucket.left) < tokens_left:
+            tokens, tokens_left = allowance, left
     out = b""
-    if requests is not None and requests.request_bucket is not None:
-        out = _lines(requests.request_head, b"x-ratelimit-reset-requests: ", requests.request_bucket)
-    if tokens is not None and tokens.token_bucket is not None:
-        out += _lines(tokens.token_head, b"x-ratelimit-reset-tokens: ", tokens.token_bucket)
+    if requests is not None and (bucket := requests.request_bucket) is not None:
+        out = b"%b%d\r\nx-ratelimit-reset-requests: %b\r\n" % (
+            requests.request_head,
+            bucket.whole,
+            _duration(bucket.full_s),
+        )
+    if tokens is not None and (bucket := tokens.token_bucket) is not None:
+        return b"%b%b%d\r\nx-ratelimit-reset-tokens: %b\r\n" % (
+            out,
+            tokens.token_head,
+            bucket.whole,
+            _duration(bucket.full_s),
+        )
     return out
 
 
-def _left(bucket: Bucket | None) -> float:
-    return 0.0 if bucket is None or bucket.capacity <= 0.0 else bucket.level / bucket.capacity
-
-
-def _lines(head: bytes, reset: bytes, bucket: Bucket) -> bytes:
-    """`head` and `reset` are what stands before what remains, and before when all of it will."""
-    left = int(bucket.level) if bucket.level > 0.0 else 0
-    return b"%b%d\r\n%b%b\r\n" % (head, left, reset, _duration(bucket.full_s))
+_MILLISECONDS: Final = [b"%dms" % number for number in range(1001)]
 
 
 def _duration(seconds: float) -> bytes:
     """As OpenAI writes it: `120ms`, `1.5s`, `6m0s`."""
     if seconds < 1.0:
-        return b"%dms" % ceil(seconds * 1000.0)
+        return _MILLISECONDS[ceil(seconds * 1000.0)]
     if seconds < 60.0:
         return b"%.3gs" % seconds
     whole = ceil(seconds)

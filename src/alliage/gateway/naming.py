@@ -1,24 +1,25 @@
-"""Whose request it is, and what it names: the key's holder and the route of the service, or why not."""
+"""Whose request it is, and what it names: on what footing the key's holder asks for the service, or why not."""
 
-from alliage.fleet.routing import Route
 from alliage.gateway import problems
 from alliage.gateway.allowed import seen_by
 from alliage.gateway.decoded import Ask
 from alliage.gateway.door import Door
+from alliage.gateway.footing import Footing
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request, credentials
 
 
-def named_route(door: Door, request: Request, ask: Ask) -> Route | Problem | None:
-    """The route; None while the gateway has no table yet. Who asks is kept in the request."""
-    if request.entry is None:
-        who = door.who(credentials(request.headers))
-        if isinstance(who, Problem):
-            return who
-        request.entry = who
+def named(door: Door, request: Request, ask: Ask) -> Footing | Problem | None:
+    """The footing; None while the gateway has no table yet. Who asks is kept in the request."""
+    who = request.entry
+    if who is None:
+        given = door.who(credentials(request.headers))
+        if given is None or isinstance(given, Problem):
+            return given
+        request.entry = who = given
     if door.table is None:
         return None
-    route: Route | None = door.table.routes.get(ask.model)  # type: ignore[call-overload]  # a text that may name a service
-    if route is None:
-        return problems.unknown_model(ask.model, (each.service for each in seen_by(door.table, request.entry)))
-    return route
+    footing = door.admission.footing(who, ask.model)
+    if footing is None:
+        return problems.unknown_model(ask.model, (each.service for each in seen_by(door.table, who)))
+    return footing

@@ -1,0 +1,33 @@
+"""On what footing a key asks for a service: all that holds for its requests there as long as the table stands, looked up once.
+
+What comes over the line is copied into plain slots: a look into it costs a request more than what is looked for.
+"""
+
+from alliage.decide.routing.habits import Habits
+from alliage.fleet.charges import Rates
+from alliage.fleet.limits import Priority
+from alliage.fleet.routing import KeyEntry, Route
+from alliage.gateway.allowances import Allowance
+from alliage.gateway.stats import ServiceStats
+
+
+class Footing:
+    """One key's at one service."""
+
+    __slots__ = (
+        "allowances", "habits", "has_scopes", "priority", "rates", "route", "service", "stats", "tenant", "who",
+    )  # fmt: skip
+
+    def __init__(
+        self, who: KeyEntry, route: Route, allowances: tuple[Allowance, ...], stats: ServiceStats, habits: Habits
+    ) -> None:
+        self.who = who
+        self.route = route
+        self.service: str = route.service
+        self.tenant = who.tenant
+        self.priority: Priority = who.priority
+        self.has_scopes = bool(who.scopes)
+        self.rates = Rates(route.price)
+        self.allowances = allowances
+        self.stats = stats
+        self.habits = habits
