@@ -32,7 +32,7 @@ MODULES: Final = (
         for name in (
             "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.entries", "books.journal", "books.reading", "buckets",
             "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "footing", "foreseeing", "forms", "grant",
-            "handing", "heads", "intake", "kept", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
+            "handing", "heads", "intake", "kept", "known", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
             "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "wire",
         )
     ),

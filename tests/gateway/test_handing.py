@@ -38,11 +38,14 @@ def test_anthropics_headers_go_on_with_their_version() -> None:
     """Both, in the spelling of its documents; a value that no engine should read is left out."""
     headers = {b"anthropic-version": b"2023-06-01", b"anthropic-beta": b"a,b"}
     request = Request(b"POST", b"/v1/messages", "1.1", headers, True, 0)
-    assert handed_on(request, None) == JSON_LINE + b"Anthropic-Version: 2023-06-01\r\nAnthropic-Beta: a,b\r\n"
+    assert (
+        handed_on(request, None)
+        == JSON_LINE + b"Accept: */*\r\nAnthropic-Version: 2023-06-01\r\nAnthropic-Beta: a,b\r\n"
+    )
     headers[b"anthropic-beta"] = b"a\tb"
     assert b"Beta" not in handed_on(request, None)
     del headers[b"anthropic-version"]
-    assert handed_on(request, None) == JSON_LINE
+    assert handed_on(request, None) == JSON_LINE + b"Accept: */*\r\n"
 
 
 def test_engines_get_these_and_no_others() -> None:

@@ -11,6 +11,7 @@ from alliage.fleet.ids import KeyId
 from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry
 from alliage.gateway.intake import Admit, Intake
+from alliage.gateway.known import KnownHeads
 from alliage.gateway.limits import SMALL_BODY_BYTES, GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request, check_head
@@ -37,7 +38,7 @@ def _admit_known(request: Request) -> Problem | None:
 
 
 def _intake(limits: GatewayLimits = _LIMITS, admit: Admit = _admit, room: Room | None = None) -> Intake:
-    return Intake(limits, admit, room or Room(limits.bodies_bytes_max), {})
+    return Intake(limits, admit, room or Room(limits.bodies_bytes_max), KnownHeads())
 
 
 def _chunked(body: bytes, sizes: list[int]) -> bytes:

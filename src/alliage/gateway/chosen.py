@@ -1,7 +1,6 @@
 """Who may answer a request: those that serve its endpoint, or the one replica that an admin names; and the endpoints of a route."""
 
 from collections.abc import Sequence
-from typing import Final
 
 from alliage.catalog.records import Task
 from alliage.fleet.keys import Role
@@ -12,15 +11,13 @@ from alliage.gateway.endpoints import Endpoint
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request
 
-_REPLICA_HEADER: Final = REPLICA_HEADER.lower().encode()
-
 
 def candidates(door: Door, route: Route, endpoint: Endpoint, request: Request) -> Sequence[Upstream] | Problem:
     """Whom to choose among, those that can be reached before others; empty while nothing runs. Or why nobody is asked."""
     serving = door.serving.among(route.upstreams, endpoint)
     if route.upstreams and not serving:
         return door.serving.refusal(route.service, route.upstreams, endpoint)
-    chosen = request.headers.get(_REPLICA_HEADER)
+    chosen = request.replica
     if chosen is None:
         return door.reach.preferred(serving) if door.reach.unreachable else serving
     problem, upstreams = only(route, chosen.decode("latin-1"), request.entry)

@@ -16,6 +16,7 @@ from alliage.gateway.local import answer_locally
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request, check_head, credentials, sane_id
 
+_RELAY: Final = Action.RELAY
 _IDLE: Final = 0
 _HEAD: Final = 1
 _BODY: Final = 2
@@ -29,7 +30,7 @@ class ClientConnection(asyncio.Protocol):
     """One connection of a client."""
 
     __slots__ = (
-        "_advancing", "_body_since_s", "_door", "_exchange", "_intake", "_leftover", "_paused_since_s", "_phase", "_reading_paused", "_touched_s",
+        "_advancing", "_body_since_s", "_done", "_door", "_exchange", "_intake", "_leftover", "_paused_since_s", "_phase", "_reading_paused", "_touched_s",
         "_transport", "beneath",
     )  # fmt: skip
 
@@ -39,6 +40,7 @@ class ClientConnection(asyncio.Protocol):
         self.beneath: asyncio.Transport | None = None
         """Of one that speaks TLS: where its bytes go."""
         self._intake = Intake(door.limits, self._admit, door.room, door.heads)
+        self._done = self._answered  # bound once, not for each request
         self._exchange: Exchange | None = None
         self._advancing = False
         self._leftover = bytearray()
@@ -69,8 +71,12 @@ class ClientConnection(asyncio.Protocol):
         if self._exchange is not None or self._paused_since_s is not None or self._leftover:
             self._put_by(data)
             return
-        self._feed(data)
         intake = self._intake
+        request = intake.take(data)
+        if request is not None:
+            self._answer(request)
+            return
+        self._feed(data)
         if intake.ready or intake.broken is not None or intake.expects:
             self._advance()
 
@@ -102,10 +108,9 @@ class ClientConnection(asyncio.Protocol):
         """What the head alone says: its id, its endpoint, whose key it has."""
         door, headers = self._door, request.headers
         request.id = sane_id(headers.get(b"x-request-id")) or door.next_id()
-        if request.endpoint is None:
-            problem = check_head(request, door.limits.body_bytes_max)
-            if problem is not None:
-                return problem
+        problem = check_head(request, door.limits.body_bytes_max)
+        if problem is not None:
+            return problem
         if request.endpoint is HEALTH:
             return None
         who = door.who(credentials(headers))
@@ -178,11 +183,13 @@ class ClientConnection(asyncio.Protocol):
         if transport is None or transport.is_closing():
             self._door.room.give_back(request)
             return
+        if not request.id:
+            request.id = self._door.next_id()
         self._phase = _WORK
         if request.problem is not None or endpoint is None:
             self._refuse(request, request.problem or problems.no_such_path(request.path.decode("latin-1")))
-        elif endpoint.action is Action.RELAY:
-            self._exchange = Exchange(self._door, request, endpoint, transport, self._answered)
+        elif endpoint.action is _RELAY:
+            self._exchange = Exchange(self._door, request, endpoint, transport, self._done)
             self._exchange.begin()
         else:
             answer = answer_locally(self._door, request, endpoint)

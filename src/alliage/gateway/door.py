@@ -17,8 +17,8 @@ from alliage.gateway.books.accounts import Books
 from alliage.gateway.books.telling import Teller
 from alliage.gateway.flights import Flights
 from alliage.gateway.guessing import Guessing
-from alliage.gateway.heads import Known
 from alliage.gateway.kept import Kept
+from alliage.gateway.known import KnownHeads
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.reach import Reach
@@ -103,8 +103,8 @@ class Door:
         self.flights = Flights(self._emptied)
         self.board = Board()
         self.stats = Stats()
-        self.heads: dict[bytes, Known] = {}
-        """Heads of requests that were taken before; see `heads`."""
+        self.heads = KnownHeads()
+        """Heads of requests that were let in under this table."""
         self.admission = Admission(limits, self.board, self.stats)
         self.room = Room(limits.bodies_bytes_max)
         self.kept = Kept(limits.kept_bytes_max)
@@ -124,13 +124,13 @@ class Door:
         self.siblings: Siblings | None = None
         self._remembered: dict[bytes, KeyEntry] = {}
         """Headers that were let in under this table, so that a key is not hashed for each request."""
-        self._id_prefix = os.urandom(5).hex().encode()
+        self._id_prefix = b"req-%b-" % os.urandom(5).hex().encode()
         self._ids = 0
 
     def next_id(self) -> bytes:
         """A request id that no other gateway process gives."""
         self._ids += 1
-        return b"req-%b-%d" % (self._id_prefix, self._ids)
+        return b"%b%d" % (self._id_prefix, self._ids)
 
     def who(self, authorization: bytes | None) -> KeyEntry | Problem | None:
         """Whose key this is, what is wrong with it, or None while there is no table to tell by."""
@@ -162,6 +162,7 @@ class Door:
         self.table = table
         self.serving = Serving(table.serves)
         self._remembered.clear()
+        self.heads.forget()
         _log.info("table taken", version=table.version, services=len(table.routes), replicas=len(wanted))
         self.admission.take_table(table, self.reach.unreachable)
         self.reach.table_taken()

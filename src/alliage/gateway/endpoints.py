@@ -24,6 +24,8 @@ class Endpoint:
     path: bytes
     method: bytes
     action: Action
+    line: bytes = b""
+    """The request line that an engine gets."""
     task: Task | None = None
     streams: bool = False
     """Whether `stream_options` has a meaning here."""
@@ -44,6 +46,7 @@ def _relayed(
         path=path.encode(),
         method=b"POST",
         action=Action.RELAY,
+        line=b"POST %b HTTP/1.1\r\n" % path.encode(),
         task=task,
         streams=streams,
         is_anthropic=path in {ApiPath.MESSAGES, ApiPath.COUNT_TOKENS},

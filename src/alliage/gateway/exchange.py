@@ -11,7 +11,7 @@ import structlog
 
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import REPLICA_HEADER, Route, Upstream
+from alliage.fleet.routing import Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import output_max, read_ask, with_usage
 from alliage.gateway.books.accounts import EVENT, Account
@@ -30,13 +30,12 @@ from alliage.gateway.naming import named
 from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
 from alliage.gateway.prompts import logged_prompt
-from alliage.gateway.request import Request, sane_accept
+from alliage.gateway.request import Request
 from alliage.gateway.stats import CLIENT_GONE, ServiceStats
 from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
-_REPLICA_HEADER: Final = REPLICA_HEADER.lower().encode()
 
 
 class Exchange:
@@ -174,7 +173,7 @@ class Exchange:
                 self._refuse(admitted)
                 return True
             self._grant = grant = admitted
-        if _REPLICA_HEADER not in self._request.headers:
+        if self._request.replica is None:
             problem = admission.line_up(self, grant, prompt)
             if problem is not None:
                 self._refuse(problem)
@@ -182,7 +181,7 @@ class Exchange:
         return grant.place is not None
 
     def _without_upstream(self, route: Route) -> None:
-        named = _REPLICA_HEADER in self._request.headers
+        named = self._request.replica is not None
         if (problem := no_upstream(route, self._failures, named=named)) is not None:
             self._refuse(problem)
         elif not self._hold(route.service):
@@ -238,9 +237,8 @@ class Exchange:
         self._touched_s = self._door.now_s
         if self._paused:
             connection.pause()
-        accept = sane_accept(request.headers.get(b"accept"))
         lines = handed_on(request, self._form)
-        connection.ask(self, pool.request(self._endpoint.path, accept, request.id, lines, body))
+        connection.ask(self, pool.request(self._endpoint.line, lines, request.id, body))
 
     def lost(self, connection: UpstreamConnection, why: str) -> None:
         """The engine's connection broke. A kept-alive one may have been closing as we asked: that is no failure."""
@@ -358,7 +356,7 @@ class Exchange:
         """The engine failed in the middle of its answer: another one goes on with it, now or later, or it is broken off."""
         self._timing.replica_failed()
         self._failures.why = why
-        named = _REPLICA_HEADER in self._request.headers  # another one's text would pass for this one's
+        named = self._request.replica is not None  # another one's text would pass for this one's
         what, ask, pool = None if named else passing.continuation(), self._ask, self._pool
         replica = self._leave_replica()
         _log.warning("engine failed while answering", replica=replica, why=why, request=self._request.id.decode())

@@ -1,9 +1,9 @@
-"""Headers of a client that its engine gets, as whole lines: the form of the body, the API's version, the trace. All others stay here."""
+"""Headers of a client that its engine gets, as whole lines: the form of the body and of the answer, the API's version, the trace. All others stay here."""
 
 import re
 from typing import Final
 
-from alliage.gateway.request import ANTHROPIC_VERSION, Request
+from alliage.gateway.request import ANTHROPIC_VERSION, Request, sane_accept
 
 JSON_LINE: Final = b"Content-Type: application/json\r\n"
 VALUE_BYTES_MAX: Final = 1024
@@ -20,8 +20,16 @@ _ANTHROPIC: Final = ((ANTHROPIC_VERSION, b"Anthropic-Version"), (b"anthropic-bet
 
 def handed_on(request: Request, form: bytes | None) -> bytes:
     """Whole header lines; `form` is the Content-Type of a body that is no JSON."""
-    headers = request.headers
-    lines = JSON_LINE if form is None else b"Content-Type: %b\r\n" % form
+    lines = request.lines
+    return lines if lines and form is None else lines_of(request.headers, form)
+
+
+def lines_of(headers: dict[bytes, bytes], form: bytes | None) -> bytes:
+    """The same of headers, each time anew."""
+    lines = b"%bAccept: %b\r\n" % (
+        JSON_LINE if form is None else b"Content-Type: %b\r\n" % form,
+        sane_accept(headers.get(b"accept")),
+    )
     if b"traceparent" in headers:
         lines += trace_lines(headers[b"traceparent"], headers.get(b"tracestate"))
     if ANTHROPIC_VERSION in headers:

@@ -1,52 +1,56 @@
-"""Heads of messages that were parsed before: a connection's next one is mostly the same but for its length.
+"""Heads of messages without the digits of their length: the next message's is mostly the same but for that.
 
-A head without the digits of its Content-Length is a key. Equal keys are equal heads but for that number, so what the parser
-made of one holds for the other. What is looked up here is only whole messages that came in one read.
+Equal heads but for that number mean the same, so what the parser made of one holds for the other. What is looked at here is
+only whole messages that came in one read.
 """
 
 from typing import Final
 
-from alliage.gateway.request import Request
-
 HEAD_BYTES_MAX: Final = 4096
-KNOWN_MAX: Final = 512
-"""Heads that are remembered; then all are forgotten."""
 _END: Final = b"\r\n\r\n"
 _LINE: Final = b"\r\n"
 _NAME: Final = b"ontent-Length: "
 _OTHER_NAME: Final = b"ontent-length: "
 _NAME_BYTES: Final = 15
 _DIGITS_MAX: Final = 9
+_ZERO: Final = 48
 
 
 class Spelling:
     """A head as it stands before and after the digits of its length."""
 
-    __slots__ = ("_after", "_before", "_bytes")
+    __slots__ = ("after", "before")
 
     def __init__(self, before: bytes, after: bytes) -> None:
-        self._before = before
-        self._after = after
-        self._bytes = len(before) + len(after)
+        self.before = before
+        self.after = after
 
     def length_of(self, data: bytes) -> int:
-        """The length of its body where a read is one whole message with this head, -1 where it is not.
-
-        How many digits there must be follows from the size of the read, so nothing is looked for.
-        """
-        rest = len(data) - self._bytes
-        digits, limit = 1, 10
-        while rest - digits >= limit:
-            digits += 1
-            limit *= 10
-        length = rest - digits
-        if length < 0:
+        """The length of its body where a read is one whole message with this head, -1 where it is not."""
+        if not data.startswith(self.before):
             return -1
-        before = self._before
-        at = len(before)
-        if data[:at] != before or data[at : len(data) - length] != b"%d%b" % (length, self._after):
+        length, stop = read_length(data, len(self.before))
+        begin = stop + len(self.after)
+        if length < 0 or len(data) != begin + length or data[stop:begin] != self.after:
             return -1
         return length
+
+
+def read_length(data: bytes, at: int) -> tuple[int, int]:
+    """The number whose digits stand there and where they end; -1 for none and for one with leading zeros.
+
+    Of more than nine digits the first nine are read, and what follows is a digit.
+    """
+    length, stop, end = 0, at, min(len(data), at + _DIGITS_MAX)
+    while stop < end:
+        digit = data[stop] - _ZERO
+        if digit < 0 or digit > 9:
+            break
+        length = length * 10 + digit
+        stop += 1
+    if stop == at or (stop > at + 1 and data[at] == _ZERO):
+        return -1, at
+    return length, stop
 
 
 class Cut:
@@ -58,16 +62,6 @@ class Cut:
         self.key = key
         self.spelling = spelling
         self.length = length
-
-
-class Known:
-    """A request that was taken before, of which the next one has the head."""
-
-    __slots__ = ("request", "spelling")
-
-    def __init__(self, request: Request, spelling: Spelling) -> None:
-        self.request = request
-        self.spelling = spelling
 
 
 def cut(data: bytes) -> Cut | None:

@@ -7,7 +7,9 @@ from typing import Final
 import httptools
 
 from alliage.gateway import problems
-from alliage.gateway.heads import KNOWN_MAX, Cut, Known, cut, may_be_known
+from alliage.gateway.handing import lines_of
+from alliage.gateway.heads import Cut, cut, may_be_known
+from alliage.gateway.known import KnownHeads
 from alliage.gateway.limits import SMALL_BODY_BYTES, GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request, head_without_upgrade, spells_twice
@@ -24,15 +26,13 @@ class Intake:
 
     __slots__ = (
         "_admit", "_body", "_body_bytes", "_dry_bytes", "_fed_bytes", "_head_least", "_head_most", "_headers", "_heads", "_is_between",
-        "_last", "_limits", "_parser", "_parts", "_room", "_target", "_unjudged_bytes", "broken", "expects", "on_body", "on_header", "on_url", "reading", "ready",
+        "_limits", "_parser", "_parts", "_room", "_target", "_unjudged_bytes", "broken", "expects", "on_body", "on_header", "on_url", "reading", "ready",
     )  # fmt: skip
 
-    def __init__(self, limits: GatewayLimits, admit: Admit, room: Room, heads: dict[bytes, Known]) -> None:
-        """`heads` are what was learned by all connections; see `heads`."""
+    def __init__(self, limits: GatewayLimits, admit: Admit, room: Room, heads: KnownHeads) -> None:
+        """`heads` are those that all connections learned."""
         self._limits = limits
         self._heads = heads
-        self._last: Known | None = None
-        """The head of this connection's last request, where it is known: the next one mostly has the same."""
         self._is_between = True  # nothing of the next request has come
         self._admit = admit
         self._room = room
@@ -57,35 +57,24 @@ class Intake:
         """It waits for `100 Continue` before its body comes."""
         self.broken: Problem | None = None
 
+    def take(self, data: bytes) -> Request | None:
+        """The one whole request that a read is, where its head is known; None: feed it. It has no id yet."""
+        if not self._is_between or self._parser is None or self.broken is not None:
+            return None
+        return self._heads.take(data, self._unjudged_bytes)
+
     def feed(self, data: bytes) -> None:
         """Parse one read's worth."""
         parser = self._parser
         if parser is None or self.broken is not None:
             return
-        if not self._is_between:
-            self._parse(parser, data)
-            return
-        last = self._last
-        if last is not None:
-            length = last.spelling.length_of(data)
-            if 0 <= length <= self._unjudged_bytes:
-                self._take(last, data, length)
-                return
-        self._feed_new(parser, data)
-
-    def _feed_new(self, parser: httptools.HttpRequestParser, data: bytes) -> None:
-        """The first read of a request, whose head is not that of the last one."""
-        whole = cut(data)
-        if whole is None or whole.length > self._unjudged_bytes:
-            self._parse(parser, data)
-            return
-        known = self._heads.get(whole.key)
+        known = self.take(data)
         if known is not None:
-            self._last = known
-            self._take(known, data, whole.length)
+            self.ready.append(known)
             return
+        whole = cut(data) if self._is_between else None
         self._parse(parser, data)
-        if self._is_between and self.ready:
+        if whole is not None and whole.length <= self._unjudged_bytes and self._is_between and self.ready:
             self._learn(whole, self.ready[-1])
 
     def _parse(self, parser: httptools.HttpRequestParser, data: bytes) -> None:
@@ -108,24 +97,15 @@ class Intake:
         elif self._head_least > self._limits.head_bytes_max:
             self._break(problems.head_too_large(self._limits.head_bytes_max))
 
-    def _take(self, known: Known, data: bytes, length: int) -> None:
-        """A request with a head that was taken before, and a body of so many bytes."""
-        head = known.request
-        request = Request(head.method, head.path, head.version, head.headers, True, length)
-        request.endpoint = head.endpoint
-        request.problem = self._admit(request)
-        request.body = data[len(data) - length :]
-        self.ready.append(request)
-
     def _learn(self, whole: Cut, request: Request) -> None:
         """The parser took it: the next one with this head needs no parsing. What closes or waits is not remembered."""
-        headers = request.headers
+        headers, endpoint = request.headers, request.endpoint
+        if endpoint is not None and (endpoint.takes_forms or not endpoint.line):
+            return  # each form has a boundary of its own in its head, and where no body is taken its length matters
         if request.problem is None and request.keep and not _CHANGING.intersection(headers) and may_be_known(whole.key):
-            if len(self._heads) >= KNOWN_MAX:
-                self._heads.clear()
-            head = Request(request.method, request.path, request.version, headers, True, 0)
-            head.endpoint = request.endpoint
-            self._heads[whole.key] = self._last = Known(head, whole.spelling)
+            head = request.another(b"")
+            head.lines = lines_of(headers, None)
+            self._heads.learn(whole.spelling, head)
 
     def on_message_begin(self) -> None:
         """Something has come of another request."""

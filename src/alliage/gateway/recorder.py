@@ -95,6 +95,7 @@ class Recorder:
             return None
         trace = self._sampler.begin(request.headers.get(HEADER))
         request.headers = {**request.headers, HEADER: trace.header()}  # those that came may be another request's too
+        request.lines = b""
         return trace
 
     def add(self, request: Request, timing: Timing, transport: asyncio.Transport, status: int) -> None:

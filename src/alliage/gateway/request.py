@@ -7,13 +7,14 @@ from urllib.parse import unquote
 
 import httptools
 
-from alliage.fleet.routing import KeyEntry
+from alliage.fleet.routing import REPLICA_HEADER, KeyEntry
 from alliage.gateway import problems
 from alliage.gateway.endpoints import ENDPOINTS, MODEL, MODEL_PREFIX, Action, Endpoint
 from alliage.gateway.problems import Problem
 
 ANTHROPIC_VERSION: Final = b"anthropic-version"
 _MESSAGES: Final = b"/v1/messages"
+_REPLICA: Final = REPLICA_HEADER.lower().encode()
 _ACCEPT_BYTES_MAX: Final = 256
 _GONE_BY: Final = (b"transfer-encoding", b"content-length", b"content-encoding", b"authorization", b"host")
 _USUAL_ACCEPTS: Final = frozenset((b"*/*", b"application/json", b"text/event-stream"))
@@ -24,7 +25,7 @@ class Request:
     """Mutable while it is parsed: `body` is whole only when the message is. Header names are in lower case; `headers` may be another's too."""
 
     __slots__ = (
-        "announced_bytes", "body", "endpoint", "entry", "headers", "id", "keep", "kept_bytes", "method", "path", "problem", "version",
+        "announced_bytes", "body", "endpoint", "entry", "headers", "id", "keep", "kept_bytes", "lines", "method", "path", "problem", "replica", "version",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - names cost time
@@ -49,6 +50,20 @@ class Request:
         self.endpoint: Endpoint | None = None
         self.entry: KeyEntry | None = None
         self.problem: Problem | None = None
+        self.replica: bytes | None = None
+        """The one that is to answer it, if it names one."""
+        self.lines = b""
+        """Header lines that its engine gets, of a body that is no form, where they were made before (`handing`)."""
+
+    def another(self, body: bytes) -> "Request":
+        """One with the same head that is let in like this one; its id is its own, and not there yet."""
+        request = Request(self.method, self.path, self.version, self.headers, self.keep, len(body))
+        request.body = body
+        request.endpoint = self.endpoint
+        request.entry = self.entry
+        request.replica = self.replica
+        request.lines = self.lines
+        return request
 
     @property
     def old(self) -> bool:
@@ -117,6 +132,7 @@ def check_head(request: Request, body_bytes_max: int) -> Problem | None:
     if request.method != endpoint.method:
         return problems.wrong_method(request.method.decode(), endpoint.path.decode(), endpoint.method.decode())
     request.endpoint = endpoint
+    request.replica = request.headers.get(_REPLICA)
     if endpoint.action is not Action.RELAY and (request.announced_bytes or b"transfer-encoding" in request.headers):
         return problems.body_not_taken(endpoint.path.decode())
     encoding = request.headers.get(b"content-encoding", b"identity")

@@ -258,7 +258,7 @@ class Pool:
     """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
 
     __slots__ = (
-        "_heads", "_idle", "_limits", "_loop", "_now_s", "_opening", "_watch", "answer", "heard", "is_closed", "is_suspect", "missed",
+        "_idle", "_limits", "_lines", "_loop", "_now_s", "_opening", "_watch", "answer", "heard", "is_closed", "is_suspect", "missed",
         "spelling", "upstream",
     )  # fmt: skip
 
@@ -281,7 +281,10 @@ class Pool:
         """Of the head of its last answer, where that is known (`heads`); `answer` is what was read of it."""
         self.answer = NO_HEAD
         self._idle: list[UpstreamConnection] = []
-        self._heads: dict[bytes, bytes] = {}
+        self._lines = b"Host: %b\r\nAuthorization: Bearer %b\r\n" % (
+            authority(upstream).encode(),
+            upstream.key.encode(),
+        )
         self._opening: set[asyncio.Task[None]] = set()
         self._now_s = loop.time()
 
@@ -305,22 +308,11 @@ class Pool:
         """Neither control nor we reach it; the last word on a pool that is closed."""
         return self.missed > 0 and self.upstream.is_doubted
 
-    def request(self, path: bytes, accept: bytes, request_id: bytes, lines: bytes, body: bytes) -> bytes:
-        """A whole request as bytes; `lines` are whole header lines, the body's Content-Type among them."""
-        return b"%b%bAccept: %b\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-            self._head(path), lines, accept, request_id, len(body), body,
+    def request(self, line: bytes, lines: bytes, request_id: bytes, body: bytes) -> bytes:
+        """A whole request as bytes: its request line, what is said to this upstream alone, and `lines`, which are whole header lines."""
+        return b"%b%b%bX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b" % (
+            line, self._lines, lines, request_id, len(body), body,
         )  # fmt: skip
-
-    def _head(self, path: bytes) -> bytes:
-        """The part of a request's head that is the same for all requests to this path."""
-        head = self._heads.get(path)
-        if head is None:
-            head = self._heads[path] = b"POST %b HTTP/1.1\r\nHost: %b\r\nAuthorization: Bearer %b\r\n" % (
-                path,
-                authority(self.upstream).encode(),
-                self.upstream.key.encode(),
-            )
-        return head
 
     def take(self) -> UpstreamConnection | None:
         """An idle connection, or None: then `open` one."""
