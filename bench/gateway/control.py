@@ -20,6 +20,7 @@ from alliage.fleet.services import UNASKED, Objective
 from alliage.fleet.usage import Origin
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import GatewayReport, NewLeases, NewTable, UsageTaken, UsageTold
+from alliage.link.stretches import Read, StretchReader
 
 SERVICE: Final = ServiceName("bench")
 SLOW: Final = ServiceName("slow")
@@ -132,13 +133,14 @@ async def standing_in(path: Path, upstream_port: int) -> AsyncIterator[Control]:
     table = build_table(upstream_port, known)
 
     async def answer(line: AnsweredLine) -> None:
+        reader = StretchReader()
         await line.receive()
         line.send(NewTable(table=table))
         line.send(NewLeases(leases=build_leases(table)))
         leased_s = time.monotonic()
         while (message := await line.receive()) is not None:
             if isinstance(message, UsageTold):
-                _take(line, message, control.told)
+                _take(line, message, reader.read(message), control.told)
             elif isinstance(message, GatewayReport):
                 if message.table_version == VERSION:
                     control.taken.set()
@@ -154,9 +156,9 @@ async def standing_in(path: Path, upstream_port: int) -> AsyncIterator[Control]:
         server.close()
 
 
-def _take(line: AnsweredLine, message: UsageTold, told: Told) -> None:
+def _take(line: AnsweredLine, message: UsageTold, read: Read, told: Told) -> None:
     """As the ledger does: what was told again is taken once, and acknowledged each time."""
-    if message.upto > told.last.get(message.journal, -1):
-        told.last[message.journal] = message.upto
-        told.records += len(message.records)
-    line.send(UsageTaken(journal=message.journal, upto=message.upto))
+    if message.at >= told.last.get(message.journal, 0):
+        told.last[message.journal] = read.upto
+        told.records += len(read.records)
+    line.send(UsageTaken(journal=message.journal, number=message.number, upto=read.upto, records=len(read.records)))

@@ -20,6 +20,7 @@ MANIFEST: Final = "manifest.json"
 SOURCES: Final = Path(__file__).parent.parent
 MODULES: Final = (
     "alliage.fleet.charges",
+    "alliage.link.entries",
     *(
         f"alliage.decide.{name}"
         for name in (
@@ -30,7 +31,7 @@ MODULES: Final = (
     *(
         f"alliage.gateway.{name}"
         for name in (
-            "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.entries", "books.journal", "books.reading", "buckets",
+            "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.journal", "books.reading", "buckets",
             "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "footing", "foreseeing", "forms", "grant",
             "handing", "heads", "intake", "kept", "known", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
             "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "wire",

@@ -19,6 +19,7 @@ from alliage.link.line import dial
 from alliage.link.messages import PROTOCOL, GatewayHello, NewTable, UsageTaken, UsageTold
 from alliage.store.sql import open_store
 from tests.ledger.builders import NOVEMBER_S, PRICE, a_price, a_record
+from tests.link.telling import told
 
 
 def _control(home: Home, currency: str = "CNY") -> ControlSystem:
@@ -26,12 +27,12 @@ def _control(home: Home, currency: str = "CNY") -> ControlSystem:
     return build_control(home, settings, SystemClock(), new_id=lambda: "000001")
 
 
-async def _tell(home: Home, system: ControlSystem, told: UsageTold) -> UsageTaken:
+async def _tell(home: Home, system: ControlSystem, usage: UsageTold) -> UsageTaken:
     """The answer, and control has left."""
     async with system.running(home.control_socket):
         line = await dial(home.control_socket)
         line.send(GatewayHello(protocol=PROTOCOL, door="d"))
-        line.send(told)
+        line.send(usage)
         while isinstance(message := await line.receive(), NewTable):
             pass
         line.close()
@@ -42,12 +43,13 @@ async def _tell(home: Home, system: ControlSystem, told: UsageTold) -> UsageTake
 def test_usage_is_told_taken_and_still_there(tmp_path: Path) -> None:
     """Told to one control and again to the next, which began anew: on the bill once, and counted as spent."""
     home = open_home(tmp_path / "home")
-    told = UsageTold(journal="j", upto=7, records=(a_record("r1"), a_record("r2")))
+    both = told(7, a_record("j-1"), a_record("j-2"))
+    taken = UsageTaken(journal="j", number=7, upto=len(both.entries), records=2)
     with closing(open_store(home.database)) as store:
         store.books().list_prices([a_price("qwen3-8b", from_s=1.0)])
     for _ in range(2):
         system = _control(home)
-        assert asyncio.run(_tell(home, system, told)) == UsageTaken(journal="j", upto=7)
+        assert asyncio.run(_tell(home, system, both)) == taken
     with pytest.raises(BadInput, match="currency is USD"):
         _control(home, "USD")
     again = _control(home)

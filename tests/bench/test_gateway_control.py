@@ -7,8 +7,9 @@ from alliage.fleet.ids import KeyId, ReplicaId
 from alliage.fleet.limits import Use
 from alliage.fleet.usage import UNKNOWN_ORIGIN, Ending, UsageRecord
 from alliage.link.line import DialledLine, dial
-from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewLeases, NewTable, UsageTaken, UsageTold
+from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewLeases, NewTable, UsageTaken
 from bench.gateway.control import REPLICAS, SERVICE, SLOW, VERSION, Control, standing_in
+from tests.link.telling import told
 
 
 def record(number: int) -> UsageRecord:
@@ -53,8 +54,8 @@ def test_a_gateway_gets_a_table_and_a_lease_of_each_of_its_scopes(tmp_path: Path
 
     async def run() -> None:
         async with standing_in(tmp_path / "control", 1) as control:
-            line, told, leases = await greet(control)
-            table = told.table
+            line, new, leases = await greet(control)
+            table = new.table
             assert set(leases.leases) == set(table.limits) == {one for key in table.keys.values() for one in key.scopes}
             assert {name: len(route.upstreams) for name, route in table.routes.items()} == dict.fromkeys(
                 (SERVICE, SLOW), REPLICAS
@@ -70,9 +71,14 @@ def test_usage_that_is_told_again_is_taken_once_and_acknowledged_each_time(tmp_p
     async def run() -> None:
         async with standing_in(tmp_path / "control", 1) as control:
             line, _, _ = await greet(control)
-            for upto, records in ((2, (record(0), record(1))), (2, (record(0), record(1))), (3, (record(2),))):
-                line.send(UsageTold(journal="one", upto=upto, records=records))
-                assert await line.receive() == UsageTaken(journal="one", upto=upto)
+            twice = told(1, record(0), record(1))
+            size = len(twice.entries)
+            once = told(2, record(2), at=size)
+            for each, upto in ((twice, size), (twice, size), (once, size + len(once.entries))):
+                line.send(each)
+                taken = await line.receive()
+                assert isinstance(taken, UsageTaken)
+                assert (taken.number, taken.upto) == (each.number, upto)
             assert control.told.records == 3
             line.close()
 
@@ -84,13 +90,13 @@ def test_a_report_with_use_says_that_limits_are_held_to(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with standing_in(tmp_path / "control", 1) as control:
-            line, told, _ = await greet(control)
-            scope = next(iter(told.table.limits))
+            line, new, _ = await greet(control)
+            scope = next(iter(new.table.limits))
             line.send(GatewayReport(table_version=VERSION, in_flight={}))
             await control.taken.wait()
             before = control.told.use
             line.send(GatewayReport(table_version=VERSION, in_flight={}, use={scope: Use(requests=1)}))
-            line.send(UsageTold(journal="one", upto=0, records=()))
+            line.send(told(1))
             await line.receive()  # both were read
             assert (before, control.told.use) == (False, True)
             line.close()

@@ -30,6 +30,7 @@ from alliage.gateway.serve import serve
 from alliage.gateway.tls import Tls
 from alliage.link.line import AnsweredLine, listen
 from alliage.link.messages import GatewayHello, GatewayReport, NewLeases, NewTable, Refused, UsageTaken, UsageTold
+from alliage.link.stretches import Read, StretchReader
 
 KEY = "alliage-test-key"
 _WIRES = 1000
@@ -109,7 +110,7 @@ class Control:
         self.refuses = ""
         self.usage: dict[str, UsageRecord] = {}
         """The ledger: each record once, by its id."""
-        self.told: list[UsageTold] = []
+        self.told: list[Read] = []
         self.takes_usage = True
 
     async def start(self) -> None:
@@ -167,16 +168,17 @@ class Control:
             line.send(self._leases)
         await until(lambda: bool(self.reports) and self.reports[-1].leases == number, "leases taken")
 
-    def _take(self, line: AnsweredLine, message: UsageTold) -> None:
-        self.told.append(message)
+    def _take(self, line: AnsweredLine, message: UsageTold, read: Read) -> None:
+        self.told.append(read)
         if not self.takes_usage:
             return
-        for record in message.records:
+        for record in read.records:
             assert self.usage.setdefault(record.id, record) == record
-        line.send(UsageTaken(journal=message.journal, upto=message.upto))
+        line.send(UsageTaken(journal=message.journal, number=message.number, upto=read.upto, records=len(read.records)))
 
     async def _answer(self, line: AnsweredLine) -> None:
         self._lines.add(line)
+        reader = StretchReader()
         try:
             while (message := await line.receive()) is not None:
                 if isinstance(message, GatewayHello):
@@ -192,7 +194,7 @@ class Control:
                     self.reports.append(message)
                     self._counts += message.traffic is not None
                 elif isinstance(message, UsageTold):
-                    self._take(line, message)
+                    self._take(line, message, reader.read(message))
         finally:
             self._lines.discard(line)
 

@@ -14,12 +14,13 @@ from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, UsageTa
 from alliage.link.taking import WAITING_MAX
 from tests.ledger.builders import a_record
 from tests.link.listening import listening
+from tests.link.telling import told
 from tests.runtimes.scene import until
 
 
 @dataclass(slots=True)
 class SlowLedger:
-    """Takes while its gate is open, and fails on a record called `bad` or `bug`."""
+    """Takes while its gate is open, and fails on the records `j-666` (the disk) and `j-667` (a bug)."""
 
     open: asyncio.Event = field(default_factory=asyncio.Event)
     asked: int = 0
@@ -30,9 +31,9 @@ class SlowLedger:
         self.asked += 1
         await self.open.wait()
         names = [record.id for record in records]
-        if "bad" in names:
+        if "j-666" in names:
             raise StoreError("the disk is full")
-        if "bug" in names:
+        if "j-667" in names:
             raise ZeroDivisionError
         self.kept.extend(names)
 
@@ -53,8 +54,15 @@ async def _joined(folder: Path, ledger: SlowLedger | None) -> AsyncIterator[tupl
         line.close()
 
 
-def _told(upto: int, *names: str) -> UsageTold:
-    return UsageTold(journal="j", upto=upto, records=tuple(a_record(name) for name in names))
+def _told(number: int, *names: str) -> UsageTold:
+    return told(number, *(a_record(name) for name in names))
+
+
+async def _answer(line: DialledLine) -> tuple[int, int]:
+    """The number of the stretch that was taken, and how many records it had."""
+    taken = await line.receive()
+    assert isinstance(taken, UsageTaken)
+    return taken.number, taken.records
 
 
 def test_usage_is_answered_when_it_is_taken(tmp_path: Path) -> None:
@@ -63,17 +71,14 @@ def test_usage_is_answered_when_it_is_taken(tmp_path: Path) -> None:
     async def play() -> None:
         ledger = SlowLedger()
         async with _joined(tmp_path, ledger) as (line, hub):
-            line.send(_told(10, "r1", "r2"))
-            line.send(_told(20, "r3"))
+            line.send(_told(10, "j-1", "j-2"))
+            line.send(_told(20, "j-3"))
             line.send(GatewayReport(table_version=3, in_flight={}))
             await until(lambda: bool(hub.observe()) and ledger.asked == 1, 5)
             assert ledger.kept == []
             ledger.open.set()
-            assert [await line.receive() for _ in range(2)] == [
-                UsageTaken(journal="j", upto=10),
-                UsageTaken(journal="j", upto=20),
-            ]
-            assert ledger.kept == ["r1", "r2", "r3"]
+            assert [await _answer(line) for _ in range(2)] == [(10, 2), (20, 1)]
+            assert ledger.kept == ["j-1", "j-2", "j-3"]
 
     asyncio.run(play())
 
@@ -85,9 +90,9 @@ def test_what_fails_is_not_answered_and_stops_nothing(tmp_path: Path) -> None:
         ledger = SlowLedger()
         ledger.open.set()
         async with _joined(tmp_path, ledger) as (line, _):
-            for upto, name in ((10, "bad"), (20, "bug"), (30, "r1")):
-                line.send(_told(upto, name))
-            assert await line.receive() == UsageTaken(journal="j", upto=30)
+            for number, name in ((10, "j-666"), (20, "j-667"), (30, "j-1")):
+                line.send(_told(number, name))
+            assert await _answer(line) == (30, 1)
 
     asyncio.run(play())
 
@@ -98,15 +103,15 @@ def test_what_is_too_much_is_left_to_be_told_again(tmp_path: Path) -> None:
     async def play() -> None:
         ledger = SlowLedger()
         async with _joined(tmp_path, ledger) as (line, hub):
-            line.send(_told(0, "first"))
+            line.send(_told(0, "j-0"))
             await until(lambda: ledger.asked == 1, 5)
             for number in range(1, 3 * WAITING_MAX):
-                line.send(_told(number, f"r{number}"))
+                line.send(_told(number, f"j-{number}"))
             line.send(GatewayReport(table_version=3, in_flight={}))
             await until(lambda: bool(hub.observe()), 5)
             ledger.open.set()
-            taken = [await line.receive() for _ in range(WAITING_MAX + 1)]
-            assert taken == [UsageTaken(journal="j", upto=number) for number in range(WAITING_MAX + 1)]
+            taken = [await _answer(line) for _ in range(WAITING_MAX + 1)]
+            assert taken == [(number, 1) for number in range(WAITING_MAX + 1)]
 
     asyncio.run(play())
 
@@ -116,7 +121,7 @@ def test_without_a_ledger_nothing_is_answered(tmp_path: Path) -> None:
 
     async def play() -> None:
         async with _joined(tmp_path, None) as (line, hub):
-            line.send(_told(10, "r1"))
+            line.send(_told(10, "j-1"))
             line.send(GatewayReport(table_version=3, in_flight={}))
             await until(lambda: bool(hub.observe()), 5)
             again = await dial(tmp_path / "c")
@@ -134,7 +139,7 @@ def test_a_line_that_ends_takes_what_waits_with_it(tmp_path: Path) -> None:
         ledger = SlowLedger()
         async with _joined(tmp_path, ledger) as (line, hub):
             line.send(GatewayReport(table_version=3, in_flight={}))
-            line.send(_told(10, "r1"))
+            line.send(_told(10, "j-1"))
             await until(lambda: ledger.asked == 1, 5)
             line.close()
             await until(lambda: hub.observe() == (), 5)

@@ -6,13 +6,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from alliage.errors import LinkError
 from alliage.link.line import AnsweredLine, DialledLine, dial, listen
 from alliage.link.messages import UsageTaken, UsageTold
+from alliage.link.stretches import StretchReader
+from tests.link.telling import told
 
 LATE_S: Final = 0.5
 """How late control hears of what was answered early, or a gateway of what control has taken: time to be killed in."""
@@ -36,6 +37,8 @@ class _Liar:
         self._control = control
         self._bug = bug
         self._tellings = 0
+        self._taken: dict[int, UsageTaken] = {}
+        """By the telling, what the gateway is to hear of it."""
         self.answering: set[asyncio.Task[None]] = set()
 
     async def answer(self, near: AnsweredLine) -> None:
@@ -51,17 +54,23 @@ class _Liar:
                 group.create_task(self._down(near, far))
 
     async def _up(self, near: AnsweredLine, far: DialledLine) -> None:
+        reader = StretchReader()
         with suppress(LinkError):
             while (message := await near.receive()) is not None:
                 if not isinstance(message, UsageTold):
                     far.send(message)
-                elif self._bug == "early":
-                    near.send(UsageTaken(journal=message.journal, upto=message.upto))
+                    continue
+                read = reader.read(message)
+                taken = UsageTaken(
+                    journal=message.journal, number=message.number, upto=read.upto, records=len(read.records)
+                )
+                if self._bug == "early":
+                    near.send(taken)
                     _later(far, message)
                 else:
                     self._tellings += 1
-                    records = tuple(replace(each, id=f"{each.id}#{self._tellings}") for each in message.records)
-                    far.send(UsageTold(journal=message.journal, upto=message.upto, records=records))
+                    self._taken[self._tellings] = taken
+                    far.send(told(self._tellings, *read.records, journal=f"{message.journal}#{self._tellings}"))
         _later(far, None)
 
     async def _down(self, near: AnsweredLine, far: DialledLine) -> None:
@@ -70,7 +79,7 @@ class _Liar:
                 if not isinstance(message, UsageTaken):
                     near.send(message)
                 elif self._bug == "twice":
-                    _later(near, message)
+                    _later(near, self._taken.pop(message.number))
         near.close()
 
 

@@ -9,7 +9,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from alliage.errors import LinkError
-from alliage.link.messages import FromControl, ToControl, UsageEncoded
+from alliage.link.messages import FromControl, ToControl
 
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 _LENGTH: Final = struct.Struct(">I")
@@ -61,7 +61,7 @@ class Line(Generic[Incoming, Outgoing]):
         self._writer.close()
 
 
-DialledLine = Line[FromControl, ToControl | UsageEncoded]
+DialledLine = Line[FromControl, ToControl]
 AnsweredLine = Line[ToControl, FromControl]
 
 

@@ -12,10 +12,9 @@ from alliage.fleet.limits import Lease, Scope, Use
 from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
-from alliage.fleet.usage import UsageRecord
 
-PROTOCOL: Final = 3
-"""Moves when messages change in a way that an older side cannot read; a hello with another one is refused."""
+PROTOCOL: Final = 4
+"""Moves when messages change in a way that an older side cannot read; a hello with another one is refused. So it does with `entries.FORMAT`."""
 
 
 class AgentHello(msgspec.Struct, frozen=True, kw_only=True, tag="agent_hello"):
@@ -105,19 +104,18 @@ class GatewayReport(msgspec.Struct, frozen=True, kw_only=True, tag="gateway_repo
 
 
 class UsageTold(msgspec.Struct, frozen=True, kw_only=True, tag="usage_told"):
-    """Records of one journal up to the offset `upto` of it, oldest first. It is told again until it was taken."""
+    """A stretch of one journal as it was written, from the place `at`; it is told again until it was taken.
+
+    It may end in the middle of an entry: what was not taken comes again with what is behind it.
+    """
 
     journal: str
-    upto: int
-    records: tuple[UsageRecord, ...]
-
-
-class UsageEncoded(msgspec.Struct, frozen=True, kw_only=True, tag="usage_told"):
-    """The same on the wire, of records that are JSON already: a gateway does not make each a value first."""
-
-    journal: str
-    upto: int
-    records: tuple[msgspec.Raw, ...]
+    number: int
+    """Told back with the answer."""
+    at: int
+    names: tuple[bytes, ...] | None
+    """The payloads of the segment's names before; None where the stretch that was told last ended there."""
+    entries: bytes
 
 
 class NewTable(msgspec.Struct, frozen=True, kw_only=True, tag="new_table"):
@@ -133,10 +131,12 @@ class NewLeases(msgspec.Struct, frozen=True, kw_only=True, tag="new_leases"):
 
 
 class UsageTaken(msgspec.Struct, frozen=True, kw_only=True, tag="usage_taken"):
-    """The ledger has all that the journal told up to there: it may be forgotten."""
+    """The ledger has all that the journal told up to there, so many records in this stretch: it may be forgotten."""
 
     journal: str
+    number: int
     upto: int
+    records: int
 
 
 class Refused(msgspec.Struct, frozen=True, kw_only=True, tag="refused"):

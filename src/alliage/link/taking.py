@@ -10,6 +10,7 @@ from alliage.errors import AlliageError, LinkError
 from alliage.fleet.usage import UsageRecord
 from alliage.link.line import AnsweredLine
 from alliage.link.messages import UsageTaken, UsageTold
+from alliage.link.stretches import StretchReader
 
 WAITING_MAX: Final = 8
 """Batches of one line that wait; what comes beyond is dropped, for a gateway tells again what was not taken."""
@@ -46,13 +47,20 @@ class UsageTaker:
         self._task.cancel()
 
     async def _run(self) -> None:
+        reader = StretchReader()
         while True:
             told = await self._waiting.get()
             try:
-                await self._ledger.take(told.records)
-                self._line.send(UsageTaken(journal=told.journal, upto=told.upto))
+                read = reader.read(told)
+                if read.records:
+                    await self._ledger.take(read.records)
+                self._line.send(
+                    UsageTaken(journal=told.journal, number=told.number, upto=read.upto, records=len(read.records))
+                )
             except LinkError as error:
-                _log.warning("the line broke before usage was answered", door=self._door, error=str(error))
+                _log.warning(
+                    "usage was not read or not answered; it will be told again", door=self._door, error=str(error)
+                )
             except AlliageError as error:
                 _log.error("usage was not taken; it will be told again", door=self._door, error=str(error))
             except Exception:  # noqa: BLE001 - a task boundary: one bad batch must not end the taking

@@ -5,15 +5,17 @@ import os
 import resource
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from alliage.fleet.usage import Ending, UsageRecord
-from alliage.gateway.books.entries import END, MARK, OPEN, SO_FAR, TOLD, UNSEEN, entry, names_payload, whole_entry
+from alliage.fleet.usage import Ending
 from alliage.gateway.books.journal import Journal, Names, own, segment_path
 from alliage.gateway.books.keeping import inherited
-from alliage.gateway.books.reading import DAMAGED, Inherited, Source, Written
+from alliage.gateway.books.reading import DAMAGED, Inherited, Written
+from alliage.link.entries import BEGIN, END, MARK, OPEN, SO_FAR, TOLD, entry, names_payload, request_check
+from alliage.link.stretches import StretchReader
 from alliage.units import KIB, MIB
+from tests.gateway.books.reading import all_of, read_next
+from tests.link.telling import whole
 
 _SEGMENT = 4 * KIB
 
@@ -23,31 +25,22 @@ def _journal(folder: Path, bytes_max: int = MIB) -> Journal:
 
 
 def _names() -> Names:
-    return Names(names_payload(None, "m", "/v1/completions", None), None, None)
+    return Names(names_payload(None, "m", "/v1/completions", None), None)
 
 
 def _put(journal: Journal, names: Names, kind: int, request: str, *, first: int = 0, tokens: int = 0) -> int:
     journal.room(512)
     state = TOLD | 1 if kind == END else 0
     number = journal.named(names)
-    return journal.put(
-        whole_entry(kind, first, number, 1, 1, 0, tokens, 5, UNSEEN, UNSEEN, 200, state, request.encode())
-    )
+    if kind != BEGIN:
+        return journal.put(whole(kind, first, number, request.encode(), tokens=tokens, state=state))
+    assert journal.current is not None
+    return journal.current.begin(number, 1, request.encode(), request_check(request.encode()))
 
 
 def _dies(journal: Journal) -> None:
     """As the kernel leaves it: files as they are, the lock let go."""
     os.close(journal._lock)
-
-
-def _all(source: Source, at_once: int = 3) -> list[UsageRecord]:
-    """Every record, taken as it is told."""
-    found: list[UsageRecord] = []
-    while True:
-        records, upto = source.batch(at_once)
-        found += [msgspec.json.decode(each, type=UsageRecord) for each in records]
-        if source.take(upto) or not records:
-            return found
 
 
 def test_it_is_private_and_has_one_owner(tmp_path: Path) -> None:
@@ -69,14 +62,14 @@ def test_records_come_in_order_across_segments_once(tmp_path: Path) -> None:
     for number in range(200):
         assert _put(journal, names, END, f"r{number}") > 0
     assert len(journal.segments) > 3
-    found = _all(source)
+    found = all_of(source)
     assert [each.request for each in found] == [f"r{number}" for number in range(200)]
     assert len({each.id for each in found}) == 200
     journal.flush()
     journal.flush()
     source.take(source.taken)
     assert journal.segments == [journal.current]
-    assert _all(source) == []
+    assert all_of(source) == []
     journal.close(is_done=True)
 
 
@@ -86,20 +79,23 @@ def test_what_was_told_and_not_taken_is_told_again(tmp_path: Path) -> None:
     source = Written(journal)
     for number in range(20):
         _put(journal, names, END, f"r{number}")
-    _, upto = source.batch(7)
-    source.take(upto)
-    told, _ = source.batch(5)
+    reader = StretchReader()
+    some = read_next(source, reader)
+    assert some is not None
+    source.take(some.upto)
+    told = read_next(source, reader)
     source.again()
-    again, _ = source.batch(5)
-    assert again == told
-    assert [each.request for each in _all(source)] == [f"r{number}" for number in range(12, 20)]
+    assert read_next(source, StretchReader()) == told
+    assert 0 < len(some.records) < 20
+    assert [each.request for each in all_of(source)] == [f"r{number}" for number in range(len(some.records), 20)]
     journal.close(is_done=True)
 
 
 def test_the_heir_of_a_dead_process_tells_all_of_it(tmp_path: Path) -> None:
     """Its records as it would have told them, then what was open, cut, as far as its last mark, under the id it would have had."""
     journal, names = _journal(tmp_path), _names()
-    opened = [_put(journal, names, OPEN, f"open{number}") for number in range(4)]
+    kinds = (OPEN, BEGIN, BEGIN, OPEN)
+    opened = [_put(journal, names, kind, f"open{number}") for number, kind in enumerate(kinds)]
     for number in range(60):
         _put(journal, names, END, f"r{number}")
     journal.room(512)
@@ -107,12 +103,12 @@ def test_the_heir_of_a_dead_process_tells_all_of_it(tmp_path: Path) -> None:
     journal.put(entry(MARK, SO_FAR.pack(opened[1], 9, 0, 19, 2, 1, 200, 0)))
     journal.put(entry(MARK, SO_FAR.pack(opened[3], 9, 0, 4, 2, 1, 499, 3)))
     _put(journal, names, END, "open2", first=opened[2], tokens=5)
-    expected = [msgspec.json.decode(each, type=UsageRecord) for each in Written(journal).batch(1000)[0]]
+    expected = all_of(Written(journal))
     _dies(journal)
     (heir,) = inherited(tmp_path / "usage")
     assert inherited(tmp_path / "usage") == []
     assert heir.name == journal.name
-    found = _all(heir)
+    found = all_of(heir)
     assert found[: len(expected)] == expected
     cut = {each.request: each for each in found[len(expected) :]}
     assert set(cut) == {"open0", "open1", "open3"}
@@ -126,17 +122,19 @@ def test_the_heir_of_a_dead_process_tells_all_of_it(tmp_path: Path) -> None:
 def test_an_heir_that_dies_leaves_it_to_the_next(tmp_path: Path) -> None:
     """Which tells the same, from the beginning: control knows them by their ids."""
     journal, names = _journal(tmp_path), _names()
-    _put(journal, names, OPEN, "open")
+    _put(journal, names, BEGIN, "open")
     for number in range(60):
         _put(journal, names, END, f"r{number}")
     _dies(journal)
     (heir,) = inherited(tmp_path / "usage")
-    some, upto = heir.batch(10)
-    heir.take(upto)
+    some = read_next(heir, StretchReader())
+    assert some is not None
+    heir.take(some.upto)
     heir.close()
     (next_heir,) = inherited(tmp_path / "usage")
-    found = _all(next_heir)
-    assert [msgspec.json.decode(each, type=UsageRecord) for each in some] == found[:10]
+    found = all_of(next_heir)
+    assert list(some.records) == found[: len(some.records)]
+    assert 0 < len(some.records) < 60
     assert len(found) == 61
 
 
@@ -150,7 +148,7 @@ def test_an_open_request_keeps_its_segment(tmp_path: Path) -> None:
         _put(journal, names, END, f"r{number}")
     journal.flush()
     journal.flush()
-    _all(source)
+    all_of(source)
     assert journal.segments == [first, journal.current]
     first.pins -= 1
     source.take(source.taken)
@@ -167,7 +165,7 @@ def test_a_journal_that_is_not_as_it_was_written_is_put_aside(tmp_path: Path) ->
     middle = segment_path(journal.folder, journal.segments[1].start)
     middle.write_bytes(b"\x01" + middle.read_bytes()[1:])
     (heir,) = inherited(tmp_path / "usage")
-    told = {each.request for each in _all(heir)}
+    told = {each.request for each in all_of(heir)}
     assert {"r0", "r99"} <= told
     assert len(told) < 100
     assert inherited(tmp_path / "usage") == []
@@ -201,14 +199,14 @@ def test_without_room_nothing_new_is_promised_and_the_spare_keeps_old_promises(t
         assert journal.turn_to_spare()
         assert not journal.room(512)
         number = journal.named(names)
-        last = whole_entry(END, 0, number, 1, 1, 0, 1, 5, UNSEEN, UNSEEN, 200, TOLD | 1, b"promised")
+        last = whole(END, 0, number, b"promised", tokens=1, state=TOLD | 1)
         assert journal.put(last) > 0
         assert not journal.turn_to_spare()
     finally:
         full = False
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     source = Written(journal)
-    found = [each.request for each in _all(source)]
+    found = [each.request for each in all_of(source)]
     assert found == [*(f"r{number}" for number in range(written)), "promised"]
     journal.flush()
     journal.flush()
@@ -225,5 +223,5 @@ def test_nothing_left_of_a_process_that_died_at_once(tmp_path: Path) -> None:
     _dies(journal)
     (heir,) = inherited(tmp_path / "usage")
     assert isinstance(heir, Inherited)
-    assert _all(heir) == []
+    assert all_of(heir) == []
     assert not journal.folder.exists()

@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 from typing import cast
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +25,7 @@ from alliage.gateway.request import Request
 from alliage.gateway.upstream import Pool, UpstreamConnection, Watch
 from alliage.units import KIB, MIB
 from tests.conftest import examples
+from tests.gateway.books.reading import all_of
 from tests.gateway.house import upstream
 from tests.gateway.upstream import event
 
@@ -69,11 +69,8 @@ def _left(folder: Path, journal: Journal) -> UsageRecord:
     for path in journal.folder.glob("*.seg"):
         (copy / path.name).write_bytes(path.read_bytes())
     heir = Inherited(copy, -1)
-    records, upto = heir.batch(10)
-    heir.take(upto)
-    heir.batch(10)
-    (record,) = records
-    return msgspec.json.decode(record, type=UsageRecord)
+    (record,) = all_of(heir)
+    return record
 
 
 def _account(journal: Journal, pipe: _Pipe) -> tuple[Books, Account]:

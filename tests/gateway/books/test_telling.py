@@ -2,35 +2,90 @@
 
 from pathlib import Path
 
-from alliage.gateway.books.entries import END, TOLD, UNSEEN, names_payload, whole_entry
 from alliage.gateway.books.journal import Journal, Names
 from alliage.gateway.books.reading import Written
 from alliage.gateway.books.telling import Teller
-from alliage.link.messages import UsageEncoded, UsageTaken
-from alliage.units import MIB
+from alliage.link.entries import END, TOLD, names_payload
+from alliage.link.messages import UsageTaken, UsageTold
+from alliage.link.stretches import Read, StretchReader
+from alliage.units import KIB, MIB
+from tests.link.telling import whole
 
 
 def _put(journal: Journal, request: bytes) -> None:
     """A finished request's record."""
-    number = journal.named(Names(names_payload(None, "m", "/v1/completions", None), None, None))
-    journal.put(whole_entry(END, 0, number, 1, 1, 0, 2, 5, UNSEEN, UNSEEN, 200, TOLD | 1, request))
+    journal.room(KIB)
+    number = journal.named(Names(names_payload(None, "m", "/v1/completions", None), None))
+    journal.put(whole(END, 0, number, request, state=TOLD | 1))
+
+
+def _taken(told: UsageTold, read: Read) -> UsageTaken:
+    return UsageTaken(journal=told.journal, number=told.number, upto=read.upto, records=len(read.records))
 
 
 def test_what_is_taken_after_the_line_was_lost_leaves_the_next_records_untold(tmp_path: Path) -> None:
     """An answer that had come before the line broke is heard after it; a gateway that ends then must still find what it has to tell."""
     journal = Journal(tmp_path / "usage", bytes_max=MIB)
-    written, teller, told = Written(journal), Teller(), list[UsageEncoded]()
+    written, teller, told = Written(journal), Teller(), list[UsageTold]()
     teller.sources[journal.name] = written
     _put(journal, b"a")
     teller.begin(told.append)
     teller.tell()
     _put(journal, b"b")
     teller.lost()
-    teller.hear(UsageTaken(journal=journal.name, upto=told[0].upto))
+    one = StretchReader().read(told[0])
+    teller.hear(_taken(told[0], one))
     assert teller.is_done
-    assert len(written.batch(9)[0]) == 1
+    assert written.stretch(KIB) is not None
     teller.begin(told.append)
     teller.tell()
-    assert [len(each.records) for each in told] == [1, 1]
-    assert told[1].upto > told[0].upto
+    two = StretchReader().read(told[1])
+    assert [each.request for each in one.records + two.records] == ["a", "b"]
+    assert (told[1].at, len(told)) == (one.upto, 2)
+    journal.close(is_done=True)
+
+
+def test_a_backlog_is_told_at_once_and_the_rest_when_it_is_time(tmp_path: Path) -> None:
+    """What was behind a stretch goes with the answer to it, what came since does not: else each answer would be a reason to tell."""
+    journal = Journal(tmp_path / "usage", bytes_max=MIB)
+    teller, told, reader = Teller(), list[UsageTold](), StretchReader()
+    teller.sources[journal.name] = Written(journal)
+    for number in range(1000):
+        _put(journal, b"r%d" % number)
+    teller.begin(told.append)
+    teller.tell()
+    found = []
+    for each in told:  # grows as it is heard
+        read = reader.read(each)
+        found += [record.request for record in read.records]
+        if len(told) < 3:
+            assert not teller.is_done
+        _put(journal, b"late")
+        teller.hear(_taken(each, read))
+    assert found[:1000] == [f"r{number}" for number in range(1000)]
+    assert len(told) >= 3
+    assert teller.is_done
+    assert teller.taken == len(found) < 1000 + len(told)
+    teller.tell()
+    assert len(reader.read(told[-1]).records) + len(found) == 1000 + len(told) - 1
+    journal.close(is_done=True)
+
+
+def test_an_answer_to_an_earlier_telling_takes_nothing(tmp_path: Path) -> None:
+    """After the line was lost all is told anew, with the names before; what comes late of the old line is no answer to it."""
+    journal = Journal(tmp_path / "usage", bytes_max=MIB)
+    written, teller, told = Written(journal), Teller(), list[UsageTold]()
+    teller.sources[journal.name] = written
+    _put(journal, b"a")
+    teller.begin(told.append)
+    teller.tell()
+    teller.begin(told.append)
+    teller.tell()
+    first, second = told
+    assert (first.at, first.entries, first.names) == (second.at, second.entries, second.names)
+    teller.hear(_taken(first, StretchReader().read(first)))
+    assert (written.taken, teller.is_done) == (0, False)
+    teller.hear(_taken(second, StretchReader().read(second)))
+    assert teller.is_done
+    assert written.stretch(KIB) is None
     journal.close(is_done=True)

@@ -10,7 +10,10 @@ from time import perf_counter, time
 from typing import Final
 
 from alliage.fleet.routing import KeyEntry, Upstream
-from alliage.gateway.books.entries import (
+from alliage.gateway.books.journal import Journal, Names, Segment
+from alliage.gateway.passing import Passing
+from alliage.gateway.stats import CLIENT_GONE
+from alliage.link.entries import (
     CONTINUED,
     END,
     FRAME_BYTES,
@@ -22,11 +25,8 @@ from alliage.gateway.books.entries import (
     WHOLE_BYTES_MAX,
     entry,
     names_payload,
-    whole_entry,
+    request_check,
 )
-from alliage.gateway.books.journal import Journal, Names, Segment
-from alliage.gateway.passing import Passing
-from alliage.gateway.stats import CLIENT_GONE
 
 _CUT: Final = 0
 _FINISHED: Final = 1
@@ -46,14 +46,28 @@ _FINISH: Final = (b'"finish_reason":"', b'"finish_reason": "')
 _LAST_EVENTS: Final = 2
 """Of a whole stream, those without a token: why it stopped, and that it is over."""
 _SECOND_US: Final = 1e6
+_clock_s: Final = time
+_now_s: Final = perf_counter
 _NAMES_MAX: Final = 4096
 _UNCOUNTED_MAX: Final = 64
+
+
+class Naming:
+    """What the names of one key's requests for one service have in common, and those that were made."""
+
+    __slots__ = ("by_endpoint", "service", "who")
+
+    def __init__(self, who: KeyEntry | None, service: str) -> None:
+        self.who = who
+        self.service = service
+        self.by_endpoint: dict[bytes, dict[str, Names]] = {}
+        """Then by replica."""
 
 
 class Books:
     """What the accounts of one gateway process have in common. Without a journal nothing is metered."""
 
-    __slots__ = ("_names", "journal", "open", "uncounted", "unended", "unwritten")
+    __slots__ = ("_made", "_namings", "journal", "open", "uncounted", "unended", "unwritten")
 
     def __init__(self, journal: Journal | None) -> None:
         self.journal = journal
@@ -65,23 +79,47 @@ class Books:
         """Those that are over, whose record found no room yet: the journal has promised them."""
         self.unwritten = 0
         """Requests of which there is no record, because there was no room for it."""
-        self._names: dict[tuple[str, str, bytes, str], Names] = {}
+        self._namings: dict[str, dict[str, Naming]] = {}
+        self._made = 0
 
     @property
     def why_full(self) -> str:
         """Why new requests are not written down; "" where they are, or where nothing is metered."""
         return "" if self.journal is None else self.journal.why_full
 
-    def names(self, who: KeyEntry | None, service: str, endpoint: bytes, upstream: Upstream | None) -> Names:
+    def naming(self, who: KeyEntry | None, service: str) -> Naming:
+        """That of this key and service, the same as long as the entry is the same: whoever has both may keep it."""
+        key = "" if who is None else who.key
+        by_service = self._namings.get(key)
+        if by_service is None:
+            by_service = self._namings[key] = {}
+        naming = by_service.get(service)
+        if naming is None or naming.who is not who:
+            naming = by_service[service] = Naming(who, service)
+            self._count()
+        return naming
+
+    def names(self, naming: Naming, endpoint: bytes, upstream: Upstream) -> Names:
         """These words, the same as long as key and replica are the same."""
-        key = ("" if who is None else who.key, service, endpoint, "" if upstream is None else upstream.replica)
-        names = self._names.get(key)
-        if names is None or names.who is not who or names.upstream is not upstream:
-            if len(self._names) >= _NAMES_MAX:
-                self._names.clear()
-            payload = names_payload(who, service, endpoint.decode("ascii"), upstream)
-            names = self._names[key] = Names(payload, who, upstream)
+        by_replica = naming.by_endpoint.get(endpoint)
+        if by_replica is None:
+            by_replica = naming.by_endpoint[endpoint] = {}
+        names = by_replica.get(upstream.replica)
+        if names is None or names.upstream is not upstream:
+            payload = names_payload(naming.who, naming.service, endpoint.decode("ascii"), upstream)
+            names = by_replica[upstream.replica] = Names(payload, upstream)
+            self._count()
         return names
+
+    def _count(self) -> None:
+        """Keys, services and replicas come and go; what is kept of them is bounded."""
+        self._made += 1
+        if self._made >= _NAMES_MAX:
+            self._made = 0
+            for by_service in self._namings.values():
+                for naming in by_service.values():
+                    naming.by_endpoint.clear()
+            self._namings.clear()
 
     def mark(self) -> None:
         """Write down how far each is, and what had found no room."""
@@ -101,9 +139,9 @@ class Account:
     """One request's. After the first of `finished`, `failed` and `left` the others do nothing."""
 
     __slots__ = (
-        "_asked", "_began_s", "_books", "_bytes", "_cached", "_duration_us", "_endpoint", "_events", "_first_s", "_held_bytes", "_held_events", "_id",
-        "_is_over", "_is_unread", "_last", "_marked", "_names", "_output", "_passing", "_pin", "_place", "_prompt", "_prompt_about", "_roles",
-        "_said", "_service", "_since_us", "_state", "_status", "_tpot_us", "_transport", "_upstream", "_who",
+        "_asked", "_began_s", "_books", "_bytes", "_cached", "_check", "_duration_us", "_endpoint", "_events", "_first_s", "_held_bytes", "_held_events",
+        "_id", "_is_over", "_is_unread", "_last", "_marked", "_names", "_naming", "_output", "_passing", "_pin", "_place", "_prompt", "_prompt_about",
+        "_roles", "_said", "_since_us", "_state", "_status", "_tpot_us", "_transport", "_upstream",
     )  # fmt: skip
 
     def __init__(self, books: Books, request_id: bytes, endpoint: bytes, transport: asyncio.Transport) -> None:
@@ -111,14 +149,14 @@ class Account:
         self._id = request_id
         self._endpoint = endpoint
         self._transport = transport
-        self._since_us = int(time() * _SECOND_US)
-        self._began_s = perf_counter()
+        self._since_us = int(_clock_s() * _SECOND_US)
+        self._began_s = _now_s()
         self._first_s = 0.0
-        self._who: KeyEntry | None = None
-        self._service = ""
+        self._naming: Naming | None = None
         self._upstream: Upstream | None = None
         self._names: Names | None = None
         self._passing: Passing | None = None
+        self._check = 0  # the request id's part of each entry's
         self._place = 0  # of its first entry; 0 while there is none
         self._pin: Segment | None = None  # where its newest whole entry is
         self._prompt_about = 0
@@ -134,19 +172,24 @@ class Account:
 
     def named(self, who: KeyEntry | None, service: str) -> None:
         """Whose request it is, and what it asks for; told again whenever it is routed again."""
-        self._who = who
-        self._service = service
+        self._naming = self._books.naming(who, service)
+
+    def named_as(self, naming: Naming) -> None:
+        """The same, where that was found before."""
+        self._naming = naming
 
     def enter(self, upstream: Upstream, prompt_tokens: int) -> None:
         """It is given to this replica; its prompt has about so many tokens."""
-        books = self._books
-        if books.journal is None:
+        books, naming = self._books, self._naming
+        if books.journal is None or naming is None:
             return
         self._upstream = upstream
         self._prompt_about = prompt_tokens
-        names = books.names(self._who, self._service, self._endpoint, upstream)
+        names = books.names(naming, self._endpoint, upstream)
         if names is self._names:
             return
+        if self._names is None:
+            self._check = request_check(self._id)
         self._names = names
         if self._events:
             self._state |= CONTINUED
@@ -190,7 +233,8 @@ class Account:
 
     def to_count(self) -> tuple[Upstream | None, str, bytes, bytes]:
         """Who may count its tokens, the service, the request, and what was passed of the answer."""
-        return self._upstream, self._service, self._asked, self._said
+        naming = self._naming
+        return self._upstream, "" if naming is None else naming.service, self._asked, self._said
 
     def counted(self, prompt: int | None, output: int | None) -> None:
         """It is over, and has these tokens; None: as counted before."""
@@ -220,13 +264,12 @@ class Account:
 
     def write(self) -> None:
         """Its record; kept for later where there is no room and the journal has promised it."""
-        books, journal = self._books, self._books.journal
-        if journal is None:
+        books, journal, names = self._books, self._books.journal, self._names
+        if journal is None or names is None:
             return
-        if self._names is None:
-            self._names = books.names(self._who, self._service, self._endpoint, self._upstream)
-        size = 2 * FRAME_BYTES + len(self._names.payload) + WHOLE_BYTES_MAX
-        if not self._place and not journal.room(size):  # what room there is belongs to those that were promised it
+        if not self._place and not journal.room(
+            _most(names)
+        ):  # what room there is belongs to those that were promised it
             books.unwritten += 1
         elif self._put(journal, END) >= 0:
             self._unpin()
@@ -240,7 +283,7 @@ class Account:
         """Whether the last of them says that the answer is over."""
         if self._events < _ROLES_AMONG:
             if not self._events and events:
-                self._first_s = perf_counter()
+                self._first_s = _now_s()
             self._roles += out.count(_ROLE)
         self._events += events
         self._bytes += len(out)
@@ -255,30 +298,37 @@ class Account:
     def _open(self) -> None:
         """Its first entry, or the same again with the names that have changed."""
         journal, names = self._books.journal, self._names
-        if journal is None or names is None:
+        if journal is None or names is None or not journal.room(_most(names)):
             return
-        if not journal.room(2 * FRAME_BYTES + len(names.payload) + WHOLE_BYTES_MAX):
-            return
-        place = self._put(journal, OPEN)
-        if place >= 0 and not self._place:
+        is_first = not self._place
+        place = self._put(journal, OPEN) if self._place or self._state else self._begin(journal, names)
+        if place >= 0 and is_first:
             self._place = place
             journal.opened += 1
+
+    def _begin(self, journal: Journal, names: Names) -> int:
+        number, current = journal.named(names), journal.current
+        if number < 0 or current is None:
+            return -1
+        self._pin = current
+        current.pins += 1
+        return current.begin(number, self._since_us, self._id, self._check)
 
     def _put(self, journal: Journal, kind: int) -> int:
         """A whole entry of it as it stands now; its place, -1 where there is no room."""
         names = self._names
         if names is None:
             return -1
-        ttft_us, duration_us = self._ttft_us(), self._so_far_us()
         place = -1
         for _ in range(3):
-            number = journal.named(names)
-            if number >= 0:
-                place = journal.put(whole_entry(
-                    kind, self._place, number, self._since_us, self._prompt, self._cached, self._output, duration_us, ttft_us,
-                    self._tpot_us, self._status, self._state, self._id,
-                ))  # fmt: skip
-            if place >= 0 or not (journal.turn() or (kind == END and self._place > 0 and journal.turn_to_spare())):
+            number, current = journal.named(names), journal.current
+            if number >= 0 and current is not None and current.used + WHOLE_BYTES_MAX <= current.size:
+                place = current.put_whole(
+                    kind, self._place, number, self._since_us, self._prompt, self._cached, self._output, self._so_far_us(), self._ttft_us(),
+                    self._tpot_us, self._status, self._state, self._id, self._check,
+                )  # fmt: skip
+                break
+            if not (journal.turn() or (kind == END and self._place > 0 and journal.turn_to_spare())):
                 break
         if place >= 0 and kind == OPEN:
             self._unpin()
@@ -291,7 +341,7 @@ class Account:
         return int((self._first_s - self._began_s) * _SECOND_US) if self._first_s else UNSEEN
 
     def _so_far_us(self) -> int:
-        return self._duration_us if self._is_over else int((perf_counter() - self._began_s) * _SECOND_US)
+        return self._duration_us if self._is_over else int((_now_s() - self._began_s) * _SECOND_US)
 
     def _unpin(self) -> None:
         pin, self._pin = self._pin, None
@@ -371,7 +421,7 @@ class Account:
         self.write()
 
     def _over(self, state: int, status: int, prompt: int, output: int) -> None:
-        now_s = perf_counter()
+        now_s = _now_s()
         self._is_over = True
         self._state = (self._state & CONTINUED) | state
         self._status = status
@@ -383,3 +433,8 @@ class Account:
         self._passing = None
         self._last = b""
         self._books.open.pop(self, None)
+
+
+def _most(names: Names) -> int:
+    """Bytes that a request's next entry may take, with its names before it."""
+    return FRAME_BYTES + len(names.payload) + WHOLE_BYTES_MAX

@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from alliage.gateway.books.entries import FRAME_BYTES, NAMES, entry, first_entry
+from alliage.link.entries import FRAME_BYTES, NAMES, entry, first_entry, put_begin, put_whole
 from alliage.units import KIB, MIB
 
 SEGMENT_BYTES: Final = 4 * MIB
@@ -30,11 +30,10 @@ Allocate = Callable[[int, int, int], None]
 class Names:
     """Names as bytes, and where they were written last."""
 
-    __slots__ = ("number", "payload", "segment", "upstream", "who")
+    __slots__ = ("number", "payload", "segment", "upstream")
 
-    def __init__(self, payload: bytes, who: object, upstream: object) -> None:
+    def __init__(self, payload: bytes, upstream: object) -> None:
         self.payload = payload
-        self.who = who
         self.upstream = upstream
         self.segment: Segment | None = None
         self.number = 0
@@ -70,6 +69,36 @@ class Segment:
         end = at + len(data)
         self._map[at:end] = data
         self.used = end
+        return self.start + at
+
+    def begin(self, names: int, began_us: int, request: bytes, check: int) -> int:
+        """Write a `BEGIN` that there is room for; its place in the journal."""
+        at = self.used
+        self.used = at + put_begin(self._map, at, names, began_us, request, check)
+        return self.start + at
+
+    def put_whole(  # noqa: PLR0917 - data path
+        self,
+        kind: int,
+        first: int,
+        names: int,
+        began_us: int,
+        prompt: int,
+        cached: int,
+        output: int,
+        duration_us: int,
+        ttft_us: int,
+        tpot_us: int,
+        status: int,
+        state: int,
+        request: bytes,
+        check: int,
+    ) -> int:
+        """Write an `OPEN` or `END` that there is room for; its place in the journal."""
+        at = self.used
+        self.used = at + put_whole(
+            self._map, at, kind, first, names, began_us, prompt, cached, output, duration_us, ttft_us, tpot_us, status, state, request, check
+        )  # fmt: skip
         return self.start + at
 
     def read(self, at: int, size: int) -> bytes:

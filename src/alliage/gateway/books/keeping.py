@@ -61,7 +61,7 @@ class Keeper:
         if journal is not None:
             books.journal = None
             written = teller.sources[journal.name]
-            is_done = teller.is_done and not journal.opened and not written.batch(1)[0]
+            is_done = teller.is_done and not journal.opened and written.stretch(1) is None
             journal.close(is_done=is_done)
 
     async def _mark(self) -> None:

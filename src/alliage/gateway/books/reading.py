@@ -1,41 +1,57 @@
-"""Records out of journals, in the order of their entries: of the one that is being written, and of those whose process is dead.
+"""Stretches of journals, in their order: of the one that is being written, and of those whose process is dead.
 
-Each is told from where control has taken it; what was told and not taken is told again. A reader is at one place at a time.
+Each is told from where control has taken it; what was told and not taken is told again. Nothing is read of what an entry says.
 """
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 import structlog
 
-from alliage.gateway.books.entries import (
+from alliage.gateway.books.journal import Journal, Segment, remove, segment_path, segment_starts
+from alliage.link.entries import (
+    BEGIN,
     END,
     FIRST,
     FORMAT,
-    FRAME_BYTES,
     MARK,
     NAMES,
     OPEN,
     SO_FAR,
-    WHOLE,
+    WHOLE_BYTES_MAX,
+    Whole,
     entries,
+    entry,
     own_names,
-    own_records,
+    payload,
+    put_whole,
+    read_begin,
     read_first,
-    record_json,
-    with_mark,
+    read_whole,
+    request_check,
 )
-from alliage.gateway.books.journal import Journal, Segment, remove, segment_path, segment_starts
-from alliage.units import KIB
 
 _log: Final = structlog.get_logger("alliage.gateway")
 
-
-_WINDOW_BYTES: Final = 256 * KIB
 DAMAGED: Final = ".damaged"
 """Journals that were put aside, for a person to look at."""
+
+
+class Stretch:
+    """What a journal holds from the place `at` on."""
+
+    __slots__ = ("at", "data", "is_last", "names")
+
+    def __init__(self, at: int, data: bytes, names: list[bytes] | None, *, is_last: bool) -> None:
+        self.at = at
+        self.data = data
+        self.names = names
+        """Those of the segment before it; None where they were told already."""
+        self.is_last = is_last
+        """Nothing was behind it when it was read."""
 
 
 class Source(Protocol):
@@ -45,11 +61,11 @@ class Source(Protocol):
     taken: int
     """The ledger has all up to there."""
 
-    def batch(self, records_max: int) -> tuple[list[bytes], int]:
-        """The next records as JSON, and up to where they are all; none where there is nothing new."""
+    def stretch(self, bytes_max: int) -> Stretch | None:
+        """What comes next, as far as it fits; None where there is nothing new."""
 
     def again(self) -> None:
-        """Begin from what was taken."""
+        """Nothing is known any more of what was told and not taken."""
 
     def take(self, upto: int) -> bool:
         """The ledger has all up to there; whether nothing will ever come of this one again."""
@@ -61,114 +77,106 @@ class Written:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self.name = journal.name
-        self._name = journal.name.encode()
         self.taken = 0
-        self._at = 0
         self._segment: Segment | None = None
-        self._names: list[bytes] = []
+        """The one whose names are told up to where it is taken."""
 
-    def batch(self, records_max: int) -> tuple[list[bytes], int]:
+    def stretch(self, bytes_max: int) -> Stretch | None:
         """See `Source`."""
-        records: list[bytes] = []
-        while len(records) < records_max:
-            segment = self._segment or self._next_segment()
-            if segment is None:
-                break
-            data = segment.read(self._at - segment.start, _WINDOW_BYTES)
-            found, self._at = own_records(data, self._at, self._name, self._names, records_max - len(records))
-            records += found
-            if self._at < segment.start + segment.used:
-                continue
-            if segment is self._journal.current:
-                break
-            self._at = segment.start + segment.size
-            self._segment = None
-        return records, self._at
+        segment = self._next_segment()
+        if segment is None:
+            return None
+        at = max(self.taken, segment.start)
+        names = None if segment is self._segment else own_names(segment.read(0, at - segment.start))
+        self._segment = segment
+        data = segment.read(at - segment.start, bytes_max)
+        is_last = segment is self._journal.current and at + len(data) == segment.start + segment.used
+        return Stretch(at, data, names, is_last=is_last)
 
     def again(self) -> None:
         """See `Source`."""
-        self._at = self.taken
         self._segment = None
 
     def take(self, upto: int) -> bool:
         """See `Source`."""
         self.taken = max(self.taken, upto)
+        for segment in self._journal.segments:
+            if segment is not self._journal.current and self.taken == segment.start + segment.used:
+                self.taken = segment.start + segment.size
         self._journal.forget(self.taken)
         return False
 
     def _next_segment(self) -> Segment | None:
-        """The one with the next entry, and the names in it up to there."""
+        """The one with something that was not taken."""
         for segment in self._journal.segments:
-            if segment.start + segment.size > self._at:
-                self._at = max(self._at, segment.start)
-                self._names = own_names(segment.read(0, self._at - segment.start))
-                self._segment = segment
+            if self.taken < segment.start + segment.used:
                 return segment
         return None
 
 
+class _Part:
+    """What can be read of a dead one's segment."""
+
+    __slots__ = ("end", "read", "start")
+
+    def __init__(self, start: int, size: int, read: Callable[[], bytes]) -> None:
+        self.start = start
+        self.end = start + size
+        self.read = read
+
+
 class _Left:
-    """An open request of a dead process: its entry as it stood last, and the names of its segment."""
+    """An open request of a dead process: its entry as it stood last, and the names in its segment."""
 
-    __slots__ = ("names", "payload")
+    __slots__ = ("names", "whole")
 
-    def __init__(self, payload: bytes, names: list[bytes]) -> None:
-        self.payload = payload
+    def __init__(self, whole: Whole, names: list[bytes]) -> None:
+        self.whole = whole
         self.names = names
 
 
 class Inherited:
-    """The journal of a dead process: its records, then what was cut, under the ids that they would have had."""
+    """The journal of a dead process, then the records of what was cut, under the ids that they would have had."""
 
     def __init__(self, folder: Path, lock: int) -> None:
         """`lock` is what `own` gave; it is closed when all is told. Reads all of it once: for a thread."""
         self._folder = folder
         self._lock = lock
         self.name = folder.name
-        self._name = folder.name.encode()
         self.taken = 0
+        self.cut = 0
+        """Requests that were in work when the process died."""
         self.size_bytes = sum(path.stat().st_size for path in folder.iterdir())
         self._starts = segment_starts(folder)
         for path in folder.glob("*.new"):  # set aside, never begun
             path.unlink(missing_ok=True)
         self._is_damaged = False
-        self._end = 0
-        self._cut = self._survey()
-        self._at = 0
-        self._records: list[tuple[int, bytes]] = []
-        self._next = 0
-        self.again()
+        self._parts: list[_Part] = []
+        self._part: _Part | None = None
+        self._data = b""
+        self._survey()
 
-    @property
-    def cut(self) -> int:
-        """Requests that were in work when the process died."""
-        return len(self._cut)
-
-    def batch(self, records_max: int) -> tuple[list[bytes], int]:
+    def stretch(self, bytes_max: int) -> Stretch | None:
         """See `Source`."""
-        while not self._records and self._next < len(self._starts):
-            start = self._starts[self._next]
-            self._next += 1
-            self._records = [each for each in self._segment_records(start) if each[0] > self.taken]
-        if not self._records and self._next == len(self._starts):
-            self._next += 1
-            cut = enumerate(self._cut, self._end + 1)  # behind all that was written, each at a place of its own
-            self._records = [each for each in cut if each[0] > self.taken]
-        now, self._records = self._records[:records_max], self._records[records_max:]
-        if now:
-            self._at = now[-1][0]
-        return [record for _, record in now], self._at
+        part = next((each for each in self._parts if self.taken < each.end), None)
+        if part is None:
+            return None
+        at, names = max(self.taken, part.start), None
+        if part is not self._part:
+            self._part = part
+            self._data = part.read()
+            names = own_names(self._data[: at - part.start])
+        data = self._data[at - part.start : at - part.start + bytes_max]
+        return Stretch(at, data, names, is_last=at + len(data) == self._parts[-1].end)
 
     def again(self) -> None:
         """See `Source`."""
-        self._next = 0
-        self._records = []
-        self._at = self.taken
+        self._part = None
 
     def take(self, upto: int) -> bool:
         """See `Source`. A journal of which all was taken is removed."""
         self.taken = max(self.taken, upto)
-        is_done = not self._records and self._next > len(self._starts) and self.taken >= self._at
+        is_done = not self._parts or self.taken >= self._parts[-1].end
         if is_done:
             self._put_away()
             self.close()
@@ -191,52 +199,76 @@ class Inherited:
             os.close(self._lock)
             self._lock = -1
 
-    def _segment_records(self, start: int) -> list[tuple[int, bytes]]:
-        """Each record of a segment, with the place behind it."""
-        names: list[bytes] = []
-        found = []
-        for at, kind, payload in self._entries(start):
-            if kind == NAMES:
-                names.append(payload)
-            elif kind == END:
-                record = record_json(self._name, start + at, payload, names)
-                found.append((start + at + FRAME_BYTES + len(payload), record))
-        return found
-
-    def _survey(self) -> list[bytes]:
-        """The records of those that were open at the end; the room that was set aside and not used goes back."""
+    def _survey(self) -> None:
+        """Find what is to be told; the room that was set aside and not used goes back."""
         left: dict[int, _Left] = {}
+        end = 0
         for start in self._starts:
-            names: list[bytes] = []
-            used = 0
-            for at, kind, payload in self._entries(start):
-                used = at + FRAME_BYTES + len(payload)
-                self._end = start + used
-                if kind == NAMES:
-                    names.append(payload)
-                elif kind == OPEN:
-                    left[WHOLE.unpack_from(payload)[0] or start + at] = _Left(payload, names)
-                elif kind == MARK:
-                    one = left.get(SO_FAR.unpack_from(payload)[0])
-                    if one is not None:
-                        one.payload = with_mark(one.payload, payload)
-                elif kind == END:
-                    left.pop(WHOLE.unpack_from(payload)[0], None)
-            with suppress(OSError):
-                os.truncate(segment_path(self._folder, start), used)
-        return [record_json(self._name, first, one.payload, one.names) for first, one in left.items()]
+            data = self._readable(start)
+            if _look(data, start, left):
+                self._parts.append(_Part(start, len(data), segment_path(self._folder, start).read_bytes))
+            end = max(end, start + len(data))
+            if data:
+                with suppress(OSError):
+                    os.truncate(segment_path(self._folder, start), len(data))
+        self.cut = len(left)
+        if left:
+            records = _cut(left)
+            self._parts.append(_Part(end, len(records), lambda: records))  # behind all that was written
 
-    def _entries(self, start: int) -> list[tuple[int, int, bytes]]:
-        """The readable part of a segment; nothing of one that is not this journal's."""
+    def _readable(self, start: int) -> bytes:
+        """The sound part of a segment; nothing of one that is not this journal's."""
         try:
             data = segment_path(self._folder, start).read_bytes()
         except OSError as error:
             _log.error("a segment of a journal cannot be read", journal=self.name, start=start, why=str(error))
             self._is_damaged = True
-            return []
+            return b""
         found = list(entries(data))
-        first = read_first(found[0][2]) if found and found[0][1] == FIRST else None
+        first = read_first(payload(data, 0, found[0][2])) if found and found[0][1] == FIRST else None
         if first is None or (first.format, first.journal, first.start) != (FORMAT, self.name, start):
             self._is_damaged |= first is not None or (any(data) and start != self._starts[-1])
-            return []
-        return found
+            return b""
+        return data[: found[-1][0] + found[-1][2]]
+
+
+def _look(data: bytes, start: int, left: dict[int, _Left]) -> bool:
+    """Keep account of the open requests through a segment; whether it has a record."""
+    names: list[bytes] = []
+    has_record = False
+    for at, kind, length in entries(data):
+        if kind == NAMES:
+            names.append(payload(data, at, length))
+        elif kind == BEGIN:
+            left[start + at] = _Left(read_begin(data, at, length, start + at), names)
+        elif kind == OPEN:
+            whole = read_whole(data, at, length, start + at)
+            left[whole.first] = _Left(whole, names)
+        elif kind == MARK:
+            mark = payload(data, at, length)
+            one = left.get(SO_FAR.unpack_from(mark)[0])
+            if one is not None:
+                one.whole.mark(mark)
+        elif kind == END:
+            left.pop(read_whole(data, at, length, start + at).first, None)
+            has_record = True
+    return has_record
+
+
+def _cut(left: dict[int, _Left]) -> bytes:
+    """Entries as the process would have written them: names, and a record of each."""
+    data = bytearray()
+    numbers: dict[bytes, int] = {}
+    for one in left.values():
+        whole, words = one.whole, one.names[one.whole.names]
+        number = numbers.setdefault(words, len(numbers))
+        if number == len(numbers) - 1:
+            data += entry(NAMES, words)
+        at = len(data)
+        data += bytes(WHOLE_BYTES_MAX)
+        size = put_whole(
+            data, at, END, whole.first, number, whole.began_us, whole.prompt, whole.cached, whole.output, whole.duration_us, whole.ttft_us,
+            whole.tpot_us, whole.status, whole.state, whole.request, request_check(whole.request),
+        )  # fmt: skip
+        del data[at + size :]
+    return bytes(data)

@@ -1,33 +1,45 @@
-"""Tells control what the journals hold: a few hundred records at a time, each batch when the one before was taken, again when the line was lost."""
+"""Tells control what the journals hold, as it stands there: each stretch when the one before was taken, again when the line was lost."""
 
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-import msgspec
-
 from alliage.errors import LinkError
 from alliage.gateway.books.reading import Source
-from alliage.link.messages import UsageEncoded, UsageTaken
+from alliage.link.messages import UsageTaken, UsageTold
+from alliage.units import KIB
 
-RECORDS_MAX: Final = 500
+STRETCH_BYTES_MAX: Final = 64 * KIB
+"""About 400 requests."""
 AGAIN_S: Final = 15.0
-"""A batch that control has not taken by then, on a line that stands, is told again."""
+"""A stretch that control has not taken by then, on a line that stands, is told again."""
 
-Send = Callable[[UsageEncoded], None]
+Send = Callable[[UsageTold], None]
+
+
+class _Told:
+    """A stretch that is under way."""
+
+    __slots__ = ("is_last", "number", "told_s")
+
+    def __init__(self, number: int, *, is_last: bool) -> None:
+        self.number = number
+        self.is_last = is_last
+        self.told_s = monotonic()
 
 
 class Teller:
-    """Of each journal one batch is under way at most. Control takes a record once, however often it is told."""
+    """Of each journal one stretch is under way at most. Control takes a record once, however often it is told."""
 
-    __slots__ = ("_send", "_told", "sources", "taken")
+    __slots__ = ("_number", "_send", "_told", "sources", "taken")
 
     def __init__(self) -> None:
         self.sources: dict[str, Source] = {}
         self.taken = 0
         """Records that control has taken of this process."""
         self._send: Send | None = None
-        self._told: dict[str, tuple[int, int, float]] = {}
+        self._number = 0
+        self._told: dict[str, _Told] = {}
 
     def begin(self, send: Send) -> None:
         """There is a line: all that was not taken is told on it."""
@@ -51,35 +63,42 @@ class Teller:
             if self._send is None:
                 return
             told = self._told.get(source.name)
-            if told is not None and monotonic() - told[2] < AGAIN_S:
+            if told is not None and monotonic() - told.told_s < AGAIN_S:
                 continue
             if told is not None:
                 source.again()
             self._tell(source)
 
     def hear(self, message: UsageTaken) -> None:
-        """Control has taken a batch: the next one goes at once."""
+        """Control has taken a stretch: what was behind it goes at once, what came since when it is time to tell."""
         source = self.sources.get(message.journal)
         told = self._told.get(message.journal)
-        if source is None or told is None or message.upto != told[0]:
+        if source is None or told is None or message.number != told.number:
             return  # an older answer, to what was told before
         del self._told[message.journal]
-        self.taken += told[1]
+        self.taken += message.records
         if source.take(message.upto):
             del self.sources[source.name]
-        else:
+        elif not told.is_last:
             self._tell(source)
 
     def _tell(self, source: Source) -> None:
         if self._send is None:
-            return  # before anything is read, for what was read counts as told until there is another line
-        records, upto = source.batch(RECORDS_MAX)
-        if not records:
-            if source.take(upto):
+            return
+        stretch = source.stretch(STRETCH_BYTES_MAX)
+        if stretch is None:
+            if source.take(source.taken):
                 del self.sources[source.name]
             return
-        self._told[source.name] = (upto, len(records), monotonic())
-        message = UsageEncoded(journal=source.name, upto=upto, records=tuple(map(msgspec.Raw, records)))
+        self._number += 1
+        self._told[source.name] = _Told(self._number, is_last=stretch.is_last)
+        message = UsageTold(
+            journal=source.name,
+            number=self._number,
+            at=stretch.at,
+            names=None if stretch.names is None else tuple(stretch.names),
+            entries=stretch.data,
+        )
         try:
             self._send(message)
         except LinkError:
