@@ -8,11 +8,11 @@ import hashlib
 import json
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import spec_from_file_location
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Final
 
 SUFFIX: Final = sysconfig.get_config_var("EXT_SUFFIX")
@@ -25,7 +25,7 @@ MODULES: Final = (
         f"alliage.decide.{name}"
         for name in (
             "route", "routing.board", "routing.bodies", "routing.chance", "routing.cost", "routing.habits", "routing.lane", "routing.learned",
-            "routing.looks", "routing.prefixes", "routing.prompt", "routing.reckoned",
+            "routing.looks", "routing.prefixes", "routing.prompt", "routing.reckoned", "routing.samples",
         )
     ),
     *(
@@ -34,11 +34,16 @@ MODULES: Final = (
             "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.journal", "books.reading", "buckets",
             "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "footing", "foreseeing", "forms", "grant",
             "handing", "heads", "intake", "kept", "known", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
-            "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "wire",
+            "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "utf8", "wire",
         )
     ),
 )  # fmt: skip
 """What a request passes."""
+
+
+def is_compiled(function: Callable[..., object]) -> bool:
+    """Whether a module's function runs as machine code: loops over bytes are only worth while there."""
+    return not isinstance(function, FunctionType)
 
 
 def folder() -> Path | None:

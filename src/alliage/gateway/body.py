@@ -8,6 +8,7 @@ import msgspec
 from alliage.gateway.counts import NOTHING, Counts, counts_of
 from alliage.gateway.decoded import Ask, PlainAnswer, Usage
 from alliage.gateway.problems import Problem, bad_body
+from alliage.gateway.utf8 import is_utf8
 from alliage.units import KIB
 
 _decode: Final = msgspec.json.Decoder(Ask).decode
@@ -21,24 +22,24 @@ def read_ask(body: bytes) -> Ask | Problem:
     """The fields of a request body, or what is wrong with it and where."""
     try:
         ask = _decode(body)
-        if not body.isascii():
-            body.decode()  # members that are skipped are not checked by the decoder
     except UnicodeDecodeError as error:
-        return bad_body(f"it is not UTF-8 at byte {_bad_byte(body, error)}")
+        return bad_body(f"it is not UTF-8 at byte {_bad_byte(body, error.start)}")
     except msgspec.MsgspecError as error:
         return bad_body("it is empty, a JSON object is needed" if not body.strip() else str(error))
     except RecursionError:
         return bad_body("its JSON is nested too deeply")
+    if not body.isascii() and not is_utf8(body):  # members that are skipped are not checked by the decoder
+        return bad_body(f"it is not UTF-8 at byte {_bad_byte(body, 0)}")
     return ask
 
 
-def _bad_byte(body: bytes, error: UnicodeDecodeError) -> int:
-    """Where the first bad byte is in the body; the decoder's own place counts from the start of one text."""
+def _bad_byte(body: bytes, told: int) -> int:
+    """Where the first bad byte is in the body; the decoder's own place, `told`, counts from the start of one text."""
     try:
         body.decode()
     except UnicodeDecodeError as whole:
         return whole.start
-    return error.start
+    return told
 
 
 def output_max(ask: Ask) -> int | None:
@@ -66,16 +67,30 @@ def with_usage(body: bytes, ask: Ask) -> bytes:
 USAGE_BYTES_MAX: Final = 4 * KIB
 """A longer usage object is not found."""
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}')
+_USAGE_NAME: Final = b'"usage"'
+_BACKSLASH: Final = 0x5C
 _decode_plain: Final = msgspec.json.Decoder(PlainAnswer).decode
 _decode_usage: Final = msgspec.json.Decoder(Usage).decode
 
 
 def read_usage(answer: bytes) -> Counts:
-    """The tokens of a whole JSON answer; zeros where it tells none."""
-    try:
-        tokens = _decode_plain(answer).usage
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _read_odd_usage(answer)
+    """The tokens of a whole JSON answer; zeros where it tells none.
+
+    Engines tell them near the end. What follows a last `"usage"` and is the rest of an object closes the answer itself, so that
+    nothing before it need be read: a quote inside a text is escaped, and one that ends a text can't stand before a name.
+    """
+    at = answer.rfind(_USAGE_NAME)
+    tokens = None
+    if at > 0 and answer[at - 1] != _BACKSLASH:
+        try:
+            tokens = _decode_plain(b"{" + answer[at:]).usage
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            tokens = None
+    if tokens is None:
+        try:
+            tokens = _decode_plain(answer).usage
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return _read_odd_usage(answer)
     if tokens is None:
         return NOTHING
     prompt = tokens.prompt_tokens
@@ -100,6 +115,6 @@ def find_usage(text: bytes) -> Counts | None:
 
     Inside a JSON string the quotes would be escaped, so a text that speaks of usage is not taken for it.
     """
-    at = text.rfind(b'"usage"')
+    at = text.rfind(_USAGE_NAME)
     found = _USAGE.match(text, at, at + USAGE_BYTES_MAX) if at >= 0 else None
     return None if found is None else read_usage(b"{%b}" % found[0])

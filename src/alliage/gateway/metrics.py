@@ -161,7 +161,7 @@ def _replicas(door: Door, out: Exposition) -> None:
     lanes = [(labels_of(gateway=door.name, replica=replica), lane) for replica, lane in door.board.lanes.items()]
     out.family("alliage_gateway_unread", "gauge", "Requests at a replica whose first token is awaited")
     for labels, lane in lanes:
-        out.sample(labels, len(lane.reading))
+        out.sample(labels, lane.reading)
     out.family("alliage_gateway_slowness", "gauge", "How many times slower a replica is than its tempo says")
     for labels, lane in lanes:
         out.sample(f'{labels},at="reading"', lane.learned.reading)

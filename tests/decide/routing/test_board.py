@@ -88,7 +88,7 @@ class AnyOrder(RuleBasedStateMachine):
         for stay, _ in self.open:
             stay.leave(self.now_s)
         for lane in self.lanes.values():
-            assert (lane.batch, lane.held_tokens, len(lane.reading), lane.streams_awaited) == (0, 0, 0, 0)
+            assert (lane.batch, lane.held_tokens, lane.reading, lane.streams_awaited) == (0, 0, 0, 0)
             assert lane.unread_s == 0.0
             assert not lane.saying
             assert lane.output_tokens == 0.0

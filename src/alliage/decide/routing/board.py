@@ -36,7 +36,7 @@ class Board:
         self._habits: dict[str, Habits] = {}
         self.turns = 0
         """Requests that were sent until now. To be read only."""
-        self._holders: OrderedDict[int, ReplicaId] = OrderedDict()
+        self._holders: OrderedDict[object, ReplicaId] = OrderedDict()
         self._tenants: dict[str, int] = {}
         self._tenants_ever = 0
 

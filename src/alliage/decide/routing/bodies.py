@@ -7,10 +7,10 @@ are taken to be alike. A name is a tenant's own: no two tenants ever have one in
 
 from collections.abc import Iterator
 from typing import Final
-from zlib import crc32
 
 from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.prompt import Prompt
+from alliage.decide.routing.samples import mixed
 from alliage.units import KIB, MIB
 
 SAMPLE_BYTES: Final = 512
@@ -20,6 +20,8 @@ _FIELD: Final = b'"messages"'
 _OTHER_FIELDS: Final = (b'"prompt"', b'"input"')
 """Where a prompt begins; inside a JSON text its quotes would be escaped."""
 _LARGE_BYTES: Final = 64 * KIB
+_NAME_BITS: Final = 32
+_NAME_MASK: Final = (1 << _NAME_BITS) - 1
 _MEDIA: Final = b";base64,"
 _BLANK: Final = b" "
 _MEDIA_TOKENS_MAX: Final = 4096
@@ -50,11 +52,10 @@ def read_body(body: bytes, tenant: int, habits: Habits) -> tuple[Prompt, int]:
     tokens = int(size * share) or 1
     if size < SAMPLE_BYTES:
         return Prompt(tokens), size
-    blocks = _names(body, start, tenant)
     if size > _LARGE_BYTES and _may_hold_media(body, start, size) and _MEDIA in body:
         tokens = min(tokens, _MEDIA_TOKENS_MAX)
-        return Prompt(tokens, blocks, [tokens * cut // size for cut in CUTS[: len(blocks)]]), 0
-    return Prompt(tokens, blocks, [int(cut * share) for cut in CUTS[: len(blocks)]]), size
+        return _with_blocks(body, start, tenant, tokens, tokens / size), 0
+    return _with_blocks(body, start, tenant, tokens, share), size
 
 
 def _may_hold_media(body: bytes, start: int, size: int) -> bool:
@@ -69,15 +70,17 @@ def _may_hold_media(body: bytes, start: int, size: int) -> bool:
     return False
 
 
-def _names(body: bytes, start: int, tenant: int) -> list[int]:
-    """Each name stands for all before it too."""
-    own, name, size = tenant << 32, 0, len(body) - start
-    names: list[int] = []
+def _with_blocks(body: bytes, start: int, tenant: int, tokens: int, share: float) -> Prompt:
+    """Each name stands for all before it too; `share` of the bytes up to its end are its tokens."""
+    own, mix, size = tenant << _NAME_BITS, 0, len(body) - start
+    prompt = Prompt(tokens)
+    names, ends = prompt.blocks, prompt.ends
     begin = 0
     for end in CUTS:
         if end > size:
             break
-        name = crc32(body[start + begin : start + begin + SAMPLE_BYTES], name)
-        names.append(own | name)
+        mix = mixed(body, start + begin, start + begin + SAMPLE_BYTES, mix)
+        names.append(own | (mix & _NAME_MASK))
+        ends.append(int(end * share))
         begin = end
-    return names
+    return prompt

@@ -23,6 +23,15 @@ _PIECES_MORE: Final = 3
 """Events of a stream that bring no token: the role or the reason to stop, usage, the last one."""
 
 
+class _Size:
+    """Answers that were seen to prompts of one size, and the mean of their tokens."""
+
+    __slots__ = ("mean", "seen")
+
+    def __init__(self) -> None:
+        self.seen = self.mean = 0.0
+
+
 class Habits:
     """Means of a service: tokens of an answer, also by the prompt's size, and of one event of it; tokens read of a prompt; bytes a token.
 
@@ -37,26 +46,33 @@ class Habits:
         self._read_tokens = self.read_tokens = PROMPT_TOKENS
         self.bytes_per_token = BYTES_PER_TOKEN
         self.stamp = 0
-        self._sizes = [[0.0, 0.0] for _ in range(_SIZES)]
-        """Answers that were seen, and their mean, by how often the prompt's tokens can be halved."""
+        self._sizes = [_Size() for _ in range(_SIZES)]
+        """By how often the prompt's tokens can be halved."""
         self._streams = 0
         self._piece_tokens = 1.0
 
     def expected(self, prompt_tokens: int) -> float:
         """Tokens of the answer to such a prompt."""
-        seen, mean = self._sizes[min(prompt_tokens.bit_length(), _SIZES - 1)]
-        return self._output_tokens + seen / (seen + _DOUBTED) * (mean - self._output_tokens)
+        size, all_tokens = self._size(prompt_tokens), self._output_tokens
+        return all_tokens + size.seen / (size.seen + _DOUBTED) * (size.mean - all_tokens)
 
     def answered(self, output_tokens: int, prompt_tokens: int) -> None:
         """An answer was so long."""
-        size = self._sizes[min(prompt_tokens.bit_length(), _SIZES - 1)]
-        size[0] = seen = min(_COUNTED_MAX, size[0] + 1)
-        size[1] += (output_tokens - size[1]) / seen
+        size = self._size(prompt_tokens)
+        size.seen = seen = min(_COUNTED_MAX, size.seen + 1.0)
+        size.mean += (output_tokens - size.mean) / seen
         self._outputs += 1
         self._output_tokens += max(_WEIGHT_MIN, 1 / self._outputs) * (output_tokens - self._output_tokens)
         if abs(self._output_tokens - self.output_tokens) > _MOVED * self.output_tokens:
             self.output_tokens = max(1.0, self._output_tokens)
             self.stamp += 1
+
+    def _size(self, prompt_tokens: int) -> _Size:
+        index = 0  # `bit_length` is a call into Python's ints, and this is asked several times a request
+        while prompt_tokens and index < _SIZES - 1:
+            prompt_tokens >>= 1
+            index += 1
+        return self._sizes[index]
 
     @property
     def piece_tokens(self) -> float | None:

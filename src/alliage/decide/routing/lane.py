@@ -4,7 +4,6 @@ A `Stay` is one request at one replica, from `begin` to whichever of `end` and `
 taken back, once, from the lane that it holds itself: so nothing is left over when a replica leaves the table or comes back.
 """
 
-from collections import OrderedDict
 from sys import maxsize
 
 from alliage.decide.routing.chance import Reads
@@ -20,8 +19,8 @@ class Stay:
     """`read_s` is what its prompt was reckoned to take; with `streams` it will show when its first token comes."""
 
     __slots__ = (
-        "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_held_s", "_is_open", "_judged", "_lane", "_reading_s", "habits", "is_unread",
-        "is_vague", "marked", "output_tokens", "prompt_tokens", "read_s", "said", "streams",
+        "_batch_s", "_begun_s", "_first_due_s", "_first_s", "_held_s", "_is_open", "_judged", "_lane", "_reading_s", "habits", "has_said", "is_awaited",
+        "is_unread", "is_vague", "marked", "newer", "older", "output_tokens", "prompt_tokens", "read_s", "said", "streams",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - names cost time
@@ -39,7 +38,9 @@ class Stay:
         self.habits = habits
         self._begun_s = now_s
         self._first_due_s = first_s
-        self._first_s: float | None = None
+        self._first_s = 0.0
+        self.has_said = False
+        """Its first token has come."""
         self._is_open = True
         self.prompt_tokens = prompt_tokens
         self.output_tokens = habits.expected(prompt_tokens)
@@ -54,13 +55,17 @@ class Stay:
         self.is_vague = False
         """Nobody knows how long its prompt takes to be read."""
         self._judged = 0
+        self.is_awaited = False
+        """It is among those of the lane whose first token is awaited, between these two."""
+        self.older: Stay | None = None
+        self.newer: Stay | None = None
 
     def first_token(self, now_s: float) -> None:
         """Its answer begins; later calls change nothing."""
-        if not self._is_open or self._first_s is not None:
+        if not self._is_open or self.has_said:
             return
         lane = self._lane
-        self._first_s = now_s
+        self._first_s, self.has_said = now_s, True
         if self._first_due_s > 0:
             lane.learned.read(now_s - self._begun_s, self._first_due_s)
         lane.read(self, now_s)
@@ -78,7 +83,7 @@ class Stay:
             self.habits.streamed(output_tokens, self.said)
         lane = self._lane
         lane.read(self, now_s)
-        if self._first_s is not None and output_tokens > 1 and now_s > self._first_s:
+        if self.has_said and output_tokens > 1 and now_s > self._first_s:
             self._learn(now_s - self._first_s, output_tokens - 1)
         lane.close(self)
 
@@ -103,10 +108,10 @@ class Stay:
 
 
 class Lane:
-    """`batch` requests are there, their prompts of `held_tokens` together; those in `reading` await their first token."""
+    """`batch` requests are there, their prompts of `held_tokens` together; `reading` of them await their first token."""
 
     __slots__ = (
-        "_kv_tokens", "_seen_s", "_slots", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "looks", "output_tokens", "prefixes",
+        "_kv_tokens", "_newest", "_oldest", "_seen_s", "_slots", "batch", "batch_s", "held_s", "held_tokens", "is_gone", "is_stale", "learned", "looks", "output_tokens", "prefixes",
         "read_due_s", "reading", "reading_s", "reads", "reckoned", "saying", "streams_awaited", "tempo", "turn", "unread_s", "upstream",
     )  # fmt: skip
 
@@ -118,14 +123,16 @@ class Lane:
         self.held_tokens = 0
         self.output_tokens = 0.0
         """What the answers of those who are there are expected to be, together."""
-        self.reading: OrderedDict[Stay, None] = OrderedDict()
+        self.reading = 0
+        self._oldest: Stay | None = None
+        self._newest: Stay | None = None
         self.streams_awaited = 0
-        """How many of those in `reading` will show when their first token comes."""
+        """How many of those that await their first token will show when it comes."""
         self.saying: dict[Stay, None] = {}
         """Those whose first token has come."""
         self.looks = Looks()
         self.unread_s = 0.0
-        """What the prompts of those in `reading` were reckoned to take."""
+        """What the prompts that are not read yet were reckoned to take."""
         self.read_due_s = 0.0
         """When the prompts that are there will have been read."""
         self.tempo = upstream.tempo
@@ -190,7 +197,7 @@ class Lane:
         self.batch += 1
         self.held_tokens += stay.prompt_tokens
         self.output_tokens += stay.output_tokens
-        self.reading[stay] = None
+        self._await(stay)
         self.streams_awaited += stay.streams
         self.unread_s += stay.read_s
         self.reads.add(stay.read_s)
@@ -201,9 +208,9 @@ class Lane:
         """Its first token has come: prompts are read in turn, so those that were sent before it have been read too."""
         self.tick(now_s)
         self.is_stale = True
-        if stay not in self.reading:
+        if not stay.is_awaited:
             return
-        while (oldest := next(iter(self.reading))) is not stay:
+        while (oldest := self._oldest) is not stay and oldest is not None:
             self._was_read(oldest)
         self._was_read(stay)
         self.read_due_s = now_s + self.unread_s
@@ -211,14 +218,15 @@ class Lane:
     def drop(self, stay: Stay, now_s: float) -> None:
         """It will not be read, if it was not yet."""
         self.tick(now_s)
-        if stay in self.reading:
+        if stay.is_awaited:
             self._forget(stay)
             self.read_due_s = max(now_s, self.read_due_s - stay.read_s)
 
     def close(self, stay: Stay) -> None:
         """Its request is over; called once, after `read` or `drop`."""
         self.batch -= 1
-        self.saying.pop(stay, None)
+        if stay.has_said:
+            self.saying.pop(stay, None)
         self.held_tokens -= stay.prompt_tokens
         self.output_tokens = self.output_tokens - stay.output_tokens if self.batch else 0.0  # no rounding is carried on
         self.is_stale = True
@@ -227,8 +235,27 @@ class Lane:
         self.reading_s += stay.read_s
         self._forget(stay)
 
+    def _await(self, stay: Stay) -> None:
+        newest = self._newest
+        if newest is None:
+            self._oldest = stay
+        else:
+            newest.newer, stay.older = stay, newest
+        self._newest, stay.is_awaited = stay, True
+        self.reading += 1
+
     def _forget(self, stay: Stay) -> None:
-        del self.reading[stay]
+        older, newer = stay.older, stay.newer
+        if older is None:
+            self._oldest = newer
+        else:
+            older.newer, stay.older = newer, None
+        if newer is None:
+            self._newest = older
+        else:
+            newer.older, stay.newer = older, None
+        stay.is_awaited = False
+        self.reading -= 1
         self.streams_awaited -= stay.streams
         self.unread_s = self.unread_s - stay.read_s if self.reading else 0.0  # no rounding is carried on
 
@@ -240,7 +267,10 @@ class Lane:
     @property
     def has_vague(self) -> bool:
         """Whether a prompt is being read of which nobody knows how long that takes."""
-        return any(stay.is_vague for stay in self.reading)
+        stay = self._oldest
+        while stay is not None and not stay.is_vague:
+            stay = stay.newer
+        return stay is not None
 
     def tick(self, now_s: float) -> None:
         """Time has passed with the present work."""

@@ -18,7 +18,7 @@ class Prefixes:
     __slots__ = ("_blocks_max", "_tokens", "_tokens_max", "blocks")
 
     def __init__(self, blocks_max: int, tempo: Tempo | None) -> None:
-        self.blocks: OrderedDict[int, int] = OrderedDict()
+        self.blocks: OrderedDict[object, int] = OrderedDict()
         """To be read only."""
         self._blocks_max = blocks_max
         self._tokens = 0

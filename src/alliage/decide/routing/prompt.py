@@ -11,7 +11,8 @@ class Prompt:
 
     __slots__ = ("blocks", "ends", "tokens")
 
-    def __init__(self, tokens: int, blocks: Sequence[int] = (), ends: Sequence[int] = ()) -> None:
+    def __init__(self, tokens: int, blocks: Sequence[object] = (), ends: Sequence[int] = ()) -> None:
         self.tokens = tokens
-        self.blocks: list[int] = blocks if isinstance(blocks, list) else list(blocks)
+        self.blocks: list[object] = blocks if isinstance(blocks, list) else list(blocks)
+        """Numbers, taken as objects: they are looked up far more often than made, and each time would be boxed anew."""
         self.ends: list[int] = ends if isinstance(ends, list) else list(ends)
