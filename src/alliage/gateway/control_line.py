@@ -16,7 +16,7 @@ from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewLeas
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _DELAY_S: Final = 0.05
-"""A busy gateway's replicas become empty thousands of times a second: reports of that are put together."""
+"""What is seen of several replicas or services at once is told together."""
 
 
 class ControlLine:
@@ -51,11 +51,9 @@ class ControlLine:
         self._report_soon()
 
     def emptied(self, replica: ReplicaId) -> None:
-        """Tell at once of a replica that gets no more requests, else soon."""
+        """Tell at once of a replica that gets no more requests: control waits for that. Others become empty again and again."""
         if not self._door.knows_replica(replica):
             self._report()
-        else:
-            self._report_soon()
 
     def _report_soon(self) -> None:
         if self._due is None and self._line is not None:

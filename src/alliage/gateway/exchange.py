@@ -14,7 +14,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Route, Upstream
 from alliage.gateway import problems, wire
 from alliage.gateway.body import output_max, read_ask, with_usage
-from alliage.gateway.books.accounts import EVENT, Account
+from alliage.gateway.books.accounts import Account
 from alliage.gateway.choosing import Choosing
 from alliage.gateway.chosen import candidates, paths
 from alliage.gateway.continuing import Continuation
@@ -31,6 +31,7 @@ from alliage.gateway.passing import Passing
 from alliage.gateway.problems import Problem
 from alliage.gateway.prompts import logged_prompt
 from alliage.gateway.request import Request
+from alliage.gateway.sse import EVENT
 from alliage.gateway.stats import CLIENT_GONE, ServiceStats
 from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Pool, UpstreamConnection
@@ -299,7 +300,7 @@ class Exchange:
                 return
             self._held_until_s = 0.0  # if this one dies too it may wait anew
             self._timing.began(streams=True)
-        if self._timing.awaits_first and body and self._endpoint.first in body:
+        if self._timing.awaits_first and body and body.find(self._endpoint.first) >= 0:
             self._timing.saw(body)
         out = passing.take(body, complete)
         is_over = complete or (self._resumed is not None and passing.is_over)
@@ -311,6 +312,21 @@ class Exchange:
             self._connection = None
             (connection.release if complete else connection.drop)()
             self._end(passing)
+
+    def relay_chunk(self, chunk: bytes, head_bytes: int) -> bool:
+        """Pass a chunk of a stream on as it came: of what comes after its first token that is nearly all."""
+        passing, saying, timing = self._passing, self._choosing.saying, self._timing
+        if passing is None or saying is None or timing.awaits_first:
+            return False
+        events = passing.take_chunk(chunk, head_bytes)
+        if not events:
+            return False
+        self._touched_s = self._door.now_s
+        saying.said += events
+        self._account.passes(passing, chunk, events, False)
+        timing.sent_bytes += len(chunk)
+        self._transport.write(chunk)
+        return True
 
     def _count(self, passing: Passing, out: bytes, is_over: bool) -> None:  # noqa: FBT001  # data path
         """Whoever counts events is told of a piece that goes to the client next."""

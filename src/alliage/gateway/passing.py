@@ -12,7 +12,7 @@ from alliage.gateway.decoded import Ask
 from alliage.gateway.endpoints import Endpoint
 from alliage.gateway.kept import Kept
 from alliage.gateway.request import Request
-from alliage.gateway.sse import UsageTap
+from alliage.gateway.sse import EVENT, UsageTap
 from alliage.gateway.upstream import UpstreamConnection
 from alliage.units import KIB, MIB
 
@@ -20,6 +20,10 @@ _REHEARSED: Final = f"{REHEARSAL_HEADER}: true\r\n".encode()
 _CHAT: Final = b"/v1/chat/completions"
 _BLOCK_BYTES: Final = 4 * KIB
 """Room for what is kept is asked for in blocks, not for each token."""
+_LOOSE_MAX: Final = 32
+"""Pieces of what is kept that are not put together yet: the space around them is bounded, and no byte is copied twice."""
+_NEWLINE: Final = b"\n"
+_DATA: Final = b"data:"
 _USAGE_BODY_BYTES_MAX: Final = MIB
 """A larger JSON answer is not kept to read its usage: that is looked for as it passes."""
 
@@ -28,8 +32,8 @@ class Passing:
     """One answer that has begun. `keep` is whether the client's connection may be used after it."""
 
     __slots__ = (
-        "_anthropic_id", "_asked", "_chunked", "_end", "_granted_bytes", "_joining", "_kept", "_kept_bytes", "_model", "_pieces", "_said", "_tap", "_told", "head", "keep",
-        "status",
+        "_anthropic_id", "_asked", "_chunked", "_end", "_granted_bytes", "_joining", "_kept", "_kept_bytes", "_loose", "_model", "_pieces", "_said",
+        "_said_bytes", "_tap", "_told", "head", "keep", "status",
     )  # fmt: skip
 
     def __init__(
@@ -50,12 +54,12 @@ class Passing:
         """
         self._kept = kept
         self._asked = b""
-        self._granted_bytes = 0
-        self._said: bytearray | None = None
+        self._granted_bytes = self._said_bytes = self._loose = 0
+        self._said: list[bytes] | None = None
         body = request.body
         if ask.stream and endpoint.path == _CHAT and len(body) <= BODY_BYTES_MAX and kept.keep(len(body)):
             self._asked = body
-            self._said = bytearray()
+            self._said = []
         self._joining: Joining | None = None
         self._model = ask.model
         self._tap: UsageTap | None = None
@@ -124,6 +128,20 @@ class Passing:
         self.head = b""
         return out
 
+    def take_chunk(self, chunk: bytes, head_bytes: int) -> int:
+        """How many events are in one whole chunk that may go to the client as it came; 0 where `take` must have what is in it."""
+        tap = self._tap
+        if tap is None or not self._chunked or self._joining is not None or len(self.head) > 0:
+            return 0
+        body = chunk[head_bytes : len(chunk) - 2]
+        if not tap.passes(body):
+            return 0
+        is_one_line = body.find(_NEWLINE) == len(body) - 2 and body.startswith(_DATA)
+        events = 1 if is_one_line else chunk.count(EVENT)
+        if events and self._said is not None:
+            self._keep_said(self._said, body)
+        return events
+
     @property
     def is_over(self) -> bool:
         """Whether nothing more is wanted of the engine: the answer was continued, and a stop string ended it."""
@@ -134,7 +152,7 @@ class Passing:
         said = self._said
         if not said or self._tap is None or self._tap.inside:
             return None
-        return continuation_of(self._asked, bytes(said))
+        return continuation_of(self._asked, b"".join(said))
 
     def let_go(self) -> None:
         """Of what was kept; from now on it cannot be continued. May be told twice."""
@@ -180,17 +198,22 @@ class Passing:
     def kept(self) -> tuple[bytes, bytes]:
         """The request, and what was passed of the stream so far; empty where they are not kept."""
         said = self._said
-        return (b"", b"") if said is None else (self._asked, bytes(said))
+        return (b"", b"") if said is None else (self._asked, b"".join(said))
 
-    def _keep_said(self, said: bytearray, body: bytes) -> None:
-        more = len(said) + len(body) - self._granted_bytes
+    def _keep_said(self, said: list[bytes], body: bytes) -> None:
+        self._said_bytes += len(body)
+        more = self._said_bytes - self._granted_bytes
         if more > 0:
             block = max(more, _BLOCK_BYTES)
             if self._granted_bytes + more > KEPT_BYTES_MAX or not self._kept.keep(block):
                 self.let_go()
                 return
             self._granted_bytes += block
-        said += body
+        said.append(body)
+        self._loose += 1
+        if self._loose == _LOOSE_MAX:
+            said[-_LOOSE_MAX:] = [b"".join(said[-_LOOSE_MAX:])]
+            self._loose = 0
 
     def _keep_for_usage(self, pieces: list[bytes], body: bytes) -> None:
         pieces.append(body)

@@ -17,6 +17,9 @@ _END: Final = re.compile(rb"\r?\n\r?\n")
 _ENDS: Final = (b"\n\n", b"\n\r\n")
 _NEWLINE: Final = ord("\n")
 _MARK: Final = b'"usage"'
+_NULL: Final = b":null"
+EVENT: Final = b"\ndata:"
+"""Once in each event that goes to a client: in JSON a line's end is escaped, and in front of a piece is its chunk's."""
 HELD_BYTES_MAX: Final = 64 * KIB
 """A longer event is passed on as it comes; it cannot be one that only carries usage, but may have some at its end (Responses)."""
 _END_BYTES_MAX: Final = 3
@@ -44,12 +47,19 @@ class UsageTap:
         """Whether a part of an unfinished event has been passed on already."""
         return self._long
 
+    def passes(self, piece: bytes) -> bool:
+        """Whether this piece ends all events that have begun and tells no usage: then it is done with, and goes on as it is."""
+        size = len(piece)
+        if size < 2 or piece[size - 1] != _NEWLINE or len(self._held) > 0:
+            return False
+        if piece[size - 2] != _NEWLINE and not piece.endswith(_ENDS):
+            return False
+        at = piece.find(_MARK)
+        return at < 0 or _is_null(piece, at + len(_MARK))
+
     def feed(self, piece: bytes) -> bytes:
         """What may go to the client after this piece."""
-        size = len(piece)
-        is_whole = size > 1 and piece[size - 1] == _NEWLINE and (piece[size - 2] == _NEWLINE or piece.endswith(_ENDS))
-        if is_whole and not self._held and _MARK not in piece:
-            self._long = False
+        if self.passes(piece):
             return piece
         data = self._held + piece
         passed: list[bytes] = []
@@ -90,7 +100,7 @@ class UsageTap:
 
     def _is_usage(self, event: bytes) -> bool:
         """Whether this event is to be taken out; notes the tokens that it tells."""
-        if _MARK not in event:
+        if event.find(_MARK) < 0:
             return False
         data = b"\n".join(line[5:] for line in event.splitlines() if line.startswith(b"data:"))
         try:
@@ -106,6 +116,11 @@ class UsageTap:
             return False
         self.counts = counts_of(usage, self.counts)
         return self._remove and told.choices == []
+
+
+def _is_null(piece: bytes, at: int) -> bool:
+    """Whether the one usage that is named in it is null, as some engines say with each token; its value begins here."""
+    return piece[at : at + len(_NULL)] == _NULL and piece.find(_MARK, at) < 0
 
 
 def _before(event: bytes) -> bytes:

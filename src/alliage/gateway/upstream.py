@@ -9,6 +9,7 @@ import httptools
 
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
+from alliage.gateway import wire
 from alliage.gateway.answer_head import NO_HEAD, OK, AnswerHead
 from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.heads import Spelling, cut, may_be_known
@@ -16,6 +17,7 @@ from alliage.gateway.limits import GatewayLimits
 from alliage.units import MIB, format_bytes
 
 _NO_PIECES: Final = b""
+_NEWLINE: Final = ord("\n")
 _NO_DESCRIPTOR_S: Final = 0.05
 _DRY_BYTES_MAX: Final = MIB
 """Of one answer that are no body and came without any: chunk heads that come alone are many in a long stream."""
@@ -39,6 +41,9 @@ class Listener(Protocol):
     def relay(self, connection: "UpstreamConnection", body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """One read's worth of the answer, once its head is complete."""
 
+    def relay_chunk(self, chunk: bytes, head_bytes: int) -> bool:
+        """One read that is one chunk of an answer that has begun, its head so many bytes; False, and nothing done, where `relay` must have it."""
+
     def lost(self, connection: "UpstreamConnection", why: str) -> None:
         """The connection broke before the answer was complete."""
 
@@ -60,7 +65,7 @@ class UpstreamConnection(asyncio.Protocol):
     """One connection; it answers one listener at a time."""
 
     __slots__ = (
-        "_dry_bytes", "_head_done", "_headers", "_is_between", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
+        "_dry_bytes", "_head_done", "_headers", "_is_at_chunk", "_is_between", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
         "complete", "head", "heard", "idle_since_s", "length", "on_body", "on_header",
     )  # fmt: skip
 
@@ -75,6 +80,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.on_body = self._pieces.append
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._head_done = False
+        self._is_at_chunk = False  # the parser has had whole chunks, and nothing of the next one
         self._kept_pieces = 0
         self._dry_bytes = 0
         self._keep = False
@@ -99,7 +105,7 @@ class UpstreamConnection(asyncio.Protocol):
     def ask(self, listener: Listener, payload: bytes) -> None:
         """Send a whole request; the answer goes to `listener`."""
         self._listener = listener
-        self._head_done = self._keep = self.complete = self.heard = False
+        self._head_done = self._is_at_chunk = self._keep = self.complete = self.heard = False
         self._headers.clear()  # of trailers
         self._dry_bytes = 0
         if self._transport is not None:
@@ -127,6 +133,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._kept_pieces = len(self._pieces)
             self._keep = self._parser.should_keep_alive()
             self._is_between = True
+            self._is_at_chunk = False
 
     def data_received(self, data: bytes) -> None:
         """Parse what came and hand it on in one call."""
@@ -137,6 +144,10 @@ class UpstreamConnection(asyncio.Protocol):
         self.heard = True
         pool = self._pool
         pool.heard += 1
+        if self._is_at_chunk:  # then one that the parser is not shown changes nothing for it
+            head_bytes = wire.chunk_head(data)
+            if head_bytes and listener.relay_chunk(data, head_bytes):
+                return
         is_new = self._is_between
         if is_new and pool.spelling is not None:
             length = pool.spelling.length_of(data)
@@ -147,17 +158,26 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if is_new and self._is_between:
             self._learn(data)
+        listener.relay(self, self._read(), self.complete)
+
+    def _read(self) -> bytes:
+        """What of the body has come; it is taken away."""
         pieces = self._pieces
         if self.complete:
             del pieces[self._kept_pieces :]
         if not pieces:
-            body = _NO_PIECES
-        elif len(pieces) == 1:
-            body = pieces[0]
-        else:
-            body = b"".join(pieces)
+            return _NO_PIECES
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
-        listener.relay(self, body, self.complete)
+        return body
+
+    def on_chunk_header(self) -> None:
+        """Called by the parser."""
+        self._is_at_chunk = False
+
+    def on_chunk_complete(self) -> None:
+        """Called by the parser."""
+        self._is_at_chunk = self._head_done and not self.complete
 
     def _parse(self, parser: httptools.HttpResponseParser, data: bytes) -> bool:
         """Whether there is something to hand on."""
@@ -173,6 +193,8 @@ class UpstreamConnection(asyncio.Protocol):
                 )
                 return False
             self._keep = False
+        if data[len(data) - 1] != _NEWLINE:  # maybe digits of the next chunk's size
+            self._is_at_chunk = False
         if not self._pieces and not self.complete and self._is_dry(len(data)):
             return False
         return self._head_done

@@ -11,6 +11,17 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 _SIZES: Final = [b"%x\r\n" % size for size in range(1024)]
 """Heads of small chunks, of which a stream has one a token: writing a number in hexadecimal costs as much as all else of a chunk."""
 
+
+def _heads_by_length() -> list[bytes]:
+    """By the length of a whole small chunk, the head that it must have; b"" for a length that none has."""
+    heads = [b""] * (len(_SIZES) + len(_SIZES[-1]) + 2)
+    for size in range(1, len(_SIZES)):
+        heads[len(_SIZES[size]) + size + 2] = _SIZES[size]
+    return heads
+
+
+_HEADS: Final = _heads_by_length()
+
 _STATUS_LINES: Final = {int(status): b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode()) for status in HTTPStatus}
 
 
@@ -56,3 +67,17 @@ def chunk(data: bytes) -> bytes:
         return b""
     head = _SIZES[size] if size < len(_SIZES) else b"%x\r\n" % size
     return b"%b%b\r\n" % (head, data)
+
+
+def chunk_head(data: bytes) -> int:
+    """How long the head of the one chunk is that `data` is, 0 where it is not just what `chunk` makes of a small piece.
+
+    The length of the whole says which head there must be, so no number is read.
+    """
+    size = len(data)
+    if size >= len(_HEADS):
+        return 0
+    head = _HEADS[size]
+    if head and data.startswith(head) and data.endswith(b"\r\n"):
+        return len(head)
+    return 0

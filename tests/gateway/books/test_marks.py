@@ -13,7 +13,7 @@ from alliage.fleet.keys import Role
 from alliage.fleet.routing import KeyEntry
 from alliage.fleet.usage import UsageRecord
 from alliage.gateway.answer_head import AnswerHead
-from alliage.gateway.books.accounts import EVENT, Account, Books
+from alliage.gateway.books.accounts import Account, Books
 from alliage.gateway.books.journal import Journal
 from alliage.gateway.books.reading import Inherited
 from alliage.gateway.decoded import Ask
@@ -22,6 +22,7 @@ from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.passing import Passing
 from alliage.gateway.request import Request
+from alliage.gateway.sse import EVENT
 from alliage.gateway.upstream import Pool, UpstreamConnection, Watch
 from alliage.units import KIB, MIB
 from tests.conftest import examples

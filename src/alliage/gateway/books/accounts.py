@@ -33,8 +33,6 @@ _FINISHED: Final = 1
 _FAILED: Final = 2
 _CANCELLED: Final = 3
 """How a request ended, by its place in `ENDINGS`."""
-EVENT: Final = b"\ndata:"
-"""Once in each event that goes to a client: in JSON a line's end is escaped, and in front of a piece is its chunk's."""
 _DONE: Final = (b"[DONE]\n\n\r\n", b"[DONE]\n\n", b"[DONE]\r\n\r\n\r\n", b"[DONE]\r\n\r\n")
 """No event of JSON ends so."""
 _BRACKET: Final = ord("]")
