@@ -103,7 +103,7 @@ def test_neither_a_retry_nor_a_continuation_leaves_the_route() -> None:
                 assert (await place.chat()).status == 200
                 continued = await place.chat("frail", stream=True)
                 assert continued.body.endswith(b"data: [DONE]\n\n")
-                assert len(home.calls) == 2
+                assert sum(call.path != "/tokenize" for call in home.calls) == 2  # the broken one is counted meanwhile
                 assert not abroad.calls
                 await at_rest(place)
 

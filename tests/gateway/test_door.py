@@ -5,6 +5,7 @@ import asyncio
 from alliage.fleet.routing import KeyEntry
 from alliage.gateway.door import Door
 from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.request import sane_id
 from alliage.units import KIB
 from tests.gateway.house import KEY, run, table
 
@@ -21,5 +22,17 @@ def test_a_key_is_remembered_as_it_is_usually_written() -> None:
         assert isinstance(door.who(b"Bearer %b" % long.encode()), KeyEntry)
         assert sum(map(len, door._remembered)) < KIB
         assert list(door._remembered) == [b"Bearer %b" % KEY.encode()]
+
+    run(main())
+
+
+def test_request_ids_are_given_once() -> None:
+    """No two are the same, of one process or of two, and each may be sent by a client."""
+
+    async def main() -> None:
+        doors = [Door(asyncio.get_running_loop(), GatewayLimits()) for _ in range(2)]
+        ids = [door.next_id() for _ in range(1000) for door in doors]
+        assert len(set(ids)) == 2000
+        assert all(sane_id(each) == each for each in ids)
 
     run(main())
