@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from alliage.fleet.routing import Route
+
 FIRST_BUCKETS_S: Final[tuple[float, ...]] = (
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 120.0,
 )  # fmt: skip
@@ -42,7 +44,8 @@ class Times:
         )  # there are few, and most are in the first ones: a search by halves costs more
         while index < len(buckets_s) and buckets_s[index] < seconds:
             index += 1
-        self.counts[index] += 1
+        counts = self.counts
+        counts[index] = counts[index] + 1
         self.number += 1
         self.sum_s += seconds
 
@@ -51,8 +54,8 @@ class Sums:
     """Of one service's requests of one tenant on one chip; the chip "" stands for those that no replica was asked for."""
 
     __slots__ = (
-        "broken", "cached_tokens", "chip", "continued", "duration", "kept", "missed", "output_tokens", "prompt_tokens", "queued", "refused",
-        "retried", "running", "service", "spent_micros", "statuses", "streamed", "tenant", "tpot", "ttft",
+        "_answered", "_statuses", "broken", "cached_tokens", "chip", "continued", "duration", "kept", "missed", "output_tokens", "prompt_tokens", "queued", "refused",
+        "retried", "running", "service", "spent_micros", "streamed", "tenant", "tpot", "ttft",
     )  # fmt: skip
 
     def __init__(self, service: str, tenant: str, chip: str) -> None:
@@ -60,7 +63,8 @@ class Sums:
         self.tenant = tenant
         self.chip = chip
         self.running = 0
-        self.statuses: dict[int, int] = {}
+        self._answered = 0  # with status 200, as nearly all
+        self._statuses: dict[int, int] = {}  # the others
         self.refused: dict[str, int] = {}
         """By the code of the refusal."""
         self.streamed = 0
@@ -82,13 +86,40 @@ class Sums:
 
     def ended(self, status: int) -> None:
         """One answer of this status."""
-        self.statuses[status] = self.statuses.get(status, 0) + 1
+        if status == 200:
+            self._answered += 1
+        else:
+            self._statuses[status] = self._statuses.get(status, 0) + 1
+
+    @property
+    def statuses(self) -> dict[int, int]:
+        """Answers by their status."""
+        return {200: self._answered, **self._statuses} if self._answered else dict(self._statuses)
+
+
+class Meter:
+    """What holds for a party's requests as long as the route of its service stands: whoever has the route may keep it."""
+
+    __slots__ = ("party", "price", "promises", "promises_tpot", "promises_ttft", "route", "tpot_s", "ttft_s", "unasked")
+
+    def __init__(self, party: "Party", route: Route) -> None:
+        self.party = party
+        self.route = route
+        self.price = route.price
+        self.unasked = party.on("")
+        """The sums of those that no replica was asked for."""
+        objective = route.objective
+        self.promises_ttft = objective.ttft_s is not None
+        self.promises_tpot = objective.tpot_s is not None
+        self.promises = self.promises_ttft or self.promises_tpot
+        self.ttft_s = objective.ttft_s or 0.0
+        self.tpot_s = objective.tpot_s or 0.0
 
 
 class Party:
     """One tenant's requests for one service, as far as metrics tell them apart."""
 
-    __slots__ = ("_parties", "by_chip", "service", "tenant", "waiting")
+    __slots__ = ("_meter", "_parties", "by_chip", "service", "tenant", "waiting")
 
     def __init__(self, parties: "Parties", service: str, tenant: str) -> None:
         self._parties = parties
@@ -97,6 +128,14 @@ class Party:
         self.waiting = 0
         """Requests that no replica was asked for yet."""
         self.by_chip: dict[str, Sums] = {}
+        self._meter: Meter | None = None
+
+    def meter(self, route: Route) -> Meter:
+        """What holds under this route of its service."""
+        meter = self._meter
+        if meter is None or meter.route is not route:
+            self._meter = meter = Meter(self, route)
+        return meter
 
     def on(self, chip: str) -> Sums:
         """Its sums on this chip, made when they are first needed."""

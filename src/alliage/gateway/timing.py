@@ -5,15 +5,18 @@ is taken to come with the stream's end, which follows at once.
 """
 
 from time import perf_counter
+from typing import Final
 
 from alliage.fleet.charges import charge_micros
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.prices import FREE, TokenPrice
+from alliage.fleet.prices import FREE
 from alliage.fleet.routing import Route
 from alliage.gateway.prompts import LoggedPrompt
 from alliage.gateway.stats import ReplicaStats, ServiceStats, Stats
-from alliage.gateway.sums import Party, Sums
+from alliage.gateway.sums import Meter, Sums
 from alliage.gateway.tracing import Trace
+
+_now_s: Final = perf_counter
 
 
 class Timing:
@@ -24,23 +27,23 @@ class Timing:
     """
 
     __slots__ = (
-        "_entered_s", "_first_here_s", "_party", "_price", "_promised_tpot_s", "_promised_ttft_s", "_replica", "_service", "_stats",
-        "_streams", "_sums", "_unread", "_waits", "awaits_first", "began_s", "cached_tokens", "chip", "first_s", "is_broken", "is_continued",
-        "output_tokens", "prompt", "prompt_tokens", "reason", "replica", "retries", "sent_bytes", "service", "tpot_s", "trace",
+        "_ended_s", "_entered_s", "_first_here_s", "_meter", "_replica", "_service", "_stats", "_streams", "_sums", "_unread", "_waits",
+        "awaits_first", "began_s", "cached_tokens", "chip", "first_s", "is_broken", "is_continued", "output_tokens", "prompt", "prompt_tokens",
+        "reason", "replica", "retries", "sent_bytes", "service", "tpot_s", "trace",
     )  # fmt: skip
 
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
         self._service: ServiceStats | None = None
-        self._party: Party | None = None
+        self._meter: Meter | None = None
         self._sums: Sums = stats.unnamed
-        self._price: TokenPrice = FREE
         self._replica: ReplicaStats | None = None
         self._unread = False
         self._waits = False
         self.awaits_first = False
         """Whether `saw` is to be told what comes."""
-        self.began_s = perf_counter()
+        self.began_s = _now_s()
+        self._ended_s = 0.0
         self.first_s = 0.0
         """Of the answer."""
         self.tpot_s = 0.0
@@ -61,40 +64,45 @@ class Timing:
 
     def named(self, service: ServiceStats, route: Route, tenant: str, *, streams: bool) -> None:
         """It asks for this service, and may; told again whenever it is routed again."""
+        party = self._stats.parties.of(route.service, tenant) if self._meter is None else self._meter.party
+        self.metered(service, party.meter(route), streams=streams)
+
+    def metered(self, service: ServiceStats, meter: Meter, *, streams: bool) -> None:
+        """The same, where its meter was found before."""
         if self._service is None:
             self._service = service
             service.asked += 1
-            self.service = name = route.service
-            self._party = party = self._stats.parties.of(name, tenant)
-            self._sums = party.on("")
+            party = meter.party
+            self.service = party.service
+            self._sums = meter.unasked
             party.waiting += 1
             self._waits = True
-        objective = route.objective
-        self._promised_ttft_s, self._promised_tpot_s = objective.ttft_s, objective.tpot_s
-        self._price = route.price
+        self._meter = meter
         self._streams = streams
 
     def enter(self, replica: ReplicaId, chip: str) -> None:
         """It is given to this replica, which is on such a chip."""
-        self._entered_s = now_s = perf_counter()
+        self._entered_s = now_s = _now_s()
         self._first_here_s = 0.0  # of the part that this replica says
         self.replica, self.chip = replica, chip
         self._replica = stats = self._stats.by_replica.get(replica) or self._stats.of_replica(replica)
         stats.enter(now_s)
-        if self._service is not None and self._party is not None:
-            self._service.in_flight += 1
-            self._sums = sums = self._party.on(chip)
+        service, meter = self._service, self._meter
+        if service is not None and meter is not None:
+            service.in_flight += 1
+            party = meter.party
+            self._sums = sums = party.on(chip)
             sums.running += 1
             if self._waits:
                 self._waits = False
-                self._party.waiting -= 1
+                party.waiting -= 1
                 sums.queued.add(now_s - self.began_s)
 
     def leave(self) -> None:
         """It is taken from its replica, if it has one."""
         replica, self._replica = self._replica, None
         if replica is not None:
-            replica.leave(perf_counter())
+            replica.leave(self._ended_s or _now_s())
             if self._service is not None:
                 self._service.in_flight -= 1
                 self._sums.running -= 1
@@ -135,7 +143,7 @@ class Timing:
         if b"data:" not in piece:
             return
         self.awaits_first = False
-        self._first_here_s = now_s = perf_counter()
+        self._first_here_s = now_s = _now_s()
         if (replica := self._replica) is not None:
             replica.first_tokens += 1
             replica.ttft_s += now_s - self._entered_s
@@ -164,16 +172,17 @@ class Timing:
 
         `cached` of the prompt's tokens the engine held already, where it tells. `spent_micros` is what they cost, where that is known.
         """
-        service, replica, now_s = self._service, self._replica, perf_counter()
+        service, replica, meter = self._service, self._replica, self._meter
+        self._ended_s = now_s = _now_s()
         if replica is not None:
             self._count(replica, status, prompt and prompt + said, completion - said, now_s)
-        if service is None:
+        if service is None or meter is None:
             return
         if prompt or completion:
             service.tokens_counted += 1
             service.prompt_tokens += prompt
             service.completion_tokens += completion
-            self._count_tokens(prompt, cached, completion, spent_micros)
+            self._count_tokens(meter, prompt, cached, completion, spent_micros)
         tpot_s = 0.0
         if self.first_s and completion > 1 and not self._unread:
             self.tpot_s = tpot_s = (now_s - self.first_s) / (completion - 1)
@@ -184,15 +193,15 @@ class Timing:
         elif status < 300:
             service.answered += 1
             self._sums.duration.add(now_s - self.began_s)
-            if self._promised_ttft_s is not None or self._promised_tpot_s is not None:
-                self._judge(service, tpot_s)
+            if meter.promises:
+                self._judge(service, meter, tpot_s)
 
     def failed(self) -> None:
         """The client gets none, or not the whole of it, and it is not its own fault."""
-        service = self._service
+        service, meter = self._service, self._meter
         if service is not None:
             service.failed += 1
-            if self._promised_ttft_s is not None or self._promised_tpot_s is not None:
+            if meter is not None and meter.promises:
                 self._missed(service)
 
     def refused(self, status: int, reason: str) -> None:
@@ -205,26 +214,26 @@ class Timing:
 
     def left(self) -> None:
         """The client went away: what it had waited for by then may have been too long already."""
-        service = self._service
-        if service is None or self._promised_ttft_s is None or not self._streams:
+        service, meter = self._service, self._meter
+        if service is None or meter is None or not meter.promises_ttft or not self._streams:
             return
-        if (self.first_s or perf_counter()) - self.began_s > self._promised_ttft_s:
+        if (self.first_s or _now_s()) - self.began_s > meter.ttft_s:
             self._missed(service)
 
     def over(self, status: int) -> None:
         """Nothing more comes; 499 for a client that left."""
-        if self._waits and self._party is not None:
+        if self._waits and self._meter is not None:
             self._waits = False
-            self._party.waiting -= 1
+            self._meter.party.waiting -= 1
         self._sums.ended(status)
 
     def _missed(self, service: ServiceStats) -> None:
         service.missed += 1
         self._sums.missed += 1
 
-    def _count_tokens(self, prompt: int, cached: int, output: int, spent_micros: int | None) -> None:
+    def _count_tokens(self, meter: Meter, prompt: int, cached: int, output: int, spent_micros: int | None) -> None:
         self.prompt_tokens, self.cached_tokens, self.output_tokens = prompt, cached, output
-        sums, price = self._sums, self._price
+        sums, price = self._sums, meter.price
         sums.prompt_tokens += prompt
         sums.cached_tokens += cached
         sums.output_tokens += output
@@ -246,19 +255,18 @@ class Timing:
             replica.decode_tokens += own - 1
             replica.decode_s += now_s - self._first_here_s
 
-    def _judge(self, service: ServiceStats, tpot_s: float) -> None:
+    def _judge(self, service: ServiceStats, meter: Meter, tpot_s: float) -> None:
         """By what was seen; where nothing was (0), it neither kept nor missed."""
         ttft_s = self.first_s - self.began_s if self.first_s else 0.0
-        promised_ttft_s, promised_tpot_s = self._promised_ttft_s, self._promised_tpot_s
         was_seen = False
-        if ttft_s and promised_ttft_s is not None:
+        if ttft_s and meter.promises_ttft:
             was_seen = True
-            if ttft_s > promised_ttft_s:
+            if ttft_s > meter.ttft_s:
                 self._missed(service)
                 return
-        if tpot_s and promised_tpot_s is not None:
+        if tpot_s and meter.promises_tpot:
             was_seen = True
-            if tpot_s > promised_tpot_s:
+            if tpot_s > meter.tpot_s:
                 self._missed(service)
                 return
         if was_seen:

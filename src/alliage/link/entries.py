@@ -9,13 +9,16 @@ a copy to sum. No entry holds anything of a prompt or an answer.
 import mmap
 import struct
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import msgspec
 
 from alliage.fleet.routing import KeyEntry, Upstream
 from alliage.fleet.usage import UNKNOWN_ORIGIN, Ending, Origin
+
+if TYPE_CHECKING:
+    from mypy_extensions import i64  # compiled, numbers of the machine; else they are Python's, and never larger
 
 FORMAT: Final = 2
 """Moves when an older reader would misread, `messages.PROTOCOL` with it; a journal of another one is put aside."""
@@ -138,7 +141,7 @@ def put_begin(into: Into, at: int, names: int, began_us: int, request: bytes, ch
     """Write a `BEGIN` there; its length. `check` is `request_check`'s."""
     size = len(request)
     length = _BEGIN_BYTES + size
-    check = _mixed(_mixed(_mixed(check, names), began_us & _LOW), began_us >> 32)
+    check = _begin_check(check, names, began_us)
     _PUT_BEGIN[size](into, at, length, BEGIN, names, check, began_us, request)
     return length
 
@@ -173,23 +176,26 @@ def put_whole(  # noqa: PLR0917 - data path
     return length
 
 
+def _begin_check(check: "i64", names: "i64", began_us: "i64") -> "i64":
+    return _mixed(_mixed(_mixed(check, names), began_us & _LOW), began_us >> 32)
+
+
 def _whole_check(  # noqa: PLR0917 - data path
-    check: int,
-    kind: int,
-    first: int,
-    names: int,
-    began_us: int,
-    prompt: int,
-    cached: int,
-    output: int,
-    duration_us: int,
-    ttft_us: int,
-    tpot_us: int,
-    status: int,
-    state: int,
-) -> int:
-    check = _mixed(check, kind + (state << 8) + (status << 16))
-    check = _mixed(_mixed(_mixed(check, names), began_us & _LOW), began_us >> 32)
+    check: "i64",
+    kind: "i64",
+    first: "i64",
+    names: "i64",
+    began_us: "i64",
+    prompt: "i64",
+    cached: "i64",
+    output: "i64",
+    duration_us: "i64",
+    ttft_us: "i64",
+    tpot_us: "i64",
+    status: "i64",
+    state: "i64",
+) -> "i64":
+    check = _begin_check(_mixed(check, kind + (state << 8) + (status << 16)), names, began_us)
     check = _mixed(_mixed(check, first & _LOW), first >> 32)
     check = _mixed(_mixed(_mixed(check, prompt), cached), output)
     check = _mixed(_mixed(check, duration_us & _LOW), duration_us >> 32)
@@ -197,7 +203,7 @@ def _whole_check(  # noqa: PLR0917 - data path
     return _mixed(_mixed(check, tpot_us & _LOW), tpot_us >> 32)
 
 
-def _mixed(check: int, number: int) -> int:
+def _mixed(check: "i64", number: "i64") -> "i64":
     """A step of FNV-1a over 32 bits at once: any other number makes another check."""
     return ((check ^ number) * _PRIME) & _LOW
 
@@ -288,8 +294,7 @@ def _is_sound(data: bytes, at: int, kind: int, length: int) -> bool:
         if length < _BEGIN_BYTES:
             return False
         begun = read_begin(data, at, length, 0)
-        check = _mixed(request_check(begun.request), begun.names)
-        check = _mixed(_mixed(check, begun.began_us & _LOW), begun.began_us >> 32)
+        check = _begin_check(request_check(begun.request), begun.names, begun.began_us)
         return bool(check == _BEGIN.unpack_from(data, at)[3]) and data[at + _HEAD_BYTES : at + 8] == bytes(3)
     if kind in {OPEN, END}:
         return length >= _WHOLE_BYTES and _is_sound_whole(data, at, kind, length)

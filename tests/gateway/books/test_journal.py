@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from alliage.fleet.ids import KeyId
+from alliage.fleet.keys import Role
+from alliage.fleet.routing import KeyEntry
 from alliage.fleet.usage import Ending
 from alliage.gateway.books.journal import Journal, Names, own, segment_path
 from alliage.gateway.books.keeping import inherited
@@ -117,6 +120,23 @@ def test_the_heir_of_a_dead_process_tells_all_of_it(tmp_path: Path) -> None:
     assert cut["open1"].id == f"{journal.name}-{opened[1]}"
     assert (cut["open3"].ending, cut["open3"].status) == (Ending.CANCELLED, 499)
     assert not heir._folder.exists()
+
+
+def test_what_was_cut_is_each_ones_own(tmp_path: Path) -> None:
+    """Requests of several keys that were open in several segments: each is cut under its own names."""
+    journal = _journal(tmp_path)
+    keys = [KeyEntry(key=KeyId(f"k{number}"), tenant="t", role=Role.USER) for number in range(3)]
+    names = [Names(names_payload(key, "m", "/v1/completions", None), None) for key in keys]
+    order = (1, 1, 0, 2, 2, 0, 0, 1, 2, 1)
+    for place, number in enumerate(order):
+        _put(journal, names[number], BEGIN, f"open{place}")
+        for _ in range(20):
+            _put(journal, names[0], END, "r")
+    assert len(journal.segments) > 2
+    _dies(journal)
+    (heir,) = inherited(tmp_path / "usage")
+    cut = {each.request: each.key for each in all_of(heir) if each.ending is Ending.CUT}
+    assert cut == {f"open{place}": f"k{number}" for place, number in enumerate(order)}
 
 
 def test_an_heir_that_dies_leaves_it_to_the_next(tmp_path: Path) -> None:

@@ -261,13 +261,13 @@ def _cut(left: dict[int, _Left]) -> bytes:
     numbers: dict[bytes, int] = {}
     for one in left.values():
         whole, words = one.whole, one.names[one.whole.names]
-        number = numbers.setdefault(words, len(numbers))
-        if number == len(numbers) - 1:
+        if words not in numbers:
+            numbers[words] = len(numbers)
             data += entry(NAMES, words)
         at = len(data)
         data += bytes(WHOLE_BYTES_MAX)
         size = put_whole(
-            data, at, END, whole.first, number, whole.began_us, whole.prompt, whole.cached, whole.output, whole.duration_us, whole.ttft_us,
+            data, at, END, whole.first, numbers[words], whole.began_us, whole.prompt, whole.cached, whole.output, whole.duration_us, whole.ttft_us,
             whole.tpot_us, whole.status, whole.state, whole.request, request_check(whole.request),
         )  # fmt: skip
         del data[at + size :]
