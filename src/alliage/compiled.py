@@ -25,7 +25,7 @@ MODULES: Final = (
         f"alliage.decide.{name}"
         for name in (
             "route", "routing.board", "routing.bodies", "routing.chance", "routing.cost", "routing.habits", "routing.lane", "routing.learned",
-            "routing.looks", "routing.prefixes", "routing.prompt", "routing.reckoned", "routing.samples",
+            "routing.looks", "routing.prefixes", "routing.prompt", "routing.reckoned", "routing.roster", "routing.samples",
         )
     ),
     *(

@@ -6,8 +6,8 @@ from typing import Final
 
 from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.decide.routing.cost import missing_s, reading_s, token_s, waiting_s, weigh
-from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.prompt import Prompt
+from alliage.decide.routing.roster import Roster, Seat
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Tempo, Upstream
 from alliage.fleet.services import UNASKED, Objective
@@ -32,54 +32,52 @@ def choose(
     seen at work; where nobody's is, the one with the least requests a slot is chosen. Only `upstreams` are ever chosen, so
     whoever may not answer must not be among them.
     """
-    if len(upstreams) == 1:
-        return None if upstreams[0].replica in excluded else upstreams[0]
-    promised = (objective.ttft_s or 0.0, objective.tpot_s or 0.0)
-    habits = board.habits(service)
-    if len(upstreams) > LOOKED_AT_MAX:
-        some = _some(upstreams, prompt, board)
-        best = _cheapest(some, prompt, board, habits, now_s, promised, excluded)
+    seat = choose_seat(board.roster(service, upstreams, objective), prompt, board, now_s, excluded)
+    return None if seat is None else seat.upstream
+
+
+def choose_seat(
+    roster: Roster, prompt: Prompt, board: Board, now_s: float, excluded: frozenset[ReplicaId]
+) -> Seat | None:
+    """The same of a roster that the board made."""
+    seats = roster.seats
+    if len(seats) == 1:
+        return None if seats[0].replica in excluded else seats[0]
+    if len(seats) > LOOKED_AT_MAX:
+        best = _cheapest(_some(seats, prompt, board), roster, prompt, now_s, excluded)
         if best is not None:
             return best
-    return _cheapest(upstreams, prompt, board, habits, now_s, promised, excluded)
+    return _cheapest(seats, roster, prompt, now_s, excluded)
 
 
-def _cheapest(  # noqa: PLR0917 - names cost time
-    upstreams: Sequence[Upstream],
-    prompt: Prompt,
-    board: Board,
-    habits: Habits,
-    now_s: float,
-    promised: tuple[float, float],
-    excluded: frozenset[ReplicaId],
-) -> Upstream | None:
-    lanes, tokens, stamp = board.lanes, float(prompt.tokens), habits.stamp
-    output = habits.expected(prompt.tokens)
-    ttft_s_max, tpot_s_max = promised
+def _cheapest(
+    seats: list[Seat], roster: Roster, prompt: Prompt, now_s: float, excluded: frozenset[ReplicaId]
+) -> Seat | None:
+    habits, ttft_s_max, tpot_s_max = roster.habits, roster.ttft_s_max, roster.tpot_s_max
+    tokens, stamp, output = float(prompt.tokens), habits.stamp, habits.expected(prompt.tokens)
     miss_s = missing_s(ttft_s_max, tpot_s_max, output)
-    first = prompt.blocks[0] if prompt.blocks else None
-    best: Upstream | None = None
+    has_blocks, are_excluded = len(prompt.blocks) > 0, len(excluded) > 0
+    best: Seat | None = None
     best_s, best_turn = 0.0, 0
-    for upstream in upstreams:
-        replica = upstream.replica
-        if excluded and replica in excluded:
+    for seat in seats:
+        if are_excluded and seat.replica in excluded:
             continue
-        lane = lanes.get(replica) or board.lane(upstream)
+        lane = seat.lane
         known = lane.reckoned
         if known is None or lane.is_stale or known.stamp != stamp:
             known = lane.reckon(habits)
             if known is None:
-                tempo = slowest(upstreams)
+                tempo = slowest([each.upstream for each in seats])
                 if tempo is None:
-                    return least_requests(upstreams, board, excluded)
+                    return _least_requests(seats, excluded)
                 lane.assume(tempo)
                 known = lane.reckon(habits)
                 if known is None:
                     continue
-        unread = tokens if first is None else tokens - lane.prefixes.held(prompt)
+        unread = tokens - lane.prefixes.held(prompt) if has_blocks else tokens
         cost_s = weigh(lane, known, tokens, unread, output, now_s, ttft_s_max, tpot_s_max, miss_s)
         if best is None or cost_s < best_s or (cost_s == best_s and lane.turn < best_turn):
-            best, best_s, best_turn = upstream, cost_s, lane.turn
+            best, best_s, best_turn = seat, cost_s, lane.turn
     return best
 
 
@@ -89,15 +87,29 @@ def slowest(upstreams: Sequence[Upstream]) -> Tempo | None:
     return max(known, key=lambda tempo: tempo.decode_s(_BATCH, _BATCH * _HELD_TOKENS), default=None)
 
 
-def _some(upstreams: Sequence[Upstream], prompt: Prompt, board: Board) -> list[Upstream]:
+def _some(seats: list[Seat], prompt: Prompt, board: Board) -> list[Seat]:
     """As many as are looked at for one request, others for the next one, and who was last sent what begins alike."""
-    start = board.turns * LOOKED_AT_MAX % len(upstreams)
-    some = list(upstreams[start : start + LOOKED_AT_MAX])
-    some += upstreams[: LOOKED_AT_MAX - len(some)]
+    start = board.turns * LOOKED_AT_MAX % len(seats)
+    some = seats[start : start + LOOKED_AT_MAX]
+    some += seats[: LOOKED_AT_MAX - len(some)]
     holder = board.holder(prompt)
     if holder is not None:
-        some += [upstream for upstream in upstreams if upstream.replica == holder]
+        some += [seat for seat in seats if seat.replica == holder]
     return some
+
+
+def _least_requests(seats: list[Seat], excluded: frozenset[ReplicaId]) -> Seat | None:
+    """The replica with the least requests a slot; of equals the one that was not chosen for longest."""
+    best: Seat | None = None
+    best_load, best_turn = 0.0, 0
+    for seat in seats:
+        if seat.replica in excluded:
+            continue
+        lane = seat.lane
+        load = lane.batch / max(seat.upstream.concurrency, 1)
+        if best is None or load < best_load or (load == best_load and lane.turn < best_turn):
+            best, best_load, best_turn = seat, load, lane.turn
+    return best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,19 +135,3 @@ def foresee(
         ttft_s=wait_s + known.first_s + read_s,
         tpot_s=token_s(known, tokens),
     )
-
-
-def least_requests(
-    upstreams: Sequence[Upstream], board: Board, excluded: frozenset[ReplicaId] = frozenset()
-) -> Upstream | None:
-    """The replica with the least requests a slot; of equals the one that was not chosen for longest."""
-    best: Upstream | None = None
-    best_load, best_turn = 0.0, 0
-    for upstream in upstreams:
-        if upstream.replica in excluded:
-            continue
-        lane = board.lane(upstream)
-        load = lane.batch / max(upstream.concurrency, 1)
-        if best is None or load < best_load or (load == best_load and lane.turn < best_turn):
-            best, best_load, best_turn = upstream, load, lane.turn
-    return best

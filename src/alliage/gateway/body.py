@@ -67,30 +67,16 @@ def with_usage(body: bytes, ask: Ask) -> bytes:
 USAGE_BYTES_MAX: Final = 4 * KIB
 """A longer usage object is not found."""
 _USAGE: Final = re.compile(rb'"usage"\s*:\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\}')
-_USAGE_NAME: Final = b'"usage"'
-_BACKSLASH: Final = 0x5C
 _decode_plain: Final = msgspec.json.Decoder(PlainAnswer).decode
 _decode_usage: Final = msgspec.json.Decoder(Usage).decode
 
 
 def read_usage(answer: bytes) -> Counts:
-    """The tokens of a whole JSON answer; zeros where it tells none.
-
-    Engines tell them near the end. What follows a last `"usage"` and is the rest of an object closes the answer itself, so that
-    nothing before it need be read: a quote inside a text is escaped, and one that ends a text can't stand before a name.
-    """
-    at = answer.rfind(_USAGE_NAME)
-    tokens = None
-    if at > 0 and answer[at - 1] != _BACKSLASH:
-        try:
-            tokens = _decode_plain(b"{" + answer[at:]).usage
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            tokens = None
-    if tokens is None:
-        try:
-            tokens = _decode_plain(answer).usage
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return _read_odd_usage(answer)
+    """The tokens of a whole JSON answer; zeros where it tells none."""
+    try:
+        tokens = _decode_plain(answer).usage
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _read_odd_usage(answer)
     if tokens is None:
         return NOTHING
     prompt = tokens.prompt_tokens
@@ -115,6 +101,6 @@ def find_usage(text: bytes) -> Counts | None:
 
     Inside a JSON string the quotes would be escaped, so a text that speaks of usage is not taken for it.
     """
-    at = text.rfind(_USAGE_NAME)
+    at = text.rfind(b'"usage"')
     found = _USAGE.match(text, at, at + USAGE_BYTES_MAX) if at >= 0 else None
     return None if found is None else read_usage(b"{%b}" % found[0])

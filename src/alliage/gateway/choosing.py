@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Final
 
-from alliage.decide.route import choose
+from alliage.decide.route import choose_seat
 from alliage.decide.routing.board import Board
 from alliage.decide.routing.bodies import read_body
 from alliage.decide.routing.lane import Stay
@@ -18,11 +18,10 @@ _OK: Final = 200
 class Choosing:
     """One request's, over all its tries: at any time it is at one replica at most."""
 
-    __slots__ = ("_awaited", "_board", "_prompt", "_service", "_stay", "_text_bytes", "saying")
+    __slots__ = ("_awaited", "_board", "_prompt", "_stay", "_text_bytes", "saying")
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._service = ""
         self._prompt: Prompt | None = None
         self._text_bytes = 0
         self._stay: Stay | None = None
@@ -50,27 +49,20 @@ class Choosing:
         self.leave()
         if prompt is None:
             prompt = self.read(service, who, body)
-        upstream = choose(
-            upstreams,
-            prompt,
-            board,
-            service=service,
-            now_s=now_s,
-            objective=route.objective,
-            excluded=excluded,
-        )
-        if upstream is not None:
-            self._stay = stay = board.begin(upstream, prompt, service=service, now_s=now_s, streams=streams)
-            stay.is_vague = not self._text_bytes
-            self._awaited = stay if streams else None
-        return upstream
+        roster = board.roster(service, upstreams, route.objective)
+        seat = choose_seat(roster, prompt, board, now_s, excluded)
+        if seat is None:
+            return None
+        self._stay = stay = board.send(seat.lane, roster.habits, prompt, now_s, streams)
+        stay.is_vague = not self._text_bytes
+        self._awaited = stay if streams else None
+        return seat.upstream
 
     def read(self, service: str, who: KeyEntry | None, body: bytes) -> Prompt:
         """The prompt of the body, read the first time only."""
         if self._prompt is None:
             tenant = self._board.tenant("" if who is None else who.tenant)
             self._prompt, self._text_bytes = read_body(body, tenant, self._board.habits(service))
-            self._service = service
         return self._prompt
 
     def heard(self, body: bytes, status: int, first: bytes) -> None:
@@ -97,7 +89,7 @@ class Choosing:
             return
         stay.end(perf_counter(), completion_tokens)
         if self._text_bytes and prompt_tokens:
-            self._board.habits(self._service).counted(self._text_bytes, prompt_tokens)
+            stay.habits.counted(self._text_bytes, prompt_tokens)
 
     def leave(self) -> None:
         """It is no longer there, for whatever reason. After `end` there is nothing left to do."""

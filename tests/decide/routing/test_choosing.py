@@ -6,7 +6,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alliage.decide.route import choose, foresee, least_requests
+from alliage.decide.route import choose, foresee
 from alliage.decide.routing.board import LOOKED_AT_MAX, Board
 from alliage.fleet.services import UNASKED, Objective
 from tests.conftest import examples
@@ -180,7 +180,6 @@ def test_where_no_speed_is_known_the_requests_are_counted() -> None:
         for _ in range(2):
             board.begin(upstream, a_prompt(10), service=SERVICE, now_s=0.0)
     assert choose((small, large), a_prompt(10), board, service=SERVICE, now_s=0.0) is large
-    assert least_requests((small, large), board) is large
     assert foresee(large, a_prompt(10), board, service=SERVICE, now_s=0.0) is None
 
 

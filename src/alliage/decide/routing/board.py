@@ -1,7 +1,7 @@
 """All that one gateway knows of its replicas' work, and of what services' requests are like. No clock, no I/O."""
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from alliage.decide.routing.cost import waiting_s
@@ -9,8 +9,10 @@ from alliage.decide.routing.habits import Habits
 from alliage.decide.routing.lane import Lane, Stay
 from alliage.decide.routing.looks import PaceNow
 from alliage.decide.routing.prompt import Prompt
+from alliage.decide.routing.roster import Roster, Seat
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
+from alliage.fleet.services import Objective
 
 LOOKED_AT_MAX: Final = 64
 """Of more replicas than this, one request looks at so many: the best of them is hardly worse than the best of all."""
@@ -28,12 +30,13 @@ TENANTS_MAX: Final = 65536
 class Board:
     """One gateway's, used by one thread. `take` tells which replicas there are; others are known from when they are named."""
 
-    __slots__ = ("_habits", "_holders", "_tenants", "_tenants_ever", "lanes", "turns")
+    __slots__ = ("_habits", "_holders", "_rosters", "_tenants", "_tenants_ever", "lanes", "turns")
 
     def __init__(self) -> None:
         self.lanes: dict[ReplicaId, Lane] = {}
         """To be read only."""
         self._habits: dict[str, Habits] = {}
+        self._rosters: dict[str, Roster] = {}
         self.turns = 0
         """Requests that were sent until now. To be read only."""
         self._holders: OrderedDict[object, ReplicaId] = OrderedDict()
@@ -55,6 +58,7 @@ class Board:
             lane.prefixes.trim(blocks_max)
             if lane.upstream != upstream or lane.is_gone:
                 lane.replace(upstream)
+        self._rosters.clear()
         kept = set(services)
         self._habits = {service: habits for service, habits in self._habits.items() if service in kept}
 
@@ -71,6 +75,16 @@ class Board:
         if habits is None:
             habits = self._habits[service] = Habits()
         return habits
+
+    def roster(self, service: str, upstreams: Sequence[Upstream], objective: Objective) -> Roster:
+        """Of these; the same one until the next table for whoever asks with the same tuple, as a route's is."""
+        found = self._rosters.get(service)
+        if found is None or found.upstreams is not upstreams or found.objective is not objective:
+            seats = [Seat(each, self.lane(each)) for each in upstreams]
+            found = Roster(upstreams, seats, self.habits(service), objective)
+            if isinstance(upstreams, tuple):
+                self._rosters[service] = found
+        return found
 
     def tenant(self, name: str) -> int:
         """A number that is this tenant's alone. It may be given another one later, but nobody its old one."""
@@ -89,8 +103,10 @@ class Board:
 
     def begin(self, upstream: Upstream, prompt: Prompt, *, service: str, now_s: float, streams: bool = True) -> Stay:
         """The request is sent to that replica. Whatever becomes of it, `end` or `leave` of the stay is to be called."""
-        habits = self._habits.get(service) or self.habits(service)
-        lane = self.lanes.get(upstream.replica) or self.lane(upstream)
+        return self.send(self.lane(upstream), self.habits(service), prompt, now_s, streams)
+
+    def send(self, lane: Lane, habits: Habits, prompt: Prompt, now_s: float, streams: bool) -> Stay:  # noqa: FBT001 - names cost time
+        """The same where its lane and its service's habits are at hand."""
         self.turns += 1
         lane.turn = self.turns
         tokens = prompt.tokens
@@ -99,7 +115,7 @@ class Board:
             unread = tokens - lane.prefixes.held(prompt)
             lane.prefixes.remember(prompt)
             if len(self.lanes) > LOOKED_AT_MAX:
-                self._hold(prompt, upstream.replica)
+                self._hold(prompt, lane.upstream.replica)
         habits.asked(unread)
         known = lane.reckoned
         if known is None or lane.is_stale or known.stamp != habits.stamp:

@@ -51,7 +51,7 @@ def read_body(body: bytes, tenant: int, habits: Habits) -> tuple[Prompt, int]:
     share = 1.0 / habits.bytes_per_token
     tokens = int(size * share) or 1
     if size < SAMPLE_BYTES:
-        return Prompt(tokens), size
+        return Prompt(tokens, [], []), size
     if size > _LARGE_BYTES and _may_hold_media(body, start, size) and _MEDIA in body:
         tokens = min(tokens, _MEDIA_TOKENS_MAX)
         return _with_blocks(body, start, tenant, tokens, tokens / size), 0
@@ -73,8 +73,8 @@ def _may_hold_media(body: bytes, start: int, size: int) -> bool:
 def _with_blocks(body: bytes, start: int, tenant: int, tokens: int, share: float) -> Prompt:
     """Each name stands for all before it too; `share` of the bytes up to its end are its tokens."""
     own, mix, size = tenant << _NAME_BITS, 0, len(body) - start
-    prompt = Prompt(tokens)
-    names, ends = prompt.blocks, prompt.ends
+    names: list[object] = []
+    ends: list[int] = []
     begin = 0
     for end in CUTS:
         if end > size:
@@ -83,4 +83,4 @@ def _with_blocks(body: bytes, start: int, tenant: int, tokens: int, share: float
         names.append(own | (mix & _NAME_MASK))
         ends.append(int(end * share))
         begin = end
-    return prompt
+    return Prompt(tokens, names, ends)

@@ -25,7 +25,7 @@ def mixed(text: bytes, start: int, end: int, before: int) -> int:
 def mixed_by_words(text: bytes, start: int, end: int, before: int) -> int:
     """Sums of products, of half words so that none is cut off.
 
-    The odd factors are the first bits behind the point of the roots of 2, 3, 5 and 7.
+    The odd factors are the first bits behind the point of the roots of 2, 3, 5 and 7; larger ones would be boxed.
     """
     at: i64 = start
     last: i64 = end
@@ -34,10 +34,10 @@ def mixed_by_words(text: bytes, start: int, end: int, before: int) -> int:
         first = read_i64_le(text, at)
         second = read_i64_le(text, at + 8)
         mix = (
-            (mix ^ (first & 0xFFFFFFFF)) * 0x3504F333F9DE6485
-            + (first >> 32) * 0x5DB3D742C265539D
-            + (second & 0xFFFFFFFF) * 0x1E3779B97F4A7C15
-            + (second >> 32) * 0x52A7FA9D2F8E9B79
+            (mix ^ (first & 0xFFFFFFFF)) * 0x1A827999FCEF3243
+            + (first >> 32) * 0x2ED9EBA16132A9CF
+            + (second & 0xFFFFFFFF) * 0x0F1BBCDCBFA53E0B
+            + (second >> 32) * 0x2953FD4E97C74DBD
         ) & 0x3FFFFFFFFFFFFFFF
         mix ^= mix >> 31
         at += 16
