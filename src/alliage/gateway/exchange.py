@@ -313,7 +313,10 @@ class Exchange:
             self._transport.write(out)
         if is_over:
             self._connection = None
-            (connection.release if complete else connection.drop)()
+            if complete:
+                connection.release()
+            else:
+                connection.drop()
             self._end(passing)
 
     def relay_chunk(self, chunk: bytes, head_bytes: int) -> bool:
