@@ -58,7 +58,7 @@ class Teller:
             self._tell(source)
 
     def hear(self, message: UsageTaken) -> None:
-        """Control has taken a batch: the next one goes at once if there is more than it could hold, else when it is time."""
+        """Control has taken a batch: the next one goes at once."""
         source = self.sources.get(message.journal)
         told = self._told.get(message.journal)
         if source is None or told is None or message.upto != told[0]:
@@ -67,7 +67,7 @@ class Teller:
         self.taken += told[1]
         if source.take(message.upto):
             del self.sources[source.name]
-        elif told[1] >= RECORDS_MAX:  # else each answer would ask for a batch of the few that came meanwhile
+        else:
             self._tell(source)
 
     def _tell(self, source: Source) -> None:
