@@ -291,15 +291,8 @@ class Exchange:
             passing = self._begin_answer(connection)
             if passing is None:
                 return
-        elif self._joins:
-            self._joins = False
-            if not connection.head.is_stream:
-                self._connection = None
-                connection.drop()
-                self._go_on(passing, f"it answered with status {connection.head.status}")
-                return
-            self._held_until_s = 0.0  # if this one dies too it may wait anew
-            self._timing.began(streams=True)
+        elif self._joins and not self._joined(passing, connection):
+            return
         if self._timing.awaits_first and body and body.find(self._endpoint.first) >= 0:
             self._timing.saw(body)
         out = passing.take(body, complete)
@@ -310,8 +303,23 @@ class Exchange:
             self._transport.write(out)
         if is_over:
             self._connection = None
-            (connection.release if complete else connection.drop)()
+            if complete:
+                connection.release()
+            else:
+                connection.drop()
             self._end(passing)
+
+    def _joined(self, passing: Passing, connection: UpstreamConnection) -> bool:
+        """Whether the replica that was asked to go on with the answer does."""
+        self._joins = False
+        if not connection.head.is_stream:
+            self._connection = None
+            connection.drop()
+            self._go_on(passing, f"it answered with status {connection.head.status}")
+            return False
+        self._held_until_s = 0.0  # if this one dies too it may wait anew
+        self._timing.began(streams=True)
+        return True
 
     def relay_chunk(self, chunk: bytes, head_bytes: int) -> bool:
         """Pass a chunk of a stream on as it came: of what comes after its first token that is nearly all."""
