@@ -33,7 +33,6 @@ from alliage.gateway.upstream import Pool, renew_pools
 _log: Final = structlog.get_logger("alliage.gateway")
 _LATE_S: Final = 0.15
 """A gateway that comes to look so much later than it meant to says nothing of engines then."""
-_ID_ENDS: Final = [b"%02x" % number for number in range(256)]
 _REMEMBERED_MAX: Final = 4096
 _REMEMBERED_BYTES_MAX: Final = 256
 
@@ -81,7 +80,7 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_id_start", "_ids", "_looked_s", "_remembered", "admission", "board", "books", "control_connected", "deserted", "draining", "flights", "guessing", "guests",
+        "_id_prefix", "_ids", "_looked_s", "_remembered", "admission", "board", "books", "control_connected", "deserted", "draining", "flights", "guessing", "guests",
         "heads", "held", "kept", "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
         "table", "teller",
     )  # fmt: skip
@@ -125,17 +124,13 @@ class Door:
         self.siblings: Siblings | None = None
         self._remembered: dict[bytes, KeyEntry] = {}
         """Headers that were let in under this table, so that a key is not hashed for each request."""
-        self._id_prefix = os.urandom(5).hex().encode()
+        self._id_prefix = b"req-%b-" % os.urandom(5).hex().encode()
         self._ids = 0
-        self._id_start = b"req-%b-0" % self._id_prefix
 
     def next_id(self) -> bytes:
-        """A request id that no other gateway process gives; but for its last two digits it is made once for 256 of them."""
-        self._ids = number = self._ids + 1
-        last = number % len(_ID_ENDS)
-        if not last:
-            self._id_start = b"req-%b-%x" % (self._id_prefix, number // len(_ID_ENDS))
-        return self._id_start + _ID_ENDS[last]
+        """A request id that no other gateway process gives."""
+        self._ids += 1
+        return b"%b%d" % (self._id_prefix, self._ids)
 
     def who(self, authorization: bytes | None) -> KeyEntry | Problem | None:
         """Whose key this is, what is wrong with it, or None while there is no table to tell by."""
