@@ -103,7 +103,9 @@ def test_neither_a_retry_nor_a_continuation_leaves_the_route() -> None:
                 assert (await place.chat()).status == 200
                 continued = await place.chat("frail", stream=True)
                 assert continued.body.endswith(b"data: [DONE]\n\n")
-                said = [call for call in home.calls if call.path != "/tokenize"]  # that is asked for what broke off, at some time
+                said = [
+                    call for call in home.calls if call.path != "/tokenize"
+                ]  # that is asked for what broke off, at some time
                 assert len(said) == 2
                 assert not abroad.calls
                 await at_rest(place)
