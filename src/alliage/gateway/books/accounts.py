@@ -46,7 +46,6 @@ _FINISH: Final = (b'"finish_reason":"', b'"finish_reason": "')
 _LAST_EVENTS: Final = 2
 """Of a whole stream, those without a token: why it stopped, and that it is over."""
 _SECOND_US: Final = 1e6
-_clock_s: Final = time
 _now_s: Final = perf_counter
 _NAMES_MAX: Final = 4096
 _UNCOUNTED_MAX: Final = 64
@@ -67,12 +66,16 @@ class Naming:
 class Books:
     """What the accounts of one gateway process have in common. Without a journal nothing is metered."""
 
-    __slots__ = ("_made", "_namings", "journal", "open", "uncounted", "unended", "unwritten")
+    __slots__ = ("_made", "_namings", "epoch_s", "first", "journal", "open", "uncounted", "unended", "unwritten")
 
     def __init__(self, journal: Journal | None) -> None:
         self.journal = journal
-        self.open: dict[Account, None] = {}
-        """Those that a replica works for."""
+        self.first: Account | None = None
+        """Of those that a replica works for the last that came; each knows the ones beside it: a dict costs more than all of this."""
+        self.open = 0
+        """How many these are."""
+        self.epoch_s = time() - perf_counter()
+        """What `perf_counter` is behind the time since 1970; looked up again with each mark, for clocks are set."""
         self.uncounted: deque[Account] = deque()
         """Those that are over, whose tokens are still to be counted."""
         self.unended: list[Account] = []
@@ -126,13 +129,16 @@ class Books:
         journal = self.journal
         if journal is None:
             return
+        self.epoch_s = time() - perf_counter()
         if journal.why_full:
             journal.turn()
         waiting, self.unended = self.unended, []
         for account in waiting:
             account.write()
-        for account in list(self.open):
-            account.mark()
+        one = self.first
+        while one is not None:
+            one.mark()
+            one = one.after
 
 
 class Account:
@@ -140,17 +146,25 @@ class Account:
 
     __slots__ = (
         "_asked", "_began_s", "_books", "_bytes", "_cached", "_check", "_duration_us", "_endpoint", "_events", "_first_s", "_held_bytes", "_held_events",
-        "_id", "_is_over", "_is_unread", "_last", "_marked", "_names", "_naming", "_output", "_passing", "_pin", "_place", "_prompt", "_prompt_about",
-        "_roles", "_said", "_since_us", "_state", "_status", "_tpot_us", "_transport", "_upstream",
+        "_id", "_is_in", "_is_over", "_is_unread", "_last", "_marked", "_names", "_naming", "_output", "_passing", "_pin", "_place", "_prompt", "_prompt_about",
+        "_roles", "_said", "_since_us", "_state", "_status", "_tpot_us", "_transport", "_upstream", "after", "before", "ended_s",
     )  # fmt: skip
 
-    def __init__(self, books: Books, request_id: bytes, endpoint: bytes, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, books: Books, request_id: bytes, endpoint: bytes, transport: asyncio.Transport, began_s: float = 0.0
+    ) -> None:
+        """`began_s` is `perf_counter`'s, where it was looked up before."""
         self._books = books
         self._id = request_id
         self._endpoint = endpoint
         self._transport = transport
-        self._since_us = int(_clock_s() * _SECOND_US)
-        self._began_s = _now_s()
+        self._began_s = began_s = began_s or _now_s()
+        self._since_us = int((began_s + books.epoch_s) * _SECOND_US)
+        self.ended_s = 0.0
+        """When it was over, as `perf_counter` says; 0 before."""
+        self.before: Account | None = None
+        self.after: Account | None = None
+        """Beside it in `books`."""
         self._first_s = 0.0
         self._naming: Naming | None = None
         self._upstream: Upstream | None = None
@@ -163,7 +177,7 @@ class Account:
         self._events = self._roles = self._bytes = 0
         self._last = b""
         self._held_events = self._held_bytes = self._marked = 0
-        self._is_unread = self._is_over = False
+        self._is_in = self._is_unread = self._is_over = False
         self._state = _CUT
         self._status = self._prompt = self._cached = self._output = 0
         self._duration_us = 0
@@ -193,7 +207,8 @@ class Account:
         self._names = names
         if self._events:
             self._state |= CONTINUED
-        books.open[self] = None
+        if not self._is_in:
+            self._join()
         self._open()
 
     def passes(self, passing: Passing, out: bytes, events: int, is_over: bool) -> None:  # noqa: FBT001  # data path
@@ -294,6 +309,27 @@ class Account:
             and (out[size - 3] == _BRACKET or out[size - 5] == _BRACKET or out[size - 7] == _BRACKET)
             and out.endswith(_DONE)
         )
+
+    def _join(self) -> None:
+        books = self._books
+        self._is_in = True
+        self.after = after = books.first
+        if after is not None:
+            after.before = self
+        books.first = self
+        books.open += 1
+
+    def _leave(self) -> None:
+        books, before, after = self._books, self.before, self.after
+        books.open -= 1
+        self._is_in = False
+        self.before = self.after = None
+        if before is None:
+            books.first = after
+        else:
+            before.after = after
+        if after is not None:
+            after.before = before
 
     def _open(self) -> None:
         """Its first entry, or the same again with the names that have changed."""
@@ -421,7 +457,7 @@ class Account:
         self.write()
 
     def _over(self, state: int, status: int, prompt: int, output: int) -> None:
-        now_s = _now_s()
+        self.ended_s = now_s = _now_s()
         self._is_over = True
         self._state = (self._state & CONTINUED) | state
         self._status = status
@@ -432,7 +468,8 @@ class Account:
             self._tpot_us = int((now_s - self._first_s) / (output - 1) * _SECOND_US)
         self._passing = None
         self._last = b""
-        self._books.open.pop(self, None)
+        if self._is_in:
+            self._leave()
 
 
 def _most(names: Names) -> int:
