@@ -65,8 +65,8 @@ ENDING_BITS: Final = 0x0F
 CONTINUED: Final = 0x10
 TOLD: Final = 0x20
 """The engine told these tokens."""
-UNSEEN: Final = 1 << 60
-"""A duration that nobody saw."""
+UNSEEN: Final = 0
+"""A time to a first token, or between tokens, that nobody saw; one that was seen takes a microsecond at least."""
 _LOW: Final = 0xFFFF_FFFF
 _BASIS: Final = 2_166_136_261
 _PRIME: Final = 16_777_619

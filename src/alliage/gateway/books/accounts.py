@@ -374,7 +374,7 @@ class Account:
         return place
 
     def _ttft_us(self) -> int:
-        return int((self._first_s - self._began_s) * _SECOND_US) if self._first_s else UNSEEN
+        return (int((self._first_s - self._began_s) * _SECOND_US) or 1) if self._first_s else UNSEEN
 
     def _so_far_us(self) -> int:
         return self._duration_us if self._is_over else int((_now_s() - self._began_s) * _SECOND_US)
@@ -465,7 +465,7 @@ class Account:
         self._output = output
         self._duration_us = int((now_s - self._began_s) * _SECOND_US)
         if self._first_s and output > 1 and not self._is_unread:
-            self._tpot_us = int((now_s - self._first_s) / (output - 1) * _SECOND_US)
+            self._tpot_us = int((now_s - self._first_s) / (output - 1) * _SECOND_US) or 1
         self._passing = None
         self._last = b""
         if self._is_in:
