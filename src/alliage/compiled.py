@@ -31,8 +31,8 @@ MODULES: Final = (
     *(
         f"alliage.gateway.{name}"
         for name in (
-            "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.journal", "books.reading", "buckets",
-            "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "foreseeing", "forms", "grant",
+            "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.endings", "books.journal", "books.naming",
+            "books.reading", "buckets", "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "foreseeing", "forms", "grant",
             "handing", "heads", "intake", "kept", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
             "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "wire",
         )

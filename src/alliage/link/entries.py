@@ -42,6 +42,7 @@ FRAME_BYTES: Final = _HEAD_BYTES + _CRC_BYTES
 """Of an entry with a CRC-32, beside its payload."""
 SO_FAR: Final = struct.Struct("<QIIIQQHB")
 """Id, tokens of prompt, cached and output, duration, TTFT, status, state. Times are whole microseconds."""
+MARK_BYTES: Final = FRAME_BYTES + SO_FAR.size
 _BEGIN: Final = struct.Struct("@IB3xIIl")
 """Length, kind, number of the names, check, began; the request id follows."""
 _WHOLE: Final = struct.Struct("@IBBHIIlllllIII")
@@ -131,6 +132,13 @@ def entry(kind: int, payload: bytes) -> bytes:
     """A whole entry with a CRC-32."""
     data = _HEAD.pack(FRAME_BYTES + len(payload), kind) + payload
     return data + crc32(data).to_bytes(_CRC_BYTES, "little")
+
+
+def mark_entry(  # noqa: PLR0917 - data path
+    first: int, prompt: int, cached: int, output: int, duration_us: int, ttft_us: int, status: int, state: int
+) -> bytes:
+    """A `MARK` of the request whose first entry is at `first`."""
+    return entry(MARK, SO_FAR.pack(first, prompt, cached, output, duration_us, ttft_us, status, state))
 
 
 def request_check(request: bytes) -> int:
