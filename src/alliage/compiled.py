@@ -31,7 +31,8 @@ MODULES: Final = (
     *(
         f"alliage.gateway.{name}"
         for name in (
-            "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.journal", "books.reading", "buckets",
+            "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.endings", "books.journal", "books.naming",
+            "books.reading", "buckets",
             "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "footing", "foreseeing", "forms", "grant",
             "handing", "heads", "intake", "kept", "known", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
             "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "utf8", "wire",

@@ -170,7 +170,7 @@ class Control:
 
     def _take(self, line: AnsweredLine, message: UsageTold, read: Read) -> None:
         self.told.append(read)
-        if not self.takes_usage:
+        if read.records and not self.takes_usage:
             return
         for record in read.records:
             assert self.usage.setdefault(record.id, record) == record

@@ -44,7 +44,7 @@ _UPSTREAM = Upstream(
 _NAMES = names_payload(_WHO, "m", "/v1/chat/completions", _UPSTREAM)
 _REQUEST = b"req-1"
 _counts = st.integers(0, 2**32 - 1)
-_times = st.integers(0, UNSEEN)
+_times = st.integers(0, 2**61)
 
 
 def _whole(kind: int = END, first: int = 0, *, state: int = TOLD | 1, tpot_us: int = UNSEEN) -> bytes:

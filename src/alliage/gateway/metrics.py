@@ -189,7 +189,7 @@ def _now(door: Door, out: Exposition) -> None:
         ("control_connected", "1 while the line to control is up", int(door.control_connected)),
         ("usage_taken_total", "Usage records that control has taken", door.teller.taken),
         ("usage_unwritten_total", "Requests of which there is no record: no room for it", door.books.unwritten),
-        ("usage_open", "Requests whose record is to come", len(door.books.open)),
+        ("usage_open", "Requests whose record is to come", door.books.open),
         ("usage_bytes", "What usage journals take of the disk", held_bytes),
         ("usage_full", "1 while new requests are not written down", int(door.books.why_full != "")),
         ("records_lost_total", "Ended requests that access log and traces did not get", lost),

@@ -167,13 +167,15 @@ class Timing:
         said: int = 0,
         cached: int = 0,
         spent_micros: int | None = None,
+        now_s: float = 0.0,
     ) -> None:
         """The client has the whole answer; of its tokens, other replicas had `said` some, which the last one read as prompt.
 
         `cached` of the prompt's tokens the engine held already, where it tells. `spent_micros` is what they cost, where that is known.
+        `now_s` is `perf_counter`'s, where it was looked up before.
         """
         service, replica, meter = self._service, self._replica, self._meter
-        self._ended_s = now_s = _now_s()
+        self._ended_s = now_s = now_s or _now_s()
         if replica is not None:
             self._count(replica, status, prompt and prompt + said, completion - said, now_s)
         if service is None or meter is None:

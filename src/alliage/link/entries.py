@@ -42,6 +42,7 @@ FRAME_BYTES: Final = _HEAD_BYTES + _CRC_BYTES
 """Of an entry with a CRC-32, beside its payload."""
 SO_FAR: Final = struct.Struct("<QIIIQQHB")
 """Id, tokens of prompt, cached and output, duration, TTFT, status, state. Times are whole microseconds."""
+MARK_BYTES: Final = FRAME_BYTES + SO_FAR.size
 _BEGIN: Final = struct.Struct("@IB3xIIl")
 """Length, kind, number of the names, check, began; the request id follows."""
 _WHOLE: Final = struct.Struct("@IBBHIIlllllIII")
@@ -65,9 +66,10 @@ ENDING_BITS: Final = 0x0F
 CONTINUED: Final = 0x10
 TOLD: Final = 0x20
 """The engine told these tokens."""
-UNSEEN: Final = 1 << 60
-"""A duration that nobody saw."""
+UNSEEN: Final = 0
+"""A time to a first token, or between tokens, that nobody saw; one that was seen takes a microsecond at least."""
 _LOW: Final = 0xFFFF_FFFF
+_BASIS: Final = 2_166_136_261
 _PRIME: Final = 16_777_619
 """Of FNV-1a with 32 bits: http://www.isthe.com/chongo/tech/comp/fnv/"""
 
@@ -132,9 +134,19 @@ def entry(kind: int, payload: bytes) -> bytes:
     return data + crc32(data).to_bytes(_CRC_BYTES, "little")
 
 
+def mark_entry(  # noqa: PLR0917 - data path
+    first: int, prompt: int, cached: int, output: int, duration_us: int, ttft_us: int, status: int, state: int
+) -> bytes:
+    """A `MARK` of the request whose first entry is at `first`."""
+    return entry(MARK, SO_FAR.pack(first, prompt, cached, output, duration_us, ttft_us, status, state))
+
+
 def request_check(request: bytes) -> int:
-    """The part of a check that is over the request id: the same for all entries of a request."""
-    return crc32(request)
+    """The part of a check that is over the request id, FNV-1a: the same for all entries of a request."""
+    check: i64 = _BASIS
+    for at in range(len(request)):
+        check = _mixed(check, request[at])
+    return check
 
 
 def put_begin(into: Into, at: int, names: int, began_us: int, request: bytes, check: int) -> int:  # noqa: PLR0917 - data path
@@ -204,7 +216,7 @@ def _whole_check(  # noqa: PLR0917 - data path
 
 
 def _mixed(check: "i64", number: "i64") -> "i64":
-    """A step of FNV-1a over 32 bits at once: any other number makes another check."""
+    """A step of FNV-1a, over a byte or 32 bits at once: any other number makes another check."""
     return ((check ^ number) * _PRIME) & _LOW
 
 

@@ -10,21 +10,19 @@ from time import perf_counter, time
 from typing import Final
 
 from alliage.fleet.routing import KeyEntry, Upstream
+from alliage.gateway.books.endings import is_done, says_why
 from alliage.gateway.books.journal import Journal, Names, Segment
+from alliage.gateway.books.naming import Naming, Namings
 from alliage.gateway.passing import Passing
 from alliage.gateway.stats import CLIENT_GONE
 from alliage.link.entries import (
     CONTINUED,
     END,
-    FRAME_BYTES,
-    MARK,
+    MARK_BYTES,
     OPEN,
-    SO_FAR,
     TOLD,
     UNSEEN,
-    WHOLE_BYTES_MAX,
-    entry,
-    names_payload,
+    mark_entry,
     request_check,
 )
 
@@ -33,104 +31,57 @@ _FINISHED: Final = 1
 _FAILED: Final = 2
 _CANCELLED: Final = 3
 """How a request ended, by its place in `ENDINGS`."""
-_DONE: Final = (b"[DONE]\n\n\r\n", b"[DONE]\n\n", b"[DONE]\r\n\r\n\r\n", b"[DONE]\r\n\r\n")
-"""No event of JSON ends so."""
-_BRACKET: Final = ord("]")
-_DONE_BYTES_LEAST: Final = 8
 _ROLE: Final = b'"role"'
 _ROLES_AMONG: Final = 16
 """Events that only say whose turn it is are among the first: one for each of several answers."""
-_FINISH: Final = (b'"finish_reason":"', b'"finish_reason": "')
 _LAST_EVENTS: Final = 2
 """Of a whole stream, those without a token: why it stopped, and that it is over."""
 _SECOND_US: Final = 1e6
-_clock_s: Final = time
 _now_s: Final = perf_counter
-_NAMES_MAX: Final = 4096
 _UNCOUNTED_MAX: Final = 64
-
-
-class Naming:
-    """What the names of one key's requests for one service have in common, and those that were made."""
-
-    __slots__ = ("by_endpoint", "service", "who")
-
-    def __init__(self, who: KeyEntry | None, service: str) -> None:
-        self.who = who
-        self.service = service
-        self.by_endpoint: dict[bytes, dict[str, Names]] = {}
-        """Then by replica."""
 
 
 class Books:
     """What the accounts of one gateway process have in common. Without a journal nothing is metered."""
 
-    __slots__ = ("_made", "_namings", "journal", "open", "uncounted", "unended", "unwritten")
+    __slots__ = ("epoch_s", "first", "journal", "namings", "open", "uncounted", "unended", "unwritten")
 
     def __init__(self, journal: Journal | None) -> None:
         self.journal = journal
-        self.open: dict[Account, None] = {}
-        """Those that a replica works for."""
+        self.first: Account | None = None
+        """Of those that a replica works for the last that came; each knows the ones beside it: a dict costs more than all of this."""
+        self.open = 0
+        """How many these are."""
+        self.epoch_s = time() - perf_counter()
+        """What `perf_counter` is behind the time since 1970; looked up again with each mark, for clocks are set."""
         self.uncounted: deque[Account] = deque()
         """Those that are over, whose tokens are still to be counted."""
         self.unended: list[Account] = []
         """Those that are over, whose record found no room yet: the journal has promised them."""
         self.unwritten = 0
         """Requests of which there is no record, because there was no room for it."""
-        self._namings: dict[str, dict[str, Naming]] = {}
-        self._made = 0
+        self.namings = Namings()
 
     @property
     def why_full(self) -> str:
         """Why new requests are not written down; "" where they are, or where nothing is metered."""
         return "" if self.journal is None else self.journal.why_full
 
-    def naming(self, who: KeyEntry | None, service: str) -> Naming:
-        """That of this key and service, the same as long as the entry is the same: whoever has both may keep it."""
-        key = "" if who is None else who.key
-        by_service = self._namings.get(key)
-        if by_service is None:
-            by_service = self._namings[key] = {}
-        naming = by_service.get(service)
-        if naming is None or naming.who is not who:
-            naming = by_service[service] = Naming(who, service)
-            self._count()
-        return naming
-
-    def names(self, naming: Naming, endpoint: bytes, upstream: Upstream) -> Names:
-        """These words, the same as long as key and replica are the same."""
-        by_replica = naming.by_endpoint.get(endpoint)
-        if by_replica is None:
-            by_replica = naming.by_endpoint[endpoint] = {}
-        names = by_replica.get(upstream.replica)
-        if names is None or names.upstream is not upstream:
-            payload = names_payload(naming.who, naming.service, endpoint.decode("ascii"), upstream)
-            names = by_replica[upstream.replica] = Names(payload, upstream)
-            self._count()
-        return names
-
-    def _count(self) -> None:
-        """Keys, services and replicas come and go; what is kept of them is bounded."""
-        self._made += 1
-        if self._made >= _NAMES_MAX:
-            self._made = 0
-            for by_service in self._namings.values():
-                for naming in by_service.values():
-                    naming.by_endpoint.clear()
-            self._namings.clear()
-
     def mark(self) -> None:
         """Write down how far each is, and what had found no room."""
         journal = self.journal
         if journal is None:
             return
+        self.epoch_s = time() - perf_counter()
         if journal.why_full:
             journal.turn()
         waiting, self.unended = self.unended, []
         for account in waiting:
             account.write()
-        for account in list(self.open):
-            account.mark()
+        one = self.first
+        while one is not None:
+            one.mark()
+            one = one.after
 
 
 class Account:
@@ -138,17 +89,23 @@ class Account:
 
     __slots__ = (
         "_asked", "_began_s", "_books", "_bytes", "_cached", "_check", "_duration_us", "_endpoint", "_events", "_first_s", "_held_bytes", "_held_events",
-        "_id", "_is_over", "_is_unread", "_last", "_marked", "_names", "_naming", "_output", "_passing", "_pin", "_place", "_prompt", "_prompt_about",
-        "_roles", "_said", "_since_us", "_state", "_status", "_tpot_us", "_transport", "_upstream",
+        "_id", "_is_in", "_is_over", "_is_unread", "_last", "_marked", "_names", "_naming", "_output", "_passing", "_pin", "_place", "_prompt", "_prompt_about",
+        "_roles", "_said", "_since_us", "_state", "_status", "_tpot_us", "_transport", "_upstream", "after", "before", "ended_s",
     )  # fmt: skip
 
-    def __init__(self, books: Books, request_id: bytes, endpoint: bytes, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, books: Books, request_id: bytes, endpoint: bytes, transport: asyncio.Transport, began_s: float = 0.0
+    ) -> None:
+        """`began_s` is `perf_counter`'s, where it was looked up before."""
         self._books = books
         self._id = request_id
         self._endpoint = endpoint
         self._transport = transport
-        self._since_us = int(_clock_s() * _SECOND_US)
-        self._began_s = _now_s()
+        self._began_s = began_s = began_s or _now_s()
+        self._since_us = int((began_s + books.epoch_s) * _SECOND_US)
+        self.ended_s = 0.0  # by `perf_counter`; 0 before
+        self.before: Account | None = None  # in `books`
+        self.after: Account | None = None
         self._first_s = 0.0
         self._naming: Naming | None = None
         self._upstream: Upstream | None = None
@@ -161,7 +118,7 @@ class Account:
         self._events = self._roles = self._bytes = 0
         self._last = b""
         self._held_events = self._held_bytes = self._marked = 0
-        self._is_unread = self._is_over = False
+        self._is_in = self._is_unread = self._is_over = False
         self._state = _CUT
         self._status = self._prompt = self._cached = self._output = 0
         self._duration_us = 0
@@ -170,7 +127,7 @@ class Account:
 
     def named(self, who: KeyEntry | None, service: str) -> None:
         """Whose request it is, and what it asks for; told again whenever it is routed again."""
-        self._naming = self._books.naming(who, service)
+        self._naming = self._books.namings.of(who, service)
 
     def named_as(self, naming: Naming) -> None:
         """The same, where that was found before."""
@@ -183,7 +140,7 @@ class Account:
             return
         self._upstream = upstream
         self._prompt_about = prompt_tokens
-        names = books.names(naming, self._endpoint, upstream)
+        names = books.namings.names(naming, self._endpoint, upstream)
         if names is self._names:
             return
         if self._names is None:
@@ -191,7 +148,8 @@ class Account:
         self._names = names
         if self._events:
             self._state |= CONTINUED
-        books.open[self] = None
+        if not self._is_in:
+            self._join()
         self._open()
 
     def passes(self, passing: Passing, out: bytes, events: int, is_over: bool) -> None:  # noqa: FBT001  # data path
@@ -253,7 +211,7 @@ class Account:
         pin, segments = self._pin, journal.segments
         if not news and (pin is segments[-1] or (len(segments) > 1 and pin is segments[-2])):
             return
-        if not journal.room(FRAME_BYTES + SO_FAR.size):
+        if not journal.room(MARK_BYTES):
             return
         if pin is journal.current:
             self._mark(journal)
@@ -265,10 +223,8 @@ class Account:
         books, journal, names = self._books, self._books.journal, self._names
         if journal is None or names is None:
             return
-        if not self._place and not journal.room(
-            _most(names)
-        ):  # what room there is belongs to those that were promised it
-            books.unwritten += 1
+        if not self._place and not journal.room(names.most_bytes):
+            books.unwritten += 1  # what room there is belongs to those that were promised it
         elif self._put(journal, END) >= 0:
             self._unpin()
             journal.opened -= self._place > 0
@@ -286,21 +242,36 @@ class Account:
         self._events += events
         self._bytes += len(out)
         self._last = out
-        size = len(out)
-        return (
-            size >= _DONE_BYTES_LEAST
-            and (out[size - 3] == _BRACKET or out[size - 5] == _BRACKET or out[size - 7] == _BRACKET)
-            and out.endswith(_DONE)
-        )
+        return is_done(out)
+
+    def _join(self) -> None:
+        books = self._books
+        self._is_in = True
+        self.after = after = books.first
+        if after is not None:
+            after.before = self
+        books.first = self
+        books.open += 1
+
+    def _leave(self) -> None:
+        books, before, after = self._books, self.before, self.after
+        books.open -= 1
+        self._is_in = False
+        self.before = self.after = None
+        if before is None:
+            books.first = after
+        else:
+            before.after = after
+        if after is not None:
+            after.before = before
 
     def _open(self) -> None:
         """Its first entry, or the same again with the names that have changed."""
         journal, names = self._books.journal, self._names
-        if journal is None or names is None or not journal.room(_most(names)):
+        if journal is None or names is None or not journal.room(names.most_bytes):
             return
-        is_first = not self._place
         place = self._put(journal, OPEN) if self._place or self._state else self._begin(journal, names)
-        if place >= 0 and is_first:
+        if place >= 0 and not self._place:
             self._place = place
             journal.opened += 1
 
@@ -317,26 +288,22 @@ class Account:
         names = self._names
         if names is None:
             return -1
-        place = -1
-        for _ in range(3):
-            number, current = journal.named(names), journal.current
-            if number >= 0 and current is not None and current.used + WHOLE_BYTES_MAX <= current.size:
-                place = current.put_whole(
-                    kind, self._place, number, self._since_us, self._prompt, self._cached, self._output, self._so_far_us(), self._ttft_us(),
-                    self._tpot_us, self._status, self._state, self._id, self._check,
-                )  # fmt: skip
-                break
-            if not (journal.turn() or (kind == END and self._place > 0 and journal.turn_to_spare())):
-                break
-        if place >= 0 and kind == OPEN:
+        number = journal.named_with_room(names, is_promised=kind == END and self._place > 0)
+        current = journal.current
+        if number < 0 or current is None:
+            return -1
+        place = current.put_whole(
+            kind, self._place, number, self._since_us, self._prompt, self._cached, self._output, self._so_far_us(), self._ttft_us(),
+            self._tpot_us, self._status, self._state, self._id, self._check,
+        )  # fmt: skip
+        if kind == OPEN:
             self._unpin()
-            self._pin = pin = journal.current
-            if pin is not None:
-                pin.pins += 1
+            self._pin = current
+            current.pins += 1
         return place
 
     def _ttft_us(self) -> int:
-        return int((self._first_s - self._began_s) * _SECOND_US) if self._first_s else UNSEEN
+        return (int((self._first_s - self._began_s) * _SECOND_US) or 1) if self._first_s else UNSEEN
 
     def _so_far_us(self) -> int:
         return self._duration_us if self._is_over else int((_now_s() - self._began_s) * _SECOND_US)
@@ -347,11 +314,9 @@ class Account:
             pin.pins -= 1
 
     def _mark(self, journal: Journal) -> None:
-        ttft_us, duration_us = self._ttft_us(), self._so_far_us()
-        payload = SO_FAR.pack(
-            self._place, self._prompt, self._cached, self._output, duration_us, ttft_us, self._status, self._state
-        )
-        journal.put(entry(MARK, payload))
+        journal.put(mark_entry(
+            self._place, self._prompt, self._cached, self._output, self._so_far_us(), self._ttft_us(), self._status, self._state
+        ))  # fmt: skip
 
     def _claim(self) -> bool:
         """Take over what the client's kernel buffer has had by now; whether that is more than before.
@@ -383,8 +348,7 @@ class Account:
                 self._prompt, self._output = prompt, output
                 self._state |= TOLD
                 return
-        finishes = last.find(_FINISH[0]) >= 0 or last.find(_FINISH[1]) >= 0
-        self._output = max(self._output, events - self._roles - finishes)
+        self._output = max(self._output, events - self._roles - says_why(last))
 
     def _uncounted(self, ending: int, status: int) -> None:
         """It is over and its engine has not told its tokens: they are counted, here, and where the text is there by an engine."""
@@ -406,7 +370,7 @@ class Account:
                 self._over(ending, status, prompt, output)
                 books.uncounted.append(self)
                 if books.journal is not None:
-                    if self._pin is books.journal.current and books.journal.room(FRAME_BYTES + SO_FAR.size):
+                    if self._pin is books.journal.current and books.journal.room(MARK_BYTES):
                         self._mark(books.journal)
                     else:
                         self._put(books.journal, OPEN)
@@ -419,7 +383,7 @@ class Account:
         self.write()
 
     def _over(self, state: int, status: int, prompt: int, output: int) -> None:
-        now_s = _now_s()
+        self.ended_s = now_s = _now_s()
         self._is_over = True
         self._state = (self._state & CONTINUED) | state
         self._status = status
@@ -427,12 +391,8 @@ class Account:
         self._output = output
         self._duration_us = int((now_s - self._began_s) * _SECOND_US)
         if self._first_s and output > 1 and not self._is_unread:
-            self._tpot_us = int((now_s - self._first_s) / (output - 1) * _SECOND_US)
+            self._tpot_us = int((now_s - self._first_s) / (output - 1) * _SECOND_US) or 1
         self._passing = None
         self._last = b""
-        self._books.open.pop(self, None)
-
-
-def _most(names: Names) -> int:
-    """Bytes that a request's next entry may take, with its names before it."""
-    return FRAME_BYTES + len(names.payload) + WHOLE_BYTES_MAX
+        if self._is_in:
+            self._leave()

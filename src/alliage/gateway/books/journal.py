@@ -14,7 +14,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from alliage.link.entries import FRAME_BYTES, NAMES, entry, first_entry, put_begin, put_whole
+from alliage.link.entries import FRAME_BYTES, NAMES, WHOLE_BYTES_MAX, entry, first_entry, put_begin, put_whole
 from alliage.units import KIB, MIB
 
 SEGMENT_BYTES: Final = 4 * MIB
@@ -30,11 +30,13 @@ Allocate = Callable[[int, int, int], None]
 class Names:
     """Names as bytes, and where they were written last."""
 
-    __slots__ = ("number", "payload", "segment", "upstream")
+    __slots__ = ("most_bytes", "number", "payload", "segment", "upstream")
 
     def __init__(self, payload: bytes, upstream: object) -> None:
         self.payload = payload
         self.upstream = upstream
+        self.most_bytes = FRAME_BYTES + len(payload) + WHOLE_BYTES_MAX
+        """What a request's next entry may take, with these before it."""
         self.segment: Segment | None = None
         self.number = 0
 
@@ -220,6 +222,16 @@ class Journal:
             names.number = current.named
             current.named += 1
         return names.number
+
+    def named_with_room(self, names: Names, *, is_promised: bool) -> int:
+        """The same, with room for a whole entry behind them, in a new segment where need be; `is_promised` may have the spare one."""
+        for _ in range(3):
+            number, current = self.named(names), self.current
+            if number >= 0 and current is not None and current.used + WHOLE_BYTES_MAX <= current.size:
+                return number
+            if not (self.turn() or (is_promised and self.turn_to_spare())):
+                break
+        return -1
 
     def put(self, data: bytes) -> int:
         """The place of a new entry, -1 where there is no room."""
