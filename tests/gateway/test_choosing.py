@@ -167,7 +167,7 @@ def test_a_stream_runs_from_its_first_event_to_its_end() -> None:
     """A client that does not read makes it no sign of its engine."""
     board, there = Board(), timed("a", Engine())
     choosing = Choosing(board)
-    assert choosing.among((there,), frozenset(), route("m", there), None, turns("hello"), True) is there
+    assert choosing.among((there,), frozenset(), route("m", there), "", turns("hello"), True, 1.0) is there
     choosing.heard(b"", 200, b"")
     assert not board.lane(there).saying
     choosing.heard(event("a") + event("b"), 200, b"")
@@ -178,5 +178,5 @@ def test_a_stream_runs_from_its_first_event_to_its_end() -> None:
     stay.marked = 2
     choosing.unread()
     assert (stay.marked, stay.is_unread) == (-1, True)
-    choosing.end(5, 4, was_continued=False)
+    choosing.end(5, 4, 2.0, was_continued=False)
     assert (choosing.saying, len(board.lane(there).saying)) == (None, 0)

@@ -25,7 +25,7 @@ from alliage.gateway.problems import Problem
 from alliage.gateway.queueing import FairQueue, Waiter
 from alliage.gateway.stats import SLOTS_UNKNOWN, ServiceStats, Stats
 
-_FOOTINGS_MAX: Final = 8192
+_FOOTINGS_MAX: Final = 4096
 """Of keys at services that are kept under one table; then all are forgotten."""
 
 
@@ -130,7 +130,7 @@ class Admission:
             self._forget_footings()
         self._footings_number += 1
         allowances = tuple(self._allowance(scope) for scope in who.scopes)
-        footing = Footing(who, route, allowances, self._stats.of(model), self._board.habits(model))
+        footing = Footing(who, route, allowances, self._stats, self._board.habits(model))
         self._footings.setdefault(model, {})[who.key] = footing
         return footing
 
@@ -138,14 +138,13 @@ class Admission:
         self._footings.clear()
         self._footings_number = 0
 
-    def admit(self, footing: Footing, prompt_tokens: int, output_max: int | None) -> Grant | Problem:
+    def admit(self, footing: Footing, prompt_tokens: int, output_max: int | None, now_s: float) -> Grant | Problem:
         """By the limits of each of the key's scopes; `output_max` is what the client allows its answer, None for no bound."""
         service, rates = footing.service, footing.rates
         expected = int(footing.habits.expected(prompt_tokens))
         output = expected if output_max is None else min(expected, output_max)
         micros = 0 if rates.are_free else rates.micros(prompt_tokens, 0, output)
         asked, tokens = prompt_tokens + (output_max or 0), prompt_tokens + output
-        now_s = perf_counter()
         for allowance in footing.allowances:
             which = allowance.refusal(service, prompt_tokens, asked, tokens, micros, now_s)
             if which != PASSES:

@@ -10,9 +10,10 @@ from alliage.decide.routing.bodies import read_body
 from alliage.decide.routing.lane import Stay
 from alliage.decide.routing.prompt import Prompt
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import KeyEntry, Route, Upstream
+from alliage.fleet.routing import Route, Upstream
 
 _OK: Final = 200
+_now_s: Final = perf_counter
 
 
 class Choosing:
@@ -40,15 +41,17 @@ class Choosing:
         upstreams: Sequence[Upstream],
         excluded: frozenset[ReplicaId],
         route: Route,
-        who: KeyEntry | None,
+        tenant: str,
         body: bytes,
         streams: bool,  # noqa: FBT001 - see above
+        now_s: float,
     ) -> Upstream | None:
         """The replica that it goes to, now; `body` is read the first time only."""
-        board, service, prompt, now_s = self._board, route.service, self._prompt, perf_counter()
-        self.leave()
+        board, service, prompt = self._board, route.service, self._prompt
+        if self._stay is not None:
+            self.leave()
         if prompt is None:
-            prompt = self.read(service, who, body)
+            prompt = self.read(service, tenant, body)
         roster = board.roster(service, upstreams, route.objective)
         seat = choose_seat(roster, prompt, board, now_s, excluded)
         if seat is None:
@@ -58,19 +61,19 @@ class Choosing:
         self._awaited = stay if streams else None
         return seat.upstream
 
-    def read(self, service: str, who: KeyEntry | None, body: bytes) -> Prompt:
+    def read(self, service: str, tenant: str, body: bytes) -> Prompt:
         """The prompt of the body, read the first time only."""
         if self._prompt is None:
-            tenant = self._board.tenant("" if who is None else who.tenant)
-            self._prompt, self._text_bytes = read_body(body, tenant, self._board.habits(service))
+            board = self._board
+            self._prompt, self._text_bytes = read_body(body, board.tenant(tenant), board.habits(service))
         return self._prompt
 
     def heard(self, body: bytes, status: int, first: bytes) -> None:
         """A piece of an answer while `saying` is None: the one that has `first` in it brings the first token, unless it is an error."""
         awaited = self._awaited
-        if awaited is not None and body and first in body:
+        if awaited is not None and body.find(first) >= 0 and body:
             if status == _OK:
-                awaited.first_token(perf_counter())
+                awaited.first_token(_now_s())
                 self.saying = awaited
             self._awaited = None
 
@@ -79,15 +82,16 @@ class Choosing:
         if self._stay is not None:
             self._stay.is_unread, self._stay.marked = True, -1
 
-    def end(self, prompt_tokens: int, completion_tokens: int, *, was_continued: bool) -> None:
-        """The answer is whole, of so many tokens as its engine told."""
+    def end(self, prompt_tokens: int, completion_tokens: int, now_s: float, *, was_continued: bool) -> None:
+        """The answer is whole, of so many tokens as its engine told. `now_s` is `perf_counter`'s, where it was looked up before."""
         stay, self._stay, self.saying = self._stay, None, None
         if stay is None:
             return
+        now_s = now_s or _now_s()
         if was_continued:  # its tokens are those of several replicas
-            stay.end(perf_counter())
+            stay.end(now_s)
             return
-        stay.end(perf_counter(), completion_tokens)
+        stay.end(now_s, completion_tokens)
         if self._text_bytes and prompt_tokens:
             stay.habits.counted(self._text_bytes, prompt_tokens)
 
@@ -96,4 +100,4 @@ class Choosing:
         stay = self._stay
         if stay is not None:
             self._stay = self._awaited = self.saying = None
-            stay.leave(perf_counter())
+            stay.leave(_now_s())

@@ -5,6 +5,7 @@ The replica's count is taken in `_go_to` and given back in `_leave_replica`, now
 
 import asyncio
 from collections.abc import Callable
+from time import perf_counter
 from typing import Final
 
 import structlog
@@ -37,6 +38,7 @@ from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
+_now_s: Final = perf_counter
 
 
 class Exchange:
@@ -62,7 +64,7 @@ class Exchange:
         self._transport = transport
         self._done = done
         self._timing = Timing(door.stats)
-        self._account = Account(door.books, request.id, endpoint.path, transport)
+        self._account = Account(door.books, request.id, endpoint.path, transport, self._timing.began_s)
         self._touched_s = door.now_s
         self._held_until_s = 0.0
         self._stats: ServiceStats = door.stats.by_service[""]
@@ -138,38 +140,40 @@ class Exchange:
                 self._refuse(waited_for(None, self._failures, door.limits.hold_s))
             return
         self._footing = footing
-        route, who, endpoint = footing.route, footing.who, self._endpoint
+        route, endpoint = footing.route, self._endpoint
         self._stats = stats = footing.stats
-        self._account.named(who, footing.service)
+        self._account.named(footing.naming)
         if endpoint.task is not None and endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, endpoint.path.decode(), paths(route)))
             return
         streams = bool(ask.stream)
-        self._timing.named(stats, route, footing.tenant, streams=streams)
-        is_limited = footing.has_scopes or stats.in_flight >= stats.slots
-        if is_limited and not self._is_in and self._is_kept_out(footing, ask):
+        self._timing.named(stats, footing.meter, streams=streams)
+        is_limited, now_s = footing.has_scopes or stats.in_flight >= stats.slots, _now_s()
+        if is_limited and not self._is_in and self._is_kept_out(footing, ask, now_s):
             return
         upstreams = candidates(door, route, endpoint, request)
         if isinstance(upstreams, Problem):
             self._refuse(upstreams)
             return
-        upstream = self._choosing.among(upstreams, self._failures.excluded(), route, who, self._prompt, streams)
+        upstream = self._choosing.among(
+            upstreams, self._failures.excluded(), route, footing.tenant, self._prompt, streams, now_s
+        )
         if upstream is None:
             self._without_upstream(route)
         else:
-            self._go_to(upstream)
+            self._go_to(upstream, now_s)
 
     @property
     def _prompt(self) -> bytes:
         """What its prompt is in; nothing of a form, because the bytes of a file say nothing of tokens."""
         return self._request.body if self._form is None and self._endpoint.reads else b""
 
-    def _is_kept_out(self, footing: Footing, ask: Ask) -> bool:
+    def _is_kept_out(self, footing: Footing, ask: Ask, now_s: float) -> bool:
         """Whether it is refused, or waits for its turn. It is let in once, and lines up whenever the service is saturated."""
         admission, grant = self._door.admission, self._grant
-        prompt = self._choosing.read(footing.service, footing.who, self._prompt)
+        prompt = self._choosing.read(footing.service, footing.tenant, self._prompt)
         if grant is None:
-            admitted = admission.admit(footing, prompt.tokens, output_max(ask))
+            admitted = admission.admit(footing, prompt.tokens, output_max(ask), now_s)
             if isinstance(admitted, Problem):
                 self._refuse(admitted)
                 return True
@@ -198,7 +202,7 @@ class Exchange:
             door.hold(self, service)
         return may
 
-    def _go_to(self, upstream: Upstream) -> None:
+    def _go_to(self, upstream: Upstream, now_s: float) -> None:
         replica = upstream.replica
         pool = self._door.pools[replica]
         self._pool = pool
@@ -206,7 +210,7 @@ class Exchange:
         if self._grant is not None:
             self._grant.is_sent = True
         self._door.flights.take(replica)
-        self._timing.enter(replica, upstream.origin.chip)
+        self._timing.enter(replica, upstream.origin.chip, now_s)
         self._account.enter(upstream, self._choosing.prompt_tokens)
         connection = pool.take()
         if connection is None:
@@ -349,9 +353,15 @@ class Exchange:
         """The answer is whole."""
         said = 0 if self._resumed is None else self._resumed.said.tokens
         prompt, completion, cached = passing.counts()
-        spent = None if self._grant is None else self._grant.told(prompt, completion, cached)
-        self._timing.whole(passing.status, prompt, completion, said=said, cached=cached, spent_micros=spent)
-        self._choosing.end(prompt, completion, was_continued=self._resumed is not None)
+        footing, grant, now_s, spent = self._footing, self._grant, self._account.ended_s, 0
+        if grant is not None:
+            spent = grant.told(prompt, completion, cached)
+        elif footing is not None:
+            spent = footing.rates.micros(prompt, cached, completion)
+        self._timing.whole(
+            passing.status, prompt, completion, said=said, cached=cached, spent_micros=spent, now_s=now_s
+        )
+        self._choosing.end(prompt, completion, now_s, was_continued=self._resumed is not None)
         self._finish(passing.status, keep=passing.keep)
 
     def _begin_answer(self, connection: UpstreamConnection) -> Passing | None:
@@ -405,12 +415,13 @@ class Exchange:
             return
         self._resumed = what
         able = [each for each in door.reach.preferred(route.upstreams) if each.engine in CONTINUES]
-        upstream = self._choosing.among(able, failures.excluded(), route, self._request.entry, b"", True)
+        now_s = _now_s()
+        upstream = self._choosing.among(able, failures.excluded(), route, "", b"", True, now_s)
         if upstream is not None:
             self._timing.continued()
             failures.seams += 1
             self._joins, self._fresh = True, False
-            self._go_to(upstream)
+            self._go_to(upstream, now_s)
         elif not (failures.may_be_continued(route) and self._hold(route.service)):
             self._break_off(passing, failures.why)
 

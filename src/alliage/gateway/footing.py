@@ -8,18 +8,20 @@ from alliage.fleet.charges import Rates
 from alliage.fleet.limits import Priority
 from alliage.fleet.routing import KeyEntry, Route
 from alliage.gateway.allowances import Allowance
-from alliage.gateway.stats import ServiceStats
+from alliage.gateway.books.naming import Naming
+from alliage.gateway.stats import ServiceStats, Stats
+from alliage.gateway.sums import Meter
 
 
 class Footing:
     """One key's at one service."""
 
     __slots__ = (
-        "allowances", "habits", "has_scopes", "priority", "rates", "route", "service", "stats", "tenant", "who",
+        "allowances", "habits", "has_scopes", "meter", "naming", "priority", "rates", "route", "service", "stats", "tenant", "who",
     )  # fmt: skip
 
     def __init__(
-        self, who: KeyEntry, route: Route, allowances: tuple[Allowance, ...], stats: ServiceStats, habits: Habits
+        self, who: KeyEntry, route: Route, allowances: tuple[Allowance, ...], stats: Stats, habits: Habits
     ) -> None:
         self.who = who
         self.route = route
@@ -29,5 +31,7 @@ class Footing:
         self.has_scopes = bool(who.scopes)
         self.rates = Rates(route.price)
         self.allowances = allowances
-        self.stats = stats
+        self.stats: ServiceStats = stats.of(route.service)
+        self.meter: Meter = stats.parties.of(route.service, who.tenant).meter(route)
+        self.naming = Naming(who, route.service)
         self.habits = habits

@@ -100,12 +100,11 @@ class Sums:
 class Meter:
     """What holds for a party's requests as long as the route of its service stands: whoever has the route may keep it."""
 
-    __slots__ = ("party", "price", "promises", "promises_tpot", "promises_ttft", "route", "tpot_s", "ttft_s", "unasked")
+    __slots__ = ("party", "promises", "promises_tpot", "promises_ttft", "route", "tpot_s", "ttft_s", "unasked")
 
     def __init__(self, party: "Party", route: Route) -> None:
         self.party = party
         self.route = route
-        self.price = route.price
         self.unasked = party.on("")
         """The sums of those that no replica was asked for."""
         objective = route.objective

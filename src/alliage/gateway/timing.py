@@ -7,10 +7,7 @@ is taken to come with the stream's end, which follows at once.
 from time import perf_counter
 from typing import Final
 
-from alliage.fleet.charges import charge_micros
 from alliage.fleet.ids import ReplicaId
-from alliage.fleet.prices import FREE
-from alliage.fleet.routing import Route
 from alliage.gateway.prompts import LoggedPrompt
 from alliage.gateway.stats import ReplicaStats, ServiceStats, Stats
 from alliage.gateway.sums import Meter, Sums
@@ -62,13 +59,8 @@ class Timing:
         self.reason = ""
         """The code of the gateway's own refusal."""
 
-    def named(self, service: ServiceStats, route: Route, tenant: str, *, streams: bool) -> None:
+    def named(self, service: ServiceStats, meter: Meter, *, streams: bool) -> None:
         """It asks for this service, and may; told again whenever it is routed again."""
-        party = self._stats.parties.of(route.service, tenant) if self._meter is None else self._meter.party
-        self.metered(service, party.meter(route), streams=streams)
-
-    def metered(self, service: ServiceStats, meter: Meter, *, streams: bool) -> None:
-        """The same, where its meter was found before."""
         if self._service is None:
             self._service = service
             service.asked += 1
@@ -80,9 +72,9 @@ class Timing:
         self._meter = meter
         self._streams = streams
 
-    def enter(self, replica: ReplicaId, chip: str) -> None:
+    def enter(self, replica: ReplicaId, chip: str, now_s: float) -> None:
         """It is given to this replica, which is on such a chip."""
-        self._entered_s = now_s = _now_s()
+        self._entered_s = now_s
         self._first_here_s = 0.0  # of the part that this replica says
         self.replica, self.chip = replica, chip
         self._replica = stats = self._stats.by_replica.get(replica) or self._stats.of_replica(replica)
@@ -140,7 +132,7 @@ class Timing:
 
     def saw(self, piece: bytes) -> None:
         """A piece of a stream of which no event was seen yet; comments are none."""
-        if b"data:" not in piece:
+        if piece.find(b"data:") < 0:
             return
         self.awaits_first = False
         self._first_here_s = now_s = _now_s()
@@ -166,12 +158,12 @@ class Timing:
         *,
         said: int = 0,
         cached: int = 0,
-        spent_micros: int | None = None,
+        spent_micros: int = 0,
         now_s: float = 0.0,
     ) -> None:
         """The client has the whole answer; of its tokens, other replicas had `said` some, which the last one read as prompt.
 
-        `cached` of the prompt's tokens the engine held already, where it tells. `spent_micros` is what they cost, where that is known.
+        `cached` of the prompt's tokens the engine held already, where it tells. `spent_micros` is what they cost.
         `now_s` is `perf_counter`'s, where it was looked up before.
         """
         service, replica, meter = self._service, self._replica, self._meter
@@ -184,7 +176,7 @@ class Timing:
             service.tokens_counted += 1
             service.prompt_tokens += prompt
             service.completion_tokens += completion
-            self._count_tokens(meter, prompt, cached, completion, spent_micros)
+            self._count_tokens(prompt, cached, completion, spent_micros)
         tpot_s = 0.0
         if self.first_s and completion > 1 and not self._unread:
             self.tpot_s = tpot_s = (now_s - self.first_s) / (completion - 1)
@@ -233,16 +225,13 @@ class Timing:
         service.missed += 1
         self._sums.missed += 1
 
-    def _count_tokens(self, meter: Meter, prompt: int, cached: int, output: int, spent_micros: int | None) -> None:
+    def _count_tokens(self, prompt: int, cached: int, output: int, spent_micros: int) -> None:
         self.prompt_tokens, self.cached_tokens, self.output_tokens = prompt, cached, output
-        sums, price = self._sums, meter.price
+        sums = self._sums
         sums.prompt_tokens += prompt
         sums.cached_tokens += cached
         sums.output_tokens += output
-        if spent_micros is not None:
-            sums.spent_micros += spent_micros
-        elif price is not FREE:
-            sums.spent_micros += charge_micros(price, prompt=prompt, cached=cached, output=output)
+        sums.spent_micros += spent_micros
 
     def _count(self, replica: ReplicaStats, status: int, read: int, own: int, now_s: float) -> None:
         """What the replica that ended it did: it read and said so many tokens."""

@@ -15,6 +15,7 @@ from alliage.fleet.usage import UsageRecord
 from alliage.gateway.answer_head import AnswerHead
 from alliage.gateway.books.accounts import Account, Books
 from alliage.gateway.books.journal import Journal
+from alliage.gateway.books.naming import Naming
 from alliage.gateway.books.reading import Inherited
 from alliage.gateway.decoded import Ask
 from alliage.gateway.endpoints import Action, Endpoint
@@ -77,7 +78,7 @@ def _left(folder: Path, journal: Journal) -> UsageRecord:
 def _account(journal: Journal, pipe: _Pipe) -> tuple[Books, Account]:
     books = Books(journal)
     account = Account(books, b"r", b"/v1/chat/completions", cast(asyncio.Transport, pipe))
-    account.named(_WHO, "m")
+    account.named(Naming(_WHO, "m"))
     account.enter(upstream("a", 1), 50)
     return books, account
 

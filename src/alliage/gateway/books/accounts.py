@@ -9,10 +9,10 @@ from collections import deque
 from time import perf_counter, time
 from typing import Final
 
-from alliage.fleet.routing import KeyEntry, Upstream
+from alliage.fleet.routing import Upstream
 from alliage.gateway.books.endings import is_done, says_why
 from alliage.gateway.books.journal import Journal, Names, Segment
-from alliage.gateway.books.naming import Naming, Namings
+from alliage.gateway.books.naming import Naming
 from alliage.gateway.passing import Passing
 from alliage.gateway.stats import CLIENT_GONE
 from alliage.link.entries import (
@@ -44,7 +44,7 @@ _UNCOUNTED_MAX: Final = 64
 class Books:
     """What the accounts of one gateway process have in common. Without a journal nothing is metered."""
 
-    __slots__ = ("epoch_s", "first", "journal", "namings", "open", "uncounted", "unended", "unwritten")
+    __slots__ = ("epoch_s", "first", "journal", "open", "uncounted", "unended", "unwritten")
 
     def __init__(self, journal: Journal | None) -> None:
         self.journal = journal
@@ -60,7 +60,6 @@ class Books:
         """Those that are over, whose record found no room yet: the journal has promised them."""
         self.unwritten = 0
         """Requests of which there is no record, because there was no room for it."""
-        self.namings = Namings()
 
     @property
     def why_full(self) -> str:
@@ -125,12 +124,8 @@ class Account:
         self._tpot_us = UNSEEN
         self._asked = self._said = b""
 
-    def named(self, who: KeyEntry | None, service: str) -> None:
+    def named(self, naming: Naming) -> None:
         """Whose request it is, and what it asks for; told again whenever it is routed again."""
-        self._naming = self._books.namings.of(who, service)
-
-    def named_as(self, naming: Naming) -> None:
-        """The same, where that was found before."""
         self._naming = naming
 
     def enter(self, upstream: Upstream, prompt_tokens: int) -> None:
@@ -140,7 +135,7 @@ class Account:
             return
         self._upstream = upstream
         self._prompt_about = prompt_tokens
-        names = books.namings.names(naming, self._endpoint, upstream)
+        names = naming.of(self._endpoint, upstream)
         if names is self._names:
             return
         if self._names is None:
