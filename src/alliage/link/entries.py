@@ -76,8 +76,8 @@ _PRIME: Final = 16_777_619
 Into = mmap.mmap | bytearray
 
 
-class First(msgspec.Struct, frozen=True, array_like=True):
-    """What a segment begins with."""
+class First(msgspec.Struct, frozen=True):
+    """What a segment begins with. As an object: compiled, a class forgets that it is to be written as an array."""
 
     format: int
     journal: str

@@ -14,7 +14,7 @@ from alliage.fleet.usage import Ending
 from alliage.gateway.books.journal import Journal, Names, own, segment_path
 from alliage.gateway.books.keeping import inherited
 from alliage.gateway.books.reading import DAMAGED, Inherited, Written
-from alliage.link.entries import BEGIN, END, MARK, OPEN, SO_FAR, TOLD, entry, names_payload, request_check
+from alliage.link.entries import BEGIN, END, FIRST, MARK, OPEN, SO_FAR, TOLD, entry, names_payload, request_check
 from alliage.link.stretches import StretchReader
 from alliage.units import KIB, MIB
 from tests.gateway.books.reading import all_of, read_next
@@ -235,6 +235,21 @@ def test_without_room_nothing_new_is_promised_and_the_spare_keeps_old_promises(t
     assert journal.room(512)
     assert not journal.why_full
     journal.close(is_done=True)
+
+
+@pytest.mark.parametrize("words", [b'[1,"NAME",0]', b'{"format":1,"journal":"NAME","start":0}'])
+def test_a_journal_of_another_format_is_put_aside(tmp_path: Path, words: bytes) -> None:
+    """Nothing of it is told, and nothing of it is lost: a person may find a gateway that reads it."""
+    journal = _journal(tmp_path)
+    _dies(journal)
+    (path,) = journal.folder.glob("*.seg")
+    data = entry(FIRST, words.replace(b"NAME", journal.name.encode())) + b"in another format" * 9
+    path.write_bytes(data)
+    (heir,) = inherited(tmp_path / "usage")
+    assert all_of(heir) == []
+    (aside,) = (tmp_path / "usage").iterdir()
+    assert aside.suffix == DAMAGED
+    assert (aside / path.name).read_bytes() == data
 
 
 def test_nothing_left_of_a_process_that_died_at_once(tmp_path: Path) -> None:

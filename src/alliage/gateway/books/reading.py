@@ -227,7 +227,7 @@ class Inherited:
         found = list(entries(data))
         first = read_first(payload(data, 0, found[0][2])) if found and found[0][1] == FIRST else None
         if first is None or (first.format, first.journal, first.start) != (FORMAT, self.name, start):
-            self._is_damaged |= first is not None or (any(data) and start != self._starts[-1])
+            self._is_damaged |= bool(found) or (any(data) and start != self._starts[-1])
             return b""
         return data[: found[-1][0] + found[-1][2]]
 
