@@ -5,14 +5,14 @@ A memory of pure answers only: it may be emptied, or left out, at any time.
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from alliage.catalog.records import Catalog, ModelCard
 from alliage.decide.carrying import Promise, carrying
 from alliage.decide.places import Place
 from alliage.decide.reasons import Reason, Rejected
-from alliage.decide.recipes import Way, ways
+from alliage.decide.recipes import Way, sized, ways
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import NodeId
 from alliage.fleet.measured import Measured, measured_on
@@ -98,10 +98,8 @@ class Reckoner:
 
 
 def _reckoned(service: Service, way: Way, place: Place, demand: Demand | None, seen: tuple[Measured, ...]) -> Reckoned:
-    carried = carrying(service, way.recipe, place, demand, seen)
-    promised = way
-    if isinstance(carried, Promise):
-        promised = replace(way, recipe=replace(way.recipe, concurrency=carried.users))
+    carried = carrying(service, way, place, demand, seen)
+    promised = sized(way, carried.users) if isinstance(carried, Promise) else way
     return Reckoned(way=way, carried=carried, promised=promised)
 
 
