@@ -66,7 +66,7 @@ def test_less_context_is_taken_where_the_engines_own_does_not_fit() -> None:
 
 
 def test_an_engine_whose_requests_share_pages_keeps_its_memory() -> None:
-    """vLLM takes as many as there are, and tells none of them that there is no room."""
+    """With vLLM as many as keep the goal are taken, whatever one of them may hold."""
     model = CATALOG.models["qwen3-8b"]
     way = a_way("vllm", model, Size(concurrency=16, context_tokens=8192))
     assert way.users_max is None
