@@ -27,14 +27,14 @@ def file_of_32b(weight_bytes: int = WEIGHT_BYTES) -> ModelCard:
     return replace(bare, precision="Q8_0", architecture=CATALOG.models["qwen3-32b"].architecture)
 
 
-def placed(*, tpot_s: float, card: ModelCard | None = None) -> Recipe:
+def placed(*, tpot_s: float, card: ModelCard | None = None, free_bytes: int = CARD_BYTES) -> Recipe:
     """What runs for that goal on one H100 with a `llama-server`."""
     node = rack("h100", cards=1, chip="nvidia-h100-sxm")
     engines = tuple(replace(found, engine="llama.cpp-cuda") for found in node.engines)
     devices = tuple(replace(device, memory_bytes=CARD_BYTES) for device in node.devices)
     service = a_service("m", card=card or file_of_32b(), objective=Objective(ttft_s=None, tpot_s=tpot_s))
-    made = planned(FleetView(version=1, nodes=(replace(node, engines=engines, devices=devices),), services=(service,)))
-    return made.add[0].recipe
+    nodes, free = (replace(node, engines=engines, devices=devices),), {devices[0].id: free_bytes}
+    return planned(FleetView(version=1, nodes=nodes, services=(service,), free_bytes=free)).add[0].recipe
 
 
 def a_way(engine: str, model: ModelCard, size: Size) -> Way:
@@ -56,6 +56,13 @@ def test_a_loose_goal_fills_the_card_with_requests_of_the_engines_own_context() 
     """More requests than by default, as far as the memory goes; none of them with less context for it."""
     recipe = placed(tpot_s=1.0)
     assert (recipe.concurrency, recipe.context_tokens) == (43, CATALOG.engines["llama.cpp-cuda"].context_tokens_max)
+
+
+def test_while_others_hold_some_of_the_card_the_engines_own_number_is_taken_if_that_fits() -> None:
+    """What is left holds 16 requests of the engine's own context, and not the 43 that the card does."""
+    recipe = placed(tpot_s=1.0, free_bytes=65 * 1024 * MIB)
+    assert (recipe.concurrency, recipe.context_tokens) == (16, 4096)
+    assert recipe.memory_bytes <= 65 * 1024 * MIB
 
 
 def test_less_context_is_taken_where_the_engines_own_does_not_fit() -> None:
