@@ -128,7 +128,9 @@ def test_every_way_of_asking_finds_the_same_card(  # noqa: PLR0917 - a table of 
     assert "numa node" not in facts
 
 
-@pytest.mark.parametrize(("text", "free_mib", "power"), [(H100_AT_WORK_CSV, 63767, "519.3 W"), (H100_AT_WORK, 64246, "519 W")])
+@pytest.mark.parametrize(
+    ("text", "free_mib", "power"), [(H100_AT_WORK_CSV, 63767, "519.3 W"), (H100_AT_WORK, 64246, "519 W")]
+)
 def test_a_card_at_work_tells_the_same_and_what_it_is_busy_with_is_no_card(
     tmp_path: Path, text: str, free_mib: int, power: str
 ) -> None:
