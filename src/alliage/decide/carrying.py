@@ -8,6 +8,7 @@ from typing import Final
 from alliage.catalog.records import ModelCard
 from alliage.decide.places import Place
 from alliage.decide.reasons import Reason, ReasonCode
+from alliage.decide.recipes import Way
 from alliage.fleet.demand import Demand
 from alliage.fleet.measured import Measured
 from alliage.fleet.replicas import Recipe
@@ -66,10 +67,13 @@ class Promise:
 
 
 def carrying(
-    service: Service, recipe: Recipe, place: Place, demand: Demand | None, measured: Sequence[Measured] = ()
+    service: Service, way: Way, place: Place, demand: Demand | None, measured: Sequence[Measured] = ()
 ) -> Promise | Reason | None:
-    """What a recipe keeps of a service's objective, as `promise` says."""
-    return promise(service.model, service.objective, recipe, place, demand=demand, measured=measured)
+    """What a way keeps of a service's objective, as `promise` says."""
+    most = USERS_MAX if way.users_max is None else way.users_max
+    return promise(
+        service.model, service.objective, way.recipe, place, demand=demand, measured=measured, users_max=most
+    )
 
 
 def promise(
@@ -80,12 +84,13 @@ def promise(
     *,
     demand: Demand | None = None,
     measured: Sequence[Measured] = (),
+    users_max: int = USERS_MAX,
 ) -> Promise | Reason | None:
     """The reason where it is known to be too slow, None where no speed is known.
 
     It is for as many as its size takes; on devices of its own and with an objective for as many as keep that, since few
-    requests are as long as the longest that its size has room for. Requests are as long as `demand` says they are. What
-    was `measured` of the recipe corrects its prediction.
+    requests are as long as the longest that its size has room for, `users_max` at most. Requests are as long as `demand`
+    says they are. What was `measured` of the recipe corrects its prediction.
     """
     input_tokens, output_tokens = lengths_of(recipe, demand)
     running = running_at(model, recipe, place, input_tokens=input_tokens, output_tokens=output_tokens)
@@ -93,7 +98,7 @@ def promise(
     alone = predict(replace(running, concurrency=1), calibration=calibration)
     if not isinstance(alone, Speed):
         return None
-    most = USERS_MAX if objective.is_asked and not place.cores else recipe.concurrency
+    most = users_max if objective.is_asked and not place.cores else recipe.concurrency
     users = min(most, users_within(running, objective, calibration))
     if not users:
         asked = {"ttft_s": objective.ttft_s, "tpot_s": objective.tpot_s}

@@ -130,6 +130,7 @@ def _row(model: ModelCard, ask: FitAsk, place: Place, way: Way, measured: Sequen
             way=way, where=place, speed=speed, users=None, rate=None, replicas=None, price=price, price_micros=None
         )
     users = users_within(running, Objective(ttft_s=ask.ttft_s, tpot_s=ask.tpot_s), calibration)
+    users = users if way.users_max is None else min(users, way.users_max)
     busy = predict(replace(running, concurrency=max(1, users)), calibration=calibration)
     tps = busy.throughput_tps if users and isinstance(busy, Speed) else None
     rate = None if tps is None else tps / ask.output_tokens

@@ -4,7 +4,7 @@ The one enumeration of engine, parallelism, precision and size: `fit` asks it of
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from alliage.catalog.records import Catalog, Chip, Engine, ModelCard, OnStack, Precision, WeightsFormat
@@ -19,6 +19,8 @@ CPU_SHARE: Final = 2
 """A CPU recipe takes one part in this many of the cores: two models fit, and each keeps its threads uncontended."""
 SMALL_CONTEXT_TOKENS: Final = 2048
 """What one request is given when the default context at the default concurrency does not fit."""
+ALLOTTING: Final = frozenset({"llama.cpp"})
+"""Launchers whose engines set aside, when they start, room for every request's whole context; others share pages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Way:
     weight_bytes: int
     kv_bytes: int
     usable_bytes: int
+    users_max: int | None = None
+    """For how many requests of its context there is room, where the engine sets that aside for each; None: they share it."""
 
     @property
     def devices(self) -> int:
@@ -100,6 +104,16 @@ def unservable(model: ModelCard, engine: Engine, place: Place) -> Reason | None:
     if place.node is not None and place.engines is not None and engine.id not in place.engines:
         return Reason(code=ReasonCode.ENGINE_MISSING, facts={"engine": engine.id, "node": place.node})
     return None
+
+
+def sized(way: Way, users: int) -> Way:
+    """The way for so many requests at once; where the engine sets room aside for each, with the memory for them."""
+    recipe = replace(way.recipe, concurrency=users)
+    if way.users_max is None:
+        return replace(way, recipe=recipe)
+    kv = way.kv_bytes // way.recipe.concurrency * users
+    recipe = replace(recipe, memory_bytes=recipe.memory_bytes + kv - way.kv_bytes)
+    return replace(way, recipe=recipe, kv_bytes=kv)
 
 
 def default_sizes(model: ModelCard, engine: Engine) -> tuple[Size, ...]:
@@ -196,7 +210,24 @@ def _way(  # noqa: PLR0917 - see above
         weight_bytes=need.weight_bytes,
         kv_bytes=kv_bytes(need, context_tokens=size.context_tokens, concurrency=size.concurrency),
         usable_bytes=int(_usable(place, engine, devices)),
+        users_max=_users_max(model, place, engine, need, size, devices) if engine.launcher in ALLOTTING else None,
     )
+
+
+def _users_max(  # noqa: PLR0917 - see above
+    model: ModelCard, place: Place, engine: Engine, need: Footprint, size: Size, devices: int
+) -> int:
+    """How many requests of the size's context fit as `_holds` has it; of cores, whose memory is not looked at, its own.
+
+    Less context than the engine's own is for where that does not fit, and no way to more requests than the engine's own.
+    """
+    each = kv_bytes(need, context_tokens=size.context_tokens, concurrency=1)
+    if place.cores or not each:
+        return size.concurrency
+    bare = _memory(need, replace(size, concurrency=0), devices)
+    room = min(_usable(place, engine, devices) - need.weight_bytes, (place.device_bytes or 0.0) * devices - bare)
+    is_less = size.context_tokens < min(model.architecture.context_tokens, engine.context_tokens_max)
+    return max(size.concurrency, min(int(room // each), engine.slots) if is_less else int(room // each))
 
 
 def _precision_refused(model: ModelCard, chip: Chip, on: OnStack, engine: Engine, precision: str) -> Reason | None:

@@ -3,7 +3,7 @@
 A memory of pure answers only: it may be emptied, or left out, at any time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Final
@@ -12,7 +12,7 @@ from alliage.catalog.records import Catalog, ModelCard
 from alliage.decide.carrying import Promise, carrying
 from alliage.decide.places import Place
 from alliage.decide.reasons import Reason, Rejected
-from alliage.decide.recipes import Way, ways
+from alliage.decide.recipes import Way, sized, ways
 from alliage.fleet.demand import Demand
 from alliage.fleet.ids import NodeId
 from alliage.fleet.measured import Measured, measured_on
@@ -60,7 +60,9 @@ class Reckoner:
         if found is None:
             self.made += 1
             made = ways(service.model, place, self.catalog).ways
-            found = self._reckoned[key] = tuple(_reckoned(service, way, place, demand, seen) for way in made)
+            found = self._reckoned[key] = tuple(
+                each for way in made for each in _reckoned(service, way, place, demand, seen)
+            )
         return found
 
     def rejected(self, model: ModelCard, place: Place) -> tuple[Rejected, ...]:
@@ -97,12 +99,16 @@ class Reckoner:
             self._reckoned, self._rejected, self._numbers = {}, {}, {}
 
 
-def _reckoned(service: Service, way: Way, place: Place, demand: Demand | None, seen: tuple[Measured, ...]) -> Reckoned:
-    carried = carrying(service, way.recipe, place, demand, seen)
-    promised = way
-    if isinstance(carried, Promise):
-        promised = replace(way, recipe=replace(way.recipe, concurrency=carried.users))
-    return Reckoned(way=way, carried=carried, promised=promised)
+def _reckoned(
+    service: Service, way: Way, place: Place, demand: Demand | None, seen: tuple[Measured, ...]
+) -> Iterator[Reckoned]:
+    """The way; and where more requests than its own take more memory too, by itself, for where that is not free now."""
+    carried = carrying(service, way, place, demand, seen)
+    promised = sized(way, carried.users) if isinstance(carried, Promise) else way
+    yield Reckoned(way=way, carried=carried, promised=promised)
+    if promised.recipe.memory_bytes > way.recipe.memory_bytes:
+        own = replace(way, users_max=way.recipe.concurrency)
+        yield Reckoned(way=way, carried=carrying(service, own, place, demand, seen), promised=way)
 
 
 def _of_model(model: ModelCard) -> object:

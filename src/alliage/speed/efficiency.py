@@ -1,12 +1,13 @@
 """What share of a chip's figures is reached, and what a step costs beside them: coefficients, and their look-up.
 
 Every coefficient is a base times multipliers of levels (engine, kind of chip, precision, ...). A level that was never
-seen multiplies by 1, so every look-up has an answer. The values in coefficients.toml are fitted by `bench/speed`.
+seen multiplies by 1, so every look-up has an answer. The values in coefficients.toml are fitted by `bench/speed` to
+published speeds; those in own.toml, of engines without any, to what this project measured itself.
 """
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.resources import files
 from math import exp, log
@@ -14,6 +15,7 @@ from typing import Final
 
 from alliage.errors import BadInput
 
+_FILES: Final = ("coefficients.toml", "own.toml")
 SHARE_MAX: Final = 0.95
 """No stack reaches more of a chip's bandwidth or FLOPS than this."""
 
@@ -80,6 +82,8 @@ class Coefficients:
     """Chips of which no source states the bandwidth: what the measured rows imply, in bytes/s."""
     chips: frozenset[str]
     """Chips that had measured rows."""
+    chips_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By engine that this project measured itself: the chips on which it did."""
 
     def knows(self, levels: Mapping[str, str]) -> bool:
         """Whether this recipe (chip, model, engine, precision) had rows in the fit."""
@@ -118,7 +122,8 @@ def from_logs(logs: Sequence[float]) -> Efficiency:
 @lru_cache(maxsize=1)
 def committed() -> Coefficients:
     """The coefficients of this version."""
-    return parse_coefficients((files("alliage.speed") / "coefficients.toml").read_text(encoding="utf-8"))
+    published, own = ((files("alliage.speed") / name).read_text(encoding="utf-8") for name in _FILES)
+    return with_own(parse_coefficients(published), own)
 
 
 @lru_cache(maxsize=4096)
@@ -145,6 +150,22 @@ def parse_coefficients(text: str) -> Coefficients:
         raise BadInput(
             f"the coefficients of the speed model are wrong: {error!r}",
             remedy="fit them again: python -m bench.speed.fit",
+        ) from error
+
+
+def with_own(coefficients: Coefficients, text: str) -> Coefficients:
+    """With the multipliers of a TOML text for engines that the coefficients do not know; BadInput for one that has none."""
+    try:
+        data = tomllib.loads(text)
+        merged = {key: dict(table) for key, table in coefficients.multipliers.items()}
+        for key, table in _multipliers(data["multipliers"]).items():
+            merged.setdefault(key, {}).update(table)
+        chips = frozenset(map(str, data["chips"]))
+        return replace(coefficients, multipliers=merged, chips_of={str(name): chips for name in data["engines"]})
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"the multipliers of engines that we measured are wrong: {error!r}",
+            remedy="fit them again: python -m bench.speed.own",
         ) from error
 
 

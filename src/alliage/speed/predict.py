@@ -25,7 +25,7 @@ SPREAD_MEASURED: Final = 1.45
 """The same for a recipe that was measured once, at another length or concurrency."""
 SPREAD_UNSEEN: Final = 2.2
 """The same for a chip without any measured row (each chip predicted by a fit without its rows: 85 % in the mean of 21
-chips), or whose bandwidth is known from measured rows only."""
+chips), or whose bandwidth is known from measured rows only; and where an engine that only we measured was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +189,8 @@ def levels_of(chip: ChipFigures, model: ModelFigures, *, engine: str, form: Numb
         "model": model.id,
         "stack_engine": f"{chip.stack}/{engine}",
         "chip_engine": f"{chip.id}/{engine}",
+        "engine_format": f"{engine}/{form.name.partition('-')[0]}",
+        "engine_shape": f"{engine}/{'experts' if model.is_sparse else 'dense'}",
         "kind_precision": f"{chip.kind}/{form.name}",
         "model_engine": f"{model.id}/{engine}",
         "case": f"{chip.id}/{model.id}/{engine}/{form.name}",
@@ -250,7 +252,8 @@ def _room(running: Running, one: Work) -> float:
 def _spread(running: Running, known: Coefficients, calibration: Calibration) -> float:
     if calibration.points:
         return SPREAD_MEASURED
-    return SPREAD if running.chip.id in known.chips and running.chip.bandwidth is not None else SPREAD_UNSEEN
+    seen = known.chips_of.get(running.engine, known.chips)
+    return SPREAD if running.chip.id in seen and running.chip.bandwidth is not None else SPREAD_UNSEEN
 
 
 def _speed(running: Running, one: Work, reached: Efficiency, *, batch: int, concurrency: int) -> Speed:

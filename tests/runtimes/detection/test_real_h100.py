@@ -1,4 +1,7 @@
-"""One real machine: what an H100 80GB HBM3 (driver 580.159.04) told on 2026-11-26, by every way that Alliage asks."""
+"""One real machine: what an H100 80GB HBM3 (driver 580.159.04) told on 2026-11-26, by every way that Alliage asks.
+
+What it told at work is of the next day, while llama.cpp served from it.
+"""
 
 import sys
 from pathlib import Path
@@ -35,6 +38,32 @@ Thu Nov 26 13:22:53 2026
 |        ID   ID                                                               Usage      |
 |=========================================================================================|
 |  No running processes found                                                             |
++-----------------------------------------------------------------------------------------+
+"""
+H100_AT_WORK_CSV = """\
+index, uuid, name, pci.bus_id, memory.total [MiB], memory.free [MiB], utilization.gpu [%], temperature.gpu, power.draw [W], power.limit [W], driver_version, ecc.errors.uncorrected.volatile.total
+0, GPU-00000000, NVIDIA H100 80GB HBM3, 00000000:00:06.0, 81559, 63767, 92, 71, 519.34, 700.00, 580.159.04, 0
+"""
+H100_AT_WORK = """\
+Fri Nov 27 02:50:37 2026
++-----------------------------------------------------------------------------------------+
+| NVIDIA-SMI 580.159.04             Driver Version: 580.159.04     CUDA Version: 13.0     |
++-----------------------------------------+------------------------+----------------------+
+| GPU  Name                 Persistence-M | Bus-Id          Disp.A | Volatile Uncorr. ECC |
+| Fan  Temp   Perf          Pwr:Usage/Cap |           Memory-Usage | GPU-Util  Compute M. |
+|                                         |                        |               MIG M. |
+|=========================================+========================+======================|
+|   0  NVIDIA H100 80GB HBM3          On  |   00000000:00:06.0 Off |                    0 |
+| N/A   71C    P0            519W /  700W |   17313MiB /  81559MiB |     92%      Default |
+|                                         |                        |             Disabled |
++-----------------------------------------+------------------------+----------------------+
+
++-----------------------------------------------------------------------------------------+
+| Processes:                                                                              |
+|  GPU   GI   CI              PID   Type   Process name                        GPU Memory |
+|        ID   ID                                                               Usage      |
+|=========================================================================================|
+|    0   N/A  N/A            4357      C   build/bin/llama-batched-bench         17304MiB |
 +-----------------------------------------------------------------------------------------+
 """
 H100_NVML = """\
@@ -97,6 +126,23 @@ def test_every_way_of_asking_finds_the_same_card(  # noqa: PLR0917 - a table of 
     assert (facts["pci"], facts["pci ids"], facts["power limit"]) == ("0000:00:06.0", "10de:2330", "700 W")
     assert facts["told by"] == teller
     assert "numa node" not in facts
+
+
+@pytest.mark.parametrize(
+    ("text", "free_mib", "power"), [(H100_AT_WORK_CSV, 63767, "519.3 W"), (H100_AT_WORK, 64246, "519 W")]
+)
+def test_a_card_at_work_tells_the_same_and_what_it_is_busy_with_is_no_card(
+    tmp_path: Path, text: str, free_mib: int, power: str
+) -> None:
+    """Its table lists the process under the same columns; the driver's own 479 MiB count as free there only."""
+    machine = the_machine(tmp_path)
+    machine.says("nvidia-smi", text)
+    detected = look(machine)
+    device = the_card(detected)
+    assert (device.chip, device.memory_bytes) == ("nvidia-h100-sxm", 81559 * MIB)
+    assert detected.free_bytes == {device.id: free_mib * MIB}
+    facts = dict(device.facts)
+    assert (facts["utilisation"], facts["temperature"], facts["power"]) == ("92 %", "71 C", power)
 
 
 def test_milliwatts_are_not_shown(tmp_path: Path) -> None:
