@@ -28,7 +28,7 @@ from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request, check_head
 from alliage.gateway.room import Room
 from alliage.gateway.sse import UsageTap
-from alliage.gateway.upstream import Pool, UpstreamConnection
+from alliage.gateway.upstream import Listener, Pool, UpstreamConnection
 
 Read = tuple[bytes, bytes, bytes]
 """Method, target and body of one request."""
@@ -187,7 +187,7 @@ class _Transport(asyncio.Transport):
         self.is_cut = True
 
 
-class _Listener:
+class _Listener(Listener):
     """Whoever asked: keeps what came."""
 
     def __init__(self) -> None:

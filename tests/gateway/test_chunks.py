@@ -16,7 +16,7 @@ from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.passing import Passing
 from alliage.gateway.request import Request
 from alliage.gateway.sse import EVENT
-from alliage.gateway.upstream import Pool, UpstreamConnection, Watch
+from alliage.gateway.upstream import Listener, Pool, UpstreamConnection, Watch
 from alliage.units import MIB
 from tests.conftest import examples
 from tests.gateway.house import upstream
@@ -28,7 +28,7 @@ _WITH_USAGE: Final = b'{"model":"m","stream":true,"stream_options":{"include_usa
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class _Client:
+class _Client(Listener):
     """An exchange as far as an engine's connection sees it: what the client got, and how many chunks passed as they came."""
 
     def __init__(self, *, takes_chunks: bool, remove: bool, chunked: bool = True) -> None:

@@ -8,15 +8,20 @@ from alliage.fleet.routing import REPLICA_HEADER, KeyEntry, Route, Upstream
 from alliage.gateway import problems
 from alliage.gateway.door import Door
 from alliage.gateway.endpoints import Endpoint
+from alliage.gateway.footing import Footing
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request
 
 
-def candidates(door: Door, route: Route, endpoint: Endpoint, request: Request) -> Sequence[Upstream] | Problem:
+def candidates(door: Door, footing: Footing, endpoint: Endpoint, request: Request) -> Sequence[Upstream] | Problem:
     """Whom to choose among, those that can be reached before others; empty while nothing runs. Or why nobody is asked."""
-    serving = door.serving.among(route.upstreams, endpoint)
-    if route.upstreams and not serving:
-        return door.serving.refusal(route.service, route.upstreams, endpoint)
+    route = footing.route
+    if footing.asked is not endpoint:
+        serving = door.serving.among(route.upstreams, endpoint)
+        if route.upstreams and not serving:
+            return door.serving.refusal(route.service, route.upstreams, endpoint)
+        footing.asked, footing.serving = endpoint, serving
+    serving = footing.serving
     chosen = request.replica
     if chosen is None:
         return door.reach.preferred(serving) if door.reach.unreachable else serving

@@ -35,13 +35,13 @@ from alliage.gateway.request import Request
 from alliage.gateway.sse import EVENT
 from alliage.gateway.stats import CLIENT_GONE, ServiceStats
 from alliage.gateway.timing import Timing
-from alliage.gateway.upstream import Pool, UpstreamConnection
+from alliage.gateway.upstream import Listener, Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _now_s: Final = perf_counter
 
 
-class Exchange:
+class Exchange(Listener):
     """`done(keep)` is called exactly once, unless the exchange is abandoned."""
 
     __slots__ = (
@@ -143,7 +143,7 @@ class Exchange:
         route, endpoint = footing.route, self._endpoint
         self._stats = stats = footing.stats
         self._account.named(footing.naming)
-        if endpoint.task is not None and endpoint.task not in route.tasks:
+        if footing.asked is not endpoint and endpoint.task is not None and endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, endpoint.path.decode(), paths(route)))
             return
         streams = bool(ask.stream)
@@ -151,7 +151,7 @@ class Exchange:
         is_limited, now_s = footing.has_scopes or stats.in_flight >= stats.slots, _now_s()
         if is_limited and not self._is_in and self._is_kept_out(footing, ask, now_s):
             return
-        upstreams = candidates(door, route, endpoint, request)
+        upstreams = candidates(door, footing, endpoint, request)
         if isinstance(upstreams, Problem):
             self._refuse(upstreams)
             return
@@ -210,7 +210,7 @@ class Exchange:
         if self._grant is not None:
             self._grant.is_sent = True
         self._door.flights.take(replica)
-        self._timing.enter(replica, upstream.origin.chip, now_s)
+        self._timing.enter(replica, pool.chip, now_s)
         self._account.enter(upstream, self._choosing.prompt_tokens)
         connection = pool.take()
         if connection is None:
@@ -374,7 +374,7 @@ class Exchange:
             self._try_another("it refused the gateway's own key")
             return None
         keep = request.keep and not self._door.draining
-        rehearsed = self._pool is not None and self._pool.upstream.is_rehearsed
+        rehearsed = self._pool is not None and self._pool.is_rehearsed
         self._passing = passing = Passing(
             connection, request, self._endpoint, ask, keep=keep, rehearsed=rehearsed, kept=self._door.kept,
             extra=b"" if self._grant is None else self._grant.headers,
@@ -474,11 +474,11 @@ class Exchange:
         if pool is None:
             return None
         self._timing.leave()
-        self._door.flights.give_back(pool.upstream.replica)
+        self._door.flights.give_back(pool.replica)
         self._choosing.leave()
         if self._stats.queued and self._ask is not None:
             self._door.admission.freed(self._ask.model)
-        return pool.upstream.replica
+        return pool.replica
 
     def abandon(self) -> None:
         """The client is gone: the engine's connection closes at once, so that it stops working on this."""

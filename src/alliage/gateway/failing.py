@@ -46,7 +46,7 @@ class Failures:
         if self._pools is None:
             return _NOBODY
         return frozenset(
-            pool.upstream.replica
+            pool.replica
             for pool, until_reached in self._pools.items()
             if not pool.is_closed and (pool.has_failed or not until_reached)
         )

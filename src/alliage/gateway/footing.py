@@ -3,12 +3,15 @@
 What comes over the line is copied into plain slots: a look into it costs a request more than what is looked for.
 """
 
+from collections.abc import Sequence
+
 from alliage.decide.routing.habits import Habits
 from alliage.fleet.charges import Rates
 from alliage.fleet.limits import Priority
-from alliage.fleet.routing import KeyEntry, Route
+from alliage.fleet.routing import KeyEntry, Route, Upstream
 from alliage.gateway.allowances import Allowance
 from alliage.gateway.books.naming import Naming
+from alliage.gateway.endpoints import Endpoint
 from alliage.gateway.stats import ServiceStats, Stats
 from alliage.gateway.sums import Meter
 
@@ -17,7 +20,7 @@ class Footing:
     """One key's at one service."""
 
     __slots__ = (
-        "allowances", "habits", "has_scopes", "meter", "naming", "priority", "rates", "route", "service", "stats", "tenant", "who",
+        "allowances", "asked", "habits", "has_scopes", "meter", "naming", "priority", "rates", "route", "service", "serving", "stats", "tenant", "who",
     )  # fmt: skip
 
     def __init__(
@@ -35,3 +38,6 @@ class Footing:
         self.meter: Meter = stats.parties.of(route.service, who.tenant).meter(route)
         self.naming = Naming(who, route.service)
         self.habits = habits
+        self.asked: Endpoint | None = None
+        """The endpoint that was asked last, where its model may be asked it; `serving` are those that serve it."""
+        self.serving: Sequence[Upstream] = ()

@@ -162,7 +162,7 @@ class Reach:
         self._found()
 
     def _settle(self, pool: Pool) -> None:
-        replica = pool.upstream.replica
+        replica = pool.replica
         if self._pools.get(replica) is not pool or pool.is_unreachable == (replica in self.unreachable):
             return
         self.unreachable ^= {replica}

@@ -29,23 +29,33 @@ def authority(upstream: Upstream) -> str:
     return f"{host}:{upstream.port}"
 
 
-class Listener(Protocol):
-    """Whoever asked. Exactly one of `connected` and `unreachable` follows an opening; `lost` is the last call."""
+class Listener:
+    """Whoever asked. Exactly one of `connected` and `unreachable` follows an opening; `lost` is the last call.
+
+    A class and no Protocol: it is told of each token, and a method that is looked up by its name costs as much as the rest of that.
+    """
+
+    __slots__ = ()
 
     def connected(self, connection: "UpstreamConnection") -> None:
         """A fresh connection is there; ask on it or close it."""
+        raise NotImplementedError
 
     def unreachable(self, why: str) -> None:
         """No connection could be made."""
+        raise NotImplementedError
 
     def relay(self, connection: "UpstreamConnection", body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """One read's worth of the answer, once its head is complete."""
+        raise NotImplementedError
 
     def relay_chunk(self, chunk: bytes, head_bytes: int) -> bool:
         """One read that is one chunk of an answer that has begun, its head so many bytes; False, and nothing done, where `relay` must have it."""
+        raise NotImplementedError
 
     def lost(self, connection: "UpstreamConnection", why: str) -> None:
         """The connection broke before the answer was complete."""
+        raise NotImplementedError
 
 
 class Watch(Protocol):
@@ -280,14 +290,19 @@ class Pool:
     """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
 
     __slots__ = (
-        "_idle", "_limits", "_lines", "_loop", "_now_s", "_opening", "_watch", "answer", "heard", "is_closed", "is_suspect", "missed",
-        "spelling", "upstream",
+        "_idle", "_idle_max", "_limits", "_lines", "_loop", "_now_s", "_opening", "_watch", "answer", "chip", "heard", "is_closed", "is_rehearsed",
+        "is_suspect", "missed", "replica", "spelling", "upstream",
     )  # fmt: skip
 
     def __init__(
         self, upstream: Upstream, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, watch: Watch
     ) -> None:
         self.upstream = upstream
+        """Of it only `is_doubted` ever changes; what a request asks of it is beside it."""
+        self.replica = upstream.replica
+        self.chip: str = upstream.origin.chip
+        self.is_rehearsed = upstream.is_rehearsed
+        self._idle_max = max(upstream.concurrency, 1)
         self._loop = loop
         self._limits = limits
         self._watch = watch
@@ -346,7 +361,7 @@ class Pool:
 
     def put(self, connection: UpstreamConnection) -> None:
         """Keep an idle connection, but no more than the engine has slots: an engine may hold a thread for each."""
-        if self.is_closed or len(self._idle) >= max(self.upstream.concurrency, 1):
+        if self.is_closed or len(self._idle) >= self._idle_max:
             connection.drop()
             return
         connection.idle_since_s = self._now_s
