@@ -30,6 +30,9 @@ _TOLD = b'{"input_tokens":21,"output_tokens":2,"input_tokens_details":{"cached_t
         (b'"input_tokens":1,"output_tokens":5,"cache_read_input_tokens":20', (21, 5, 20)),
         (b'"input_tokens":1,"cache_read_input_tokens":null,"cache_creation_input_tokens":3', (4, 0, 0)),
         (b'"total_tokens":3', (0, 0, 0)),
+        (b'"prompt_tokens":18446744073709551615,"completion_tokens":4', (0, 4, 0)),
+        (b'"prompt_tokens":9,"completion_tokens":4294967296', (9, 0, 0)),
+        (b'"input_tokens":4294967296,"output_tokens":%b' % (b"9" * 5000), (0, 0, 0)),
     ],
 )
 def test_a_whole_answer_is_counted(usage: bytes, counts: tuple[int, int, int]) -> None:

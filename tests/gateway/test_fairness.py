@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from alliage.fleet.ids import KeyId
 from alliage.fleet.keys import Role
-from alliage.fleet.limits import Lease, Priority, service_scope
+from alliage.fleet.limits import Lease, Limits, Priority, service_scope
 from alliage.fleet.routing import KeyEntry, RoutingTable, Tempo
 from alliage.fleet.services import Objective
 from alliage.gateway.limits import GatewayLimits
 from tests.gateway.house import Answer, House, chat_body, house, post, route, run, table, until, upstream
+from tests.gateway.test_admission import limited
 from tests.gateway.upstream import Call, Engine, chat
 
 _SLOW = Tempo(
@@ -237,5 +238,24 @@ def test_what_cannot_keep_the_objective_is_told_at_once() -> None:
                 gate.free.release()
                 gate.free.release()
                 assert [(await each).status for each in (taken, waiting)] == [200, 200]
+
+    run(main())
+
+
+def test_who_was_held_for_a_start_is_judged_by_what_runs_now() -> None:
+    """Let in by its limits before there was an engine, it lines up by the new table: the second of two is too late, and told so."""
+
+    async def main() -> None:
+        gate, promised, limits = Gate(), Objective(ttft_s=1.0, tpot_s=None), Limits(context_tokens=100_000)
+        starting = route("m", waiting="It starts.", objective=promised)
+        async with gate.engine as engine, house(limited(table(1, starting), limits)) as place:
+            asked = [asyncio.create_task(place.chat()) for _ in range(2)]
+            await place.holds(2)
+            one = replace(upstream("m-1", engine.port, 1), tempo=_SLOW)
+            await place.control.swap(limited(table(2, route("m", one, objective=promised)), limits))
+            (refused,), (sent,) = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
+            assert (refused.result().status, refused.result().code) == (503, "saturated")
+            gate.free.release()
+            assert (await sent).status == 200
 
     run(main())

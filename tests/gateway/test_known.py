@@ -1,5 +1,7 @@
 """Known heads: each request is found by its own head and by no other, whichever were learned, and only as long as the table stands."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,6 +127,16 @@ def test_heads_that_differ_behind_the_length_only_are_told_apart() -> None:
     assert [_taken(heads, data) for data in asked] == [*((key, b"hi") for key in keys), *[None] * 10]
 
 
+def test_what_is_known_or_never_found_counts_once() -> None:
+    """Else one client could have all that others taught forgotten: by the same head again, or by lengths that are spelled oddly."""
+    heads = KnownHeads()
+    assert _learn(heads, _message(b"", b"")) is not None
+    for _ in range(3):
+        _learn(heads, _message(b"", b""))
+        assert _learn(heads, _message(b"", b"", b"hello").replace(b": 5", b": 05")) is None
+    assert len(heads) == 1
+
+
 def test_a_body_that_is_larger_than_asked_for_is_not_taken() -> None:
     """The bound is the body's, and inclusive."""
     heads = KnownHeads()
@@ -195,6 +207,22 @@ def test_a_known_head_is_refused_once_its_key_is_revoked() -> None:
                 await place.control.swap(table(3, *routes))
                 await wire.send(post(chat_body()))
                 assert (await wire.answer()).status == 200
+
+    run(main())
+
+
+def test_who_waits_behind_another_request_is_judged_by_the_table_of_its_turn() -> None:
+    """Two requests in one read: while the first is held the second one's key is revoked."""
+
+    async def main() -> None:
+        waiting = route("m", waiting="It starts.")
+        async with house(table(1, waiting, keys=(KEY, "other"))) as place:
+            wire = await place.dial()
+            await wire.send(post(chat_body()) + post(chat_body(), key="other"))
+            await place.holds(1)
+            await place.control.swap(table(2, replace(waiting, waiting="", refusal="It is gone.")))
+            assert (await wire.answer()).status == 503
+            assert (await wire.answer()).code == "invalid_api_key"
 
     run(main())
 

@@ -1,6 +1,7 @@
 """Stretches of a journal read as they come: in order, cut anywhere, and refused where something is missing."""
 
 from dataclasses import replace
+from typing import Final
 
 import pytest
 
@@ -60,10 +61,13 @@ def test_a_stretch_without_its_names_is_refused() -> None:
     assert reader.read(again).records == (a_record("j-2"),)
 
 
-@pytest.mark.parametrize("entries", [end_of(a_record("j-1"), 5), entry(NAMES, b"{]")])
+_TORN: Final = end_of(a_record("j-1"), 0)[:-1] + b"?"
+
+
+@pytest.mark.parametrize("entries", [end_of(a_record("j-1"), 5), entry(NAMES, b"{]"), _TORN, b"\x01" * 40])
 def test_what_is_no_journal_is_refused(entries: bytes) -> None:
-    """A number without a name, names that are none."""
-    with pytest.raises(LinkError, match="is none"):
+    """A number without a name, names that are none, an entry that is not as it was written, no entry at all."""
+    with pytest.raises(LinkError, match=r"is none|no whole entry"):
         StretchReader().read(UsageTold(journal="j", number=1, at=0, names=(), entries=entries))
 
 

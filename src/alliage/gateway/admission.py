@@ -153,9 +153,9 @@ class Admission:
                 return limited(allowance, which, service, tokens=told, micros=micros, wall_s=time())
         return Grant(footing, prompt_tokens, output, micros)
 
-    def line_up(self, waiter: Waiter, grant: Grant, prompt: Prompt) -> Problem | None:
-        """Its `place` where it has to wait for its turn; a problem where that is of no use."""
-        route, stats = grant.footing.route, grant.footing.stats
+    def line_up(self, waiter: Waiter, grant: Grant, footing: Footing, prompt: Prompt) -> Problem | None:
+        """Its `place` where it has to wait for its turn; a problem where that is of no use. `footing` is the present table's."""
+        route, stats = footing.route, footing.stats
         if stats.in_flight < stats.slots and not stats.queued:
             return None
         line, now_s = self._line(route.service), perf_counter()

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from alliage.gateway.counts import NOTHING, Counts, counts_of
+from alliage.gateway.counts import NOTHING, TOKENS_MAX, Counts, counts_of, sane
 from alliage.gateway.decoded import Ask, PlainAnswer, Usage
 from alliage.gateway.problems import Problem, bad_body
 from alliage.gateway.utf8 import is_utf8
@@ -80,11 +80,11 @@ def read_usage(answer: bytes) -> Counts:
     if tokens is None:
         return NOTHING
     prompt = tokens.prompt_tokens
-    if prompt is None or prompt < 0:
+    if prompt is None or not 0 <= prompt <= TOKENS_MAX:
         return _read_odd_usage(answer)
     details = tokens.prompt_tokens_details
     cached = 0 if details is None else details.cached_tokens or 0
-    return prompt, max(tokens.completion_tokens or 0, 0), min(max(cached, 0), prompt)
+    return prompt, sane(tokens.completion_tokens or 0), min(max(cached, 0), prompt)
 
 
 def _read_odd_usage(answer: bytes) -> Counts:

@@ -113,7 +113,13 @@ class ClientConnection(asyncio.Protocol):
             return problem
         if request.endpoint is HEALTH:
             return None
-        who = door.who(credentials(headers))
+        return self._judge(request)
+
+    def _judge(self, request: Request) -> Problem | None:
+        """Whose key it has, by the present table."""
+        door = self._door
+        request.judged = door.tables
+        who = door.who(credentials(request.headers))
         if isinstance(who, Problem):
             return self._refuse_key(who)
         request.entry = who
@@ -186,6 +192,8 @@ class ClientConnection(asyncio.Protocol):
         if not request.id:
             request.id = self._door.next_id()
         self._phase = _WORK
+        if request.judged != self._door.tables and request.entry is not None and request.problem is None:
+            request.problem = self._judge(request)  # a new table came while it waited for its turn
         if request.problem is not None or endpoint is None:
             self._refuse(request, request.problem or problems.no_such_path(request.path.decode("latin-1")))
         elif endpoint.action is _RELAY:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from alliage.engines.continuing import CONTINUES
+from alliage.gateway.counts import sane
 from alliage.units import KIB, MIB
 
 KEPT_BYTES_MAX: Final = MIB
@@ -189,8 +190,8 @@ class Joining:
         """The prompt is billed once: the second engine read what was said before as a part of it."""
         said = self._what.said.tokens
         prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
-        self.prompt_tokens = max(0, prompt - said) if isinstance(prompt, int) else 0
-        self.completion_tokens = said + completion if isinstance(completion, int) else said
+        self.prompt_tokens = max(0, sane(prompt) - said) if isinstance(prompt, int) else 0
+        self.completion_tokens = said + sane(completion) if isinstance(completion, int) else said
 
     def _usage(self) -> dict[str, int]:
         prompt, completion = self.prompt_tokens, self.completion_tokens

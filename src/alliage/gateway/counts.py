@@ -13,6 +13,9 @@ from alliage.gateway.decoded import Details
 Counts = tuple[int, int, int]
 """Prompt, completion, cached."""
 NOTHING: Final[Counts] = (0, 0, 0)
+TOKENS_MAX: Final = 999_999_999
+"""No request has more: what an engine tells beyond is no count."""
+_DIGITS_MAX: Final = 9
 _decode_details: Final = msgspec.json.Decoder(Details | None).decode
 
 
@@ -42,7 +45,12 @@ def counts_of(usage: dict[str, msgspec.Raw], before: Counts = NOTHING) -> Counts
 def count(usage: dict[str, msgspec.Raw], field: str) -> int:
     """A count out of a usage object; 0 where it is missing or no plain number."""
     text = bytes(usage.get(field, b""))
-    return int(text) if text.isdigit() else 0
+    return int(text) if text.isdigit() and len(text) <= _DIGITS_MAX else 0
+
+
+def sane(tokens: int) -> int:
+    """The same count; 0 for what is none."""
+    return tokens if 0 <= tokens <= TOKENS_MAX else 0
 
 
 def _cached(details: msgspec.Raw) -> int:
@@ -50,4 +58,4 @@ def _cached(details: msgspec.Raw) -> int:
         told = _decode_details(details)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return 0
-    return 0 if told is None or told.cached_tokens is None else max(0, told.cached_tokens)
+    return 0 if told is None or told.cached_tokens is None else sane(told.cached_tokens)

@@ -82,7 +82,7 @@ class Door:
     __slots__ = (
         "_id_prefix", "_ids", "_looked_s", "_remembered", "admission", "board", "books", "control_connected", "deserted", "draining", "flights", "guessing", "guests",
         "heads", "held", "kept", "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
-        "table", "teller",
+        "table", "tables", "teller",
     )  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, name: str = "gateway") -> None:
@@ -98,6 +98,8 @@ class Door:
         no memory, stopped) they do not pass: what came meanwhile is not read yet, and nobody else is to blame. So no deadline is
         over by one late look."""
         self.table: RoutingTable | None = None
+        self.tables = 0
+        """How many there were."""
         self.serving = Serving()
         self.pools: dict[ReplicaId, Pool] = {}
         self.flights = Flights(self._emptied)
@@ -160,6 +162,7 @@ class Door:
         renew_pools(self.pools, wanted, self._new_pool)
         self.board.take(wanted.values(), table.routes)
         self.table = table
+        self.tables += 1
         self.serving = Serving(table.serves)
         self._remembered.clear()
         self.heads.forget()

@@ -179,7 +179,7 @@ class Exchange(Listener):
                 return True
             self._grant = grant = admitted
         if self._request.replica is None:
-            problem = admission.line_up(self, grant, prompt)
+            problem = admission.line_up(self, grant, footing, prompt)
             if problem is not None:
                 self._refuse(problem)
                 return True
@@ -353,7 +353,8 @@ class Exchange(Listener):
         """The answer is whole."""
         said = 0 if self._resumed is None else self._resumed.said.tokens
         prompt, completion, cached = passing.counts()
-        footing, grant, now_s, spent = self._footing, self._grant, self._account.ended_s, 0
+        footing, grant, spent = self._footing, self._grant, 0
+        now_s = 0.0 if passing.streams else self._account.ended_s  # a stream's account is over with its last event
         if grant is not None:
             spent = grant.told(prompt, completion, cached)
         elif footing is not None:

@@ -77,7 +77,7 @@ def cut(data: bytes) -> Cut | None:
     at += _NAME_BYTES
     stop = data.find(_LINE, at)
     digits = data[at:stop]
-    if not digits.isdigit() or len(digits) > _DIGITS_MAX:
+    if not digits.isdigit() or len(digits) > _DIGITS_MAX or (len(digits) > 1 and digits.startswith(b"0")):
         return None
     length = int(digits)
     begin = end + 4

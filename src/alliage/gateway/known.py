@@ -79,17 +79,19 @@ class KnownHeads:
         """The next one with this head is like this one, which was let in."""
         if self._number >= KNOWN_MAX:
             self.forget()
-        self._number += 1
         known, before = Known(spelling, request), spelling.before
         if self._top is None:
             self._top = known
+            self._number = 1
             return
         nearest = _nearest(self._top, before)
         at = _difference(nearest.before, before)
         if at < len(before) and at < len(nearest.before):
             self._put(known, at, nearest.before[at])
-        elif nearest.before == before:
+            self._number += 1
+        elif nearest.before == before and spelling.after != nearest.after and spelling.after not in nearest.others:
             nearest.others[spelling.after] = request
+            self._number += 1
 
     def _put(self, known: Known, at: int, theirs: int) -> None:
         """Beside those that agree with it up to `at`, where all of them have another byte."""

@@ -25,7 +25,7 @@ class Request:
     """Mutable while it is parsed: `body` is whole only when the message is. Header names are in lower case; `headers` may be another's too."""
 
     __slots__ = (
-        "announced_bytes", "body", "endpoint", "entry", "headers", "id", "keep", "kept_bytes", "lines", "method", "path", "problem", "replica", "version",
+        "announced_bytes", "body", "endpoint", "entry", "headers", "id", "judged", "keep", "kept_bytes", "lines", "method", "path", "problem", "replica", "version",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0917 - names cost time
@@ -49,6 +49,8 @@ class Request:
         self.id = b""
         self.endpoint: Endpoint | None = None
         self.entry: KeyEntry | None = None
+        self.judged = 0
+        """The number of the table by which its key was looked up."""
         self.problem: Problem | None = None
         self.replica: bytes | None = None
         """The one that is to answer it, if it names one."""
@@ -61,6 +63,7 @@ class Request:
         request.body = body
         request.endpoint = self.endpoint
         request.entry = self.entry
+        request.judged = self.judged
         request.replica = self.replica
         request.lines = self.lines
         return request

@@ -24,7 +24,7 @@ class Timing:
     """
 
     __slots__ = (
-        "_ended_s", "_entered_s", "_first_here_s", "_meter", "_replica", "_service", "_stats", "_streams", "_sums", "_unread", "_waits",
+        "_ended_s", "_entered_s", "_first_here_s", "_meter", "_party", "_replica", "_service", "_stats", "_streams", "_sums", "_unread", "_waits",
         "awaits_first", "began_s", "cached_tokens", "chip", "first_s", "is_broken", "is_continued", "output_tokens", "prompt", "prompt_tokens",
         "reason", "replica", "retries", "sent_bytes", "service", "tpot_s", "trace",
     )  # fmt: skip
@@ -64,7 +64,7 @@ class Timing:
         if self._service is None:
             self._service = service
             service.asked += 1
-            party = meter.party
+            self._party = party = meter.party
             self.service = party.service
             self._sums = meter.unasked
             party.waiting += 1
@@ -87,7 +87,7 @@ class Timing:
             sums.running += 1
             if self._waits:
                 self._waits = False
-                party.waiting -= 1
+                self._party.waiting -= 1
                 sums.queued.add(now_s - self.began_s)
 
     def leave(self) -> None:
@@ -216,9 +216,9 @@ class Timing:
 
     def over(self, status: int) -> None:
         """Nothing more comes; 499 for a client that left."""
-        if self._waits and self._meter is not None:
+        if self._waits:
             self._waits = False
-            self._meter.party.waiting -= 1
+            self._party.waiting -= 1
         self._sums.ended(status)
 
     def _missed(self, service: ServiceStats) -> None:

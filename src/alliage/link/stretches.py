@@ -1,5 +1,6 @@
 """Usage records out of the stretches of journals that one gateway's line brings: what a journal says in numbers becomes words here."""
 
+import struct
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,7 @@ from alliage.link.entries import (
     UNSEEN,
     Names,
     Whole,
-    lengths,
+    entries,
     payload,
     read_names,
     read_whole,
@@ -52,7 +53,7 @@ class StretchReader:
         self._known: dict[str, _Known] = {}
 
     def read(self, told: UsageTold) -> Read:
-        """Raises LinkError where names are missing (a stretch before it was not read), or for what is no journal."""
+        """Raises LinkError where names are missing (a stretch before it was not read), or where it begins with what is no entry."""
         known = self._known.pop(told.journal, None)
         try:
             if told.names is not None:
@@ -60,15 +61,17 @@ class StretchReader:
             elif known is None or known.upto != told.at:
                 raise LinkError(f"usage of journal {told.journal} was told from {told.at}, without the names before")
             records = tuple(_records(told, known))
-        except (msgspec.MsgspecError, IndexError) as error:
+        except (msgspec.MsgspecError, IndexError, ValueError, struct.error) as error:
             raise LinkError(f"usage of journal {told.journal} at {told.at} is none: {error}") from error
+        if told.entries and known.upto == told.at:
+            raise LinkError(f"usage of journal {told.journal} at {told.at} begins with no whole entry")
         self._known[told.journal] = known
         return Read(records=records, upto=known.upto)
 
 
 def _records(told: UsageTold, known: _Known) -> list[UsageRecord]:
     found = []
-    for at, kind, length in lengths(told.entries):
+    for at, kind, length in entries(told.entries):
         known.upto = told.at + at + length
         if kind == END:
             whole = read_whole(told.entries, at, length, told.at + at)

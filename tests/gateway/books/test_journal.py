@@ -192,6 +192,23 @@ def test_a_journal_that_is_not_as_it_was_written_is_put_aside(tmp_path: Path) ->
     assert [path.suffix for path in (tmp_path / "usage").iterdir()] == [DAMAGED]
 
 
+def test_a_journal_that_cannot_be_read_now_is_left_alone(tmp_path: Path) -> None:
+    """To tell the rest would tell requests as cut that ended where nobody can look. It is looked at again, and then all is told."""
+    journal, names = _journal(tmp_path), _names()
+    for number in range(100):
+        _put(journal, names, END, f"r{number}")
+    _dies(journal)
+    middle = segment_path(journal.folder, journal.segments[1].start)
+    away = middle.with_suffix(".away")
+    middle.rename(away)
+    middle.symlink_to(tmp_path)  # reading a folder fails for everyone
+    assert inherited(tmp_path / "usage") == []
+    middle.unlink()
+    away.rename(middle)
+    (heir,) = inherited(tmp_path / "usage")
+    assert [each.request for each in all_of(heir)] == [f"r{number}" for number in range(100)]
+
+
 @pytest.mark.parametrize("why", ["the bound", "the disk", "a file's limit"])
 def test_without_room_nothing_new_is_promised_and_the_spare_keeps_old_promises(tmp_path: Path, why: str) -> None:
     """No segment, no signal: `room` says no. One that was set aside before takes what is open. With room it goes on by itself."""

@@ -13,6 +13,7 @@ from alliage.fleet.routing import Upstream
 from alliage.gateway.books.endings import is_done, says_why
 from alliage.gateway.books.journal import Journal, Names, Segment
 from alliage.gateway.books.naming import Naming
+from alliage.gateway.counts import sane
 from alliage.gateway.passing import Passing
 from alliage.gateway.stats import CLIENT_GONE
 from alliage.link.entries import (
@@ -131,7 +132,7 @@ class Account:
     def enter(self, upstream: Upstream, prompt_tokens: int) -> None:
         """It is given to this replica; its prompt has about so many tokens."""
         books, naming = self._books, self._naming
-        if books.journal is None or naming is None:
+        if books.journal is None or naming is None or self._is_over:
             return
         self._upstream = upstream
         self._prompt_about = prompt_tokens
@@ -190,8 +191,8 @@ class Account:
     def counted(self, prompt: int | None, output: int | None) -> None:
         """It is over, and has these tokens; None: as counted before."""
         self._asked = self._said = b""
-        self._prompt = self._prompt if prompt is None else prompt
-        self._output = self._output if output is None else output
+        self._prompt = self._prompt if prompt is None else sane(prompt)
+        self._output = self._output if output is None else sane(output)
         self.write()
 
     def mark(self) -> None:

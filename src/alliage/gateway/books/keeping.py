@@ -1,6 +1,7 @@
 """Keeps the books of one gateway process: marks, flushes, tells, counts, and takes over the journals of the dead. The timers live here."""
 
 import asyncio
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -116,11 +117,21 @@ def inherited(folder: Path) -> list[Inherited]:
     try:
         for path in sorted(each for each in folder.iterdir() if each.name.isalnum()):
             lock = own(path)
-            if lock is not None:
-                found.append(Inherited(path, lock))
+            if lock is not None and (one := _taken_over(path, lock)) is not None:
+                found.append(one)
     except OSError as error:
         _log.error("usage journals of gateways that died cannot be read", folder=str(folder), why=str(error))
     return found
+
+
+def _taken_over(path: Path, lock: int) -> Inherited | None:
+    """The journal; None where it cannot be read now: it is let go of, and looked at again."""
+    try:
+        return Inherited(path, lock)
+    except OSError as error:
+        os.close(lock)
+        _log.error("the usage journal of a gateway that died cannot be read", journal=path.name, why=str(error))
+        return None
 
 
 def open_books(folder: Path | None, bytes_max: int) -> Books:

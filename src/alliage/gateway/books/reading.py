@@ -139,7 +139,10 @@ class Inherited:
     """The journal of a dead process, then the records of what was cut, under the ids that they would have had."""
 
     def __init__(self, folder: Path, lock: int) -> None:
-        """`lock` is what `own` gave; it is closed when all is told. Reads all of it once: for a thread."""
+        """`lock` is what `own` gave; it is closed when all is told. Reads all of it once: for a thread.
+
+        Raises OSError where some of it cannot be read: to tell the rest would tell requests as cut that may have ended there.
+        """
         self._folder = folder
         self._lock = lock
         self.name = folder.name
@@ -163,8 +166,12 @@ class Inherited:
             return None
         at, names = max(self.taken, part.start), None
         if part is not self._part:
+            try:
+                self._data = part.read()[: part.end - part.start]
+            except OSError as error:  # it is tried again when it is time to tell
+                _log.error("a segment of a journal cannot be read", journal=self.name, start=part.start, why=str(error))
+                return None
             self._part = part
-            self._data = part.read()
             names = own_names(self._data[: at - part.start])
         data = self._data[at - part.start : at - part.start + bytes_max]
         return Stretch(at, data, names, is_last=at + len(data) == self._parts[-1].end)
@@ -217,13 +224,8 @@ class Inherited:
             self._parts.append(_Part(end, len(records), lambda: records))  # behind all that was written
 
     def _readable(self, start: int) -> bytes:
-        """The sound part of a segment; nothing of one that is not this journal's."""
-        try:
-            data = segment_path(self._folder, start).read_bytes()
-        except OSError as error:
-            _log.error("a segment of a journal cannot be read", journal=self.name, start=start, why=str(error))
-            self._is_damaged = True
-            return b""
+        """The sound part of a segment; nothing of one that is not this journal's. Raises OSError."""
+        data = segment_path(self._folder, start).read_bytes()
         found = list(entries(data))
         first = read_first(payload(data, 0, found[0][2])) if found and found[0][1] == FIRST else None
         if first is None or (first.format, first.journal, first.start) != (FORMAT, self.name, start):

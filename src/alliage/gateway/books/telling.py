@@ -70,16 +70,23 @@ class Teller:
             self._tell(source)
 
     def hear(self, message: UsageTaken) -> None:
-        """Control has taken a stretch: what was behind it goes at once, what came since when it is time to tell."""
+        """Control has taken a stretch: what was behind it goes at once, what came since when it is time to tell.
+
+        A late answer, to what has been told again since, is as good: how far control has taken the journal is true whoever asked.
+        """
         source = self.sources.get(message.journal)
+        if source is None:
+            return
         told = self._told.get(message.journal)
-        if source is None or told is None or message.number != told.number:
-            return  # an older answer, to what was told before
-        del self._told[message.journal]
-        self.taken += message.records
+        is_newest = told is not None and message.number == told.number
+        if is_newest:
+            del self._told[message.journal]
+        if message.upto > source.taken:
+            self.taken += message.records
         if source.take(message.upto):
             del self.sources[source.name]
-        elif not told.is_last:
+            self._told.pop(source.name, None)
+        elif is_newest and told is not None and not told.is_last:
             self._tell(source)
 
     def _tell(self, source: Source) -> None:
