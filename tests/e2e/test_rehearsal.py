@@ -112,6 +112,7 @@ def test_engines_that_die_are_started_again(rehearsed: Cloud) -> None:
 
 def test_faults_on_command(rehearsed: Cloud) -> None:
     """A replica that is made to die comes back, or another one in its place; a device that is lost is gone from its node; wrong names are told."""
+    eventually(lambda: bool(_ready(rehearsed)), what="the service runs, whatever the tests before did to it")
     (replica,) = rehearsed.see("replicas")["replicas"]
     assert "die" in rehearsed.run("rehearse", "die", replica["id"]).stderr
     eventually(lambda: _failures(rehearsed, replica["id"]) != replica["failures"], what="its end is told")
