@@ -14,7 +14,7 @@ from alliage.gateway.exchange import Exchange
 from alliage.gateway.intake import Intake
 from alliage.gateway.local import answer_locally
 from alliage.gateway.problems import Problem
-from alliage.gateway.request import Request, check_head, credentials, sane_id
+from alliage.gateway.request import Request, check_head, sane_id
 
 _RELAY: Final = Action.RELAY
 _IDLE: Final = 0
@@ -116,14 +116,8 @@ class ClientConnection(asyncio.Protocol):
         return self._judge(request)
 
     def _judge(self, request: Request) -> Problem | None:
-        """Whose key it has, by the present table."""
-        door = self._door
-        request.judged = door.tables
-        who = door.who(credentials(request.headers))
-        if isinstance(who, Problem):
-            return self._refuse_key(who)
-        request.entry = who
-        return None
+        problem = self._door.judge(request)
+        return None if problem is None else self._refuse_key(problem)
 
     def _refuse_key(self, problem: Problem) -> Problem:
         """A wrong key: again and again from one address it is told to wait."""

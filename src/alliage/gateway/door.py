@@ -23,7 +23,7 @@ from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.problems import Problem
 from alliage.gateway.reach import Reach
 from alliage.gateway.recorder import Recorder
-from alliage.gateway.request import Request
+from alliage.gateway.request import Request, credentials
 from alliage.gateway.room import Room
 from alliage.gateway.serving import Serving
 from alliage.gateway.siblings import Siblings
@@ -155,6 +155,15 @@ class Door:
                 self._remembered.clear()
             self._remembered[authorization] = entry
         return entry
+
+    def judge(self, request: Request) -> Problem | None:
+        """Whose key it has, by the present table; what is wrong with it, if anything is."""
+        request.judged = self.tables
+        who = self.who(credentials(request.headers))
+        if isinstance(who, Problem):
+            return who
+        request.entry = who
+        return None
 
     def take_table(self, table: RoutingTable) -> None:
         """Route by this table from now on. Answers that have begun go on where they are."""

@@ -35,7 +35,7 @@ class Footing:
         self.rates = Rates(route.price)
         self.allowances = allowances
         self.stats: ServiceStats = stats.of(route.service)
-        self.meter: Meter = stats.parties.of(route.service, who.tenant).meter(route)
+        self.meter = Meter(stats.parties.of(route.service, who.tenant), route.objective)
         self.naming = Naming(who, route.service)
         self.habits = habits
         self.asked: Endpoint | None = None

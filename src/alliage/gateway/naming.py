@@ -6,18 +6,15 @@ from alliage.gateway.decoded import Ask
 from alliage.gateway.door import Door
 from alliage.gateway.footing import Footing
 from alliage.gateway.problems import Problem
-from alliage.gateway.request import Request, credentials
+from alliage.gateway.request import Request
 
 
 def named(door: Door, request: Request, ask: Ask) -> Footing | Problem | None:
     """The footing; None while the gateway has no table yet. Who asks is kept in the request."""
+    if request.entry is None and (problem := door.judge(request)) is not None:
+        return problem
     who = request.entry
-    if who is None:
-        given = door.who(credentials(request.headers))
-        if given is None or isinstance(given, Problem):
-            return given
-        request.entry = who = given
-    if door.table is None:
+    if who is None or door.table is None:
         return None
     footing = door.admission.footing(who, ask.model)
     if footing is None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from alliage.fleet.routing import Route
+from alliage.fleet.services import Objective
 
 FIRST_BUCKETS_S: Final[tuple[float, ...]] = (
     0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 120.0,
@@ -98,16 +98,14 @@ class Sums:
 
 
 class Meter:
-    """What holds for a party's requests as long as the route of its service stands: whoever has the route may keep it."""
+    """What holds for a party's requests as long as the route of its service stands."""
 
-    __slots__ = ("party", "promises", "promises_tpot", "promises_ttft", "route", "tpot_s", "ttft_s", "unasked")
+    __slots__ = ("party", "promises", "promises_tpot", "promises_ttft", "tpot_s", "ttft_s", "unasked")
 
-    def __init__(self, party: "Party", route: Route) -> None:
+    def __init__(self, party: "Party", objective: Objective) -> None:
         self.party = party
-        self.route = route
         self.unasked = party.on("")
         """The sums of those that no replica was asked for."""
-        objective = route.objective
         self.promises_ttft = objective.ttft_s is not None
         self.promises_tpot = objective.tpot_s is not None
         self.promises = self.promises_ttft or self.promises_tpot
@@ -118,7 +116,7 @@ class Meter:
 class Party:
     """One tenant's requests for one service, as far as metrics tell them apart."""
 
-    __slots__ = ("_meter", "_parties", "by_chip", "service", "tenant", "waiting")
+    __slots__ = ("_parties", "by_chip", "service", "tenant", "waiting")
 
     def __init__(self, parties: "Parties", service: str, tenant: str) -> None:
         self._parties = parties
@@ -127,14 +125,6 @@ class Party:
         self.waiting = 0
         """Requests that no replica was asked for yet."""
         self.by_chip: dict[str, Sums] = {}
-        self._meter: Meter | None = None
-
-    def meter(self, route: Route) -> Meter:
-        """What holds under this route of its service."""
-        meter = self._meter
-        if meter is None or meter.route is not route:
-            self._meter = meter = Meter(self, route)
-        return meter
 
     def on(self, chip: str) -> Sums:
         """Its sums on this chip, made when they are first needed."""
