@@ -33,7 +33,7 @@ MODULES: Final = (
         for name in (
             "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.endings", "books.journal", "books.naming",
             "books.reading", "buckets",
-            "choosing", "chosen", "client", "counts", "door", "endpoints", "exchange", "failing", "flights", "footing", "foreseeing", "forms", "grant",
+            "choosing", "chosen", "client", "cohort", "counts", "door", "endpoints", "exchange", "failing", "flights", "footing", "foreseeing", "forms", "grant",
             "handing", "heads", "intake", "kept", "known", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
             "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "utf8", "wire",
         )

@@ -19,6 +19,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway import wire
 from alliage.gateway.body import read_ask, with_usage
+from alliage.gateway.cohort import Cohort
 from alliage.gateway.counts import Counts
 from alliage.gateway.decoded import Ask
 from alliage.gateway.intake import Intake
@@ -117,7 +118,7 @@ def _h11_requests(data: bytes) -> tuple[list[Read], str]:
 def heads(data: bytes) -> None:
     """Messages, a read each, `|||` between them: a head that was parsed before is what it would be if it never was."""
     known = KnownHeads()
-    pool = Pool(_UPSTREAM, _loop, _LIMITS, _Watch())
+    pool = Pool(_UPSTREAM, _loop, _LIMITS, _Watch(), Cohort(lambda work: work()))
     messages = data.split(SEPARATOR)
     in_two = [part for message in messages for part in (message[:1], message[1:]) if part]
     assert our_requests(messages) == our_requests(in_two), "of one connection, whose last head is known"
@@ -260,7 +261,7 @@ def answer(data: bytes) -> None:
 
 def _our_answer(pieces: list[bytes], pool: Pool | None = None) -> tuple[int, bytes, str]:
     listener, transport = _Listener(), _Transport()
-    connection = UpstreamConnection(pool or Pool(_UPSTREAM, _loop, _LIMITS, _Watch()))
+    connection = UpstreamConnection(pool or Pool(_UPSTREAM, _loop, _LIMITS, _Watch(), Cohort(lambda work: work())))
     connection.connection_made(transport)
     connection.ask(listener, b"")
     for piece in pieces:

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from alliage.gateway import wire
+from alliage.gateway.cohort import Cohort
 from alliage.gateway.decoded import Ask
 from alliage.gateway.endpoints import Action, Endpoint
 from alliage.gateway.kept import Kept
@@ -92,7 +93,7 @@ def _played(reads: list[bytes], client: _Client) -> tuple[object, ...]:
     """All that is to be seen of an answer that came in these reads."""
     loop = asyncio.new_event_loop()
     try:
-        pool = Pool(upstream("a", 1), loop, GatewayLimits(), cast(Watch, None))
+        pool = Pool(upstream("a", 1), loop, GatewayLimits(), cast(Watch, None), Cohort(lambda work: work()))
     finally:
         loop.close()
     connection, transport = UpstreamConnection(pool), _Transport()

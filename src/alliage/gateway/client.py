@@ -8,6 +8,7 @@ import asyncio
 from typing import Final, cast
 
 from alliage.gateway import problems, wire
+from alliage.gateway.cohort import Member
 from alliage.gateway.door import Door
 from alliage.gateway.endpoints import HEALTH, Action
 from alliage.gateway.exchange import Exchange
@@ -26,7 +27,7 @@ _LINGERING_MAX: Final = 256
 """Connections above the limit that are told so; further ones are just closed."""
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(Member):
     """One connection of a client."""
 
     __slots__ = (
@@ -35,6 +36,7 @@ class ClientConnection(asyncio.Protocol):
     )  # fmt: skip
 
     def __init__(self, door: Door) -> None:
+        super().__init__()
         self._door = door
         self._transport: asyncio.Transport | None = None
         self.beneath: asyncio.Transport | None = None
@@ -66,6 +68,25 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of this request, or of later ones."""
+        self.came = self.came + data if self.came else data
+        self._door.requests.join(self)
+
+    def step(self) -> bool:
+        """Take what came; then it is its exchange's turn."""
+        came, exchange = self.came, self._exchange
+        if came:
+            self.came = b""
+            self._take(came)
+        elif exchange is not None:
+            exchange.step()
+        exchange = self._exchange
+        return exchange is not None and exchange.is_moving
+
+    def broke(self) -> None:
+        """A bug."""
+        self.abort()
+
+    def _take(self, data: bytes) -> None:
         if self._phase == _LINGER:
             return
         if self._exchange is not None or self._paused_since_s is not None or self._leftover:
@@ -83,6 +104,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # the protocol's signature
         """The client left, or we let it go."""
         self._door.forget(self)
+        self.came = b""
         self._intake.close()
         self._leftover.clear()
         exchange, self._exchange = self._exchange, None
@@ -192,7 +214,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse(request, request.problem or problems.no_such_path(request.path.decode("latin-1")))
         elif endpoint.action is _RELAY:
             self._exchange = Exchange(self._door, request, endpoint, transport, self._done)
-            self._exchange.begin()
+            self._door.requests.join(self)
         else:
             answer = answer_locally(self._door, request, endpoint)
             if isinstance(answer, Problem):
@@ -259,6 +281,8 @@ class ClientConnection(asyncio.Protocol):
 
     def sweep(self, now_s: float) -> None:
         """Act on what took too long."""
+        if self.came:
+            return  # it is looked at in this round of the loop
         if self._paused_since_s is not None:
             if now_s - self._paused_since_s > self._door.limits.send_stall_s:
                 self.abort()
@@ -286,7 +310,7 @@ class ClientConnection(asyncio.Protocol):
 
     def leave_if_idle(self) -> None:
         """Close now if nothing is in work or coming."""
-        if self._phase == _IDLE and self._transport is not None:
+        if self._phase == _IDLE and not self.came and self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:

@@ -15,6 +15,7 @@ from alliage.gateway import problems
 from alliage.gateway.admission import Admission
 from alliage.gateway.books.accounts import Books
 from alliage.gateway.books.telling import Teller
+from alliage.gateway.cohort import Cohort
 from alliage.gateway.flights import Flights
 from alliage.gateway.guessing import Guessing
 from alliage.gateway.kept import Kept
@@ -80,8 +81,8 @@ class Door:
     """Shared state of one gateway process; used on its event loop only."""
 
     __slots__ = (
-        "_id_prefix", "_ids", "_looked_s", "_remembered", "admission", "board", "books", "control_connected", "deserted", "draining", "flights", "guessing", "guests",
-        "heads", "held", "kept", "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "room", "serving", "siblings", "stats",
+        "_id_prefix", "_ids", "_looked_s", "_remembered", "admission", "answers", "board", "books", "control_connected", "deserted", "draining", "flights", "guessing", "guests",
+        "heads", "held", "kept", "limits", "loop", "name", "now_s", "pools", "reach", "recorder", "reporter", "requests", "room", "serving", "siblings", "stats",
         "table", "tables", "teller",
     )  # fmt: skip
 
@@ -101,6 +102,8 @@ class Door:
         self.tables = 0
         """How many there were."""
         self.serving = Serving()
+        self.requests = Cohort(loop.call_soon)
+        self.answers = Cohort(loop.call_soon)
         self.pools: dict[ReplicaId, Pool] = {}
         self.flights = Flights(self._emptied)
         self.board = Board()
@@ -252,7 +255,7 @@ class Door:
             pool.close()
 
     def _new_pool(self, upstream: Upstream) -> Pool:
-        pool = Pool(upstream, self.loop, self.limits, self.reach)
+        pool = Pool(upstream, self.loop, self.limits, self.reach, self.answers)
         pool.sweep(self.now_s)  # by this clock from the first connection on
         return pool
 

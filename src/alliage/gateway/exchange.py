@@ -1,5 +1,8 @@
 """One relayed request from its routing to the end of its answer: hold, choose, ask, retry, pass the answer on, go on with it.
 
+It goes from its body to its engine, and from the answer's last bytes to its end, in steps that it does beside other requests
+(`cohort`). What depends on the others is all in one step: its limits, its turn, its replica.
+
 The replica's count is taken in `_go_to` and given back in `_leave_replica`, nowhere else.
 """
 
@@ -39,6 +42,13 @@ from alliage.gateway.upstream import Listener, Pool, UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _now_s: Final = perf_counter
+_REST: Final = 0  # the steps: nothing is to be done until something comes,
+_READ: Final = 1  # its body is read,
+_NAME: Final = 2  # whose it is and what it asks for,
+_PLACE: Final = 3  # it is let in and gets a replica,
+_ASK: Final = 4  # which is asked;
+_COUNT: Final = 5  # the answer is whole: it is written down and sent,
+_END: Final = 6  # and everybody is told
 
 
 class Exchange(Listener):
@@ -46,7 +56,7 @@ class Exchange(Listener):
 
     __slots__ = (
         "_account", "_ask", "_choosing", "_connection", "_done", "_door", "_ended", "_endpoint", "_failures", "_footing", "_form", "_fresh", "_grant", "_held_until_s",
-        "_is_in", "_joins", "_passing",
+        "_is_in", "_joins", "_last", "_next", "_passing",
         "_paused", "_pool", "_request", "_resumed", "_stats", "_timing", "_touched_s", "_transport",
     )  # fmt: skip
 
@@ -83,9 +93,41 @@ class Exchange(Listener):
         self._grant: Grant | None = None
         self._footing: Footing | None = None
         self._is_in = False
+        self._last = b""
+        self._next = _READ
 
-    def begin(self) -> None:
-        """Route it: the body is whole."""
+    @property
+    def is_moving(self) -> bool:
+        """Whether there is a next step now."""
+        return self._next != _REST
+
+    def step(self) -> None:
+        """Do the next step."""
+        step, self._next = self._next, _REST
+        if step == _READ:
+            self._read()
+        elif step == _NAME:
+            self._name()
+        elif step == _PLACE:
+            self._place()
+        elif step == _ASK:
+            self._ask_it()
+        elif step == _COUNT:
+            self._count_whole()
+        elif step == _END:
+            self._end_whole()
+
+    def _route(self) -> None:
+        """Send it to a replica, hold it, or say no: now, not beside others."""
+        self._next = _NAME
+        self._go_on_now()
+
+    def _go_on_now(self) -> None:
+        while self._next != _REST:
+            self.step()
+
+    def _read(self) -> None:
+        """The body is whole."""
         if self._door.recorder is not None:
             self._timing.trace = self._door.recorder.trace(self._request)
         self._form = form = form_of(self._request, self._endpoint)
@@ -97,7 +139,7 @@ class Exchange(Listener):
             who = self._request.entry
             if who is not None and who.logs_prompts:
                 self._put_prompt_by()
-            self._route(ask)
+            self._next = _NAME
 
     def _put_prompt_by(self) -> None:
         recorder = self._door.recorder
@@ -114,7 +156,7 @@ class Exchange(Listener):
             self._refuse(problems.not_ready("This gateway is stopping; ask again."))
         else:
             self._request.entry = None  # its key may have been revoked
-            self._route(self._ask)
+            self._route()
 
     def take_turn(self) -> None:
         """Others ended, and it is its turn."""
@@ -128,9 +170,10 @@ class Exchange(Listener):
         if not self._ended:
             self._refuse(problem)
 
-    def _route(self, ask: Ask) -> None:
-        """Send it to a replica, hold it, or say no."""
-        door, request = self._door, self._request
+    def _name(self) -> None:
+        door, request, ask = self._door, self._request, self._ask
+        if ask is None:
+            return
         footing = named(door, request, ask)
         if isinstance(footing, Problem):
             self._refuse(footing)
@@ -146,12 +189,19 @@ class Exchange(Listener):
         if footing.asked is not endpoint and endpoint.task is not None and endpoint.task not in route.tasks:
             self._refuse(problems.wrong_task(ask.model, endpoint.path.decode(), paths(route)))
             return
-        streams = bool(ask.stream)
-        self._timing.named(stats, footing.meter, streams=streams)
-        is_limited, now_s = footing.has_scopes or stats.in_flight >= stats.slots, _now_s()
+        self._timing.named(stats, footing.meter, streams=bool(ask.stream))
+        self._choosing.read(footing.service, footing.tenant, self._prompt)
+        self._next = _PLACE
+
+    def _place(self) -> None:
+        door, request, footing, ask = self._door, self._request, self._footing, self._ask
+        if footing is None or ask is None:
+            return
+        route, stats, streams, now_s = footing.route, footing.stats, bool(ask.stream), _now_s()
+        is_limited = footing.has_scopes or stats.in_flight >= stats.slots
         if is_limited and not self._is_in and self._is_kept_out(footing, ask, now_s):
             return
-        upstreams = candidates(door, footing, endpoint, request)
+        upstreams = candidates(door, footing, self._endpoint, request)
         if isinstance(upstreams, Problem):
             self._refuse(upstreams)
             return
@@ -211,7 +261,13 @@ class Exchange(Listener):
             self._grant.is_sent = True
         self._door.flights.take(replica)
         self._timing.enter(replica, pool.chip, now_s)
-        self._account.enter(upstream, self._choosing.prompt_tokens)
+        self._next = _ASK
+
+    def _ask_it(self) -> None:
+        pool = self._pool
+        if pool is None:
+            return
+        self._account.enter(pool.upstream, self._choosing.prompt_tokens)
         connection = pool.take()
         if connection is None:
             self._fresh = True
@@ -281,7 +337,7 @@ class Exchange(Listener):
         self._failures.add(pool, until_reached=until_reached)
         self._fresh = False
         self._timing.retried()
-        self._route(ask)
+        self._route()
 
     def relay(self, connection: UpstreamConnection, body: bytes, complete: bool) -> None:  # noqa: FBT001  # data path
         """Pass one read's worth of the answer on, in one write."""
@@ -300,17 +356,34 @@ class Exchange(Listener):
         if self._timing.awaits_first and body and body.find(self._endpoint.first) >= 0:
             self._timing.saw(body)
         out = passing.take(body, complete)
-        is_over = complete or (self._resumed is not None and passing.is_over)
+        if complete or (self._resumed is not None and passing.is_over):
+            self._last = out
+            self._next = _COUNT
+        else:
+            self._send(passing, out, False)
+
+    def _send(self, passing: Passing, out: bytes, is_over: bool) -> None:  # noqa: FBT001  # data path
         self._count(passing, out, is_over)
         if out:
             self._timing.sent_bytes += len(out)
             self._transport.write(out)
-        if is_over:
-            self._connection = None
-            if complete:
+
+    def _count_whole(self) -> None:
+        passing, out = self._passing, self._last
+        self._last = b""
+        if passing is not None:
+            self._send(passing, out, True)
+            self._next = _END
+
+    def _end_whole(self) -> None:
+        passing, connection = self._passing, self._connection
+        self._connection = None
+        if connection is not None:
+            if connection.complete:
                 connection.release()
             else:
                 connection.drop()
+        if passing is not None:
             self._end(passing)
 
     def _joined(self, passing: Passing, connection: UpstreamConnection) -> bool:
@@ -423,6 +496,7 @@ class Exchange(Listener):
             failures.seams += 1
             self._joins, self._fresh = True, False
             self._go_to(upstream, now_s)
+            self._go_on_now()
         elif not (failures.may_be_continued(route) and self._hold(route.service)):
             self._break_off(passing, failures.why)
 
@@ -455,6 +529,7 @@ class Exchange(Listener):
 
     def _over(self, status: int) -> None:
         self._ended = True
+        self._next = _REST
         if self._grant is not None:
             saying = self._choosing.saying
             self._door.admission.settle(

@@ -11,6 +11,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway import wire
 from alliage.gateway.answer_head import NO_HEAD, OK, AnswerHead
+from alliage.gateway.cohort import Cohort, Member
 from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.heads import Spelling, cut, may_be_known
 from alliage.gateway.limits import GatewayLimits
@@ -32,10 +33,20 @@ def authority(upstream: Upstream) -> str:
 class Listener:
     """Whoever asked. Exactly one of `connected` and `unreachable` follows an opening; `lost` is the last call.
 
+    While it `is_moving` after a call of `relay`, `step` is called: what is left to do of that, a step at a time.
+
     A class and no Protocol: it is told of each token, and a method that is looked up by its name costs as much as the rest of that.
     """
 
     __slots__ = ()
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether there is a next step now."""
+        return False
+
+    def step(self) -> None:
+        """Do the next step."""
 
     def connected(self, connection: "UpstreamConnection") -> None:
         """A fresh connection is there; ask on it or close it."""
@@ -71,7 +82,7 @@ class Watch(Protocol):
         """It did not."""
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection(Member):
     """One connection; it answers one listener at a time."""
 
     __slots__ = (
@@ -80,6 +91,7 @@ class UpstreamConnection(asyncio.Protocol):
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
+        super().__init__()
         self._pool = pool
         self._transport: asyncio.Transport | None = None
         self._listener: Listener | None = None
@@ -146,6 +158,39 @@ class UpstreamConnection(asyncio.Protocol):
             self._is_at_chunk = False
 
     def data_received(self, data: bytes) -> None:
+        """Bytes of the answer. A chunk that passes as it came does so at once."""
+        listener = self._listener
+        if listener is None or self._parser is None:
+            self.drop()
+            return
+        if self.came:
+            self.came += data
+            return
+        if self._is_at_chunk:  # then one that the parser is not shown changes nothing for it
+            head_bytes = wire.chunk_head(data)
+            if head_bytes and listener.relay_chunk(data, head_bytes):
+                self._pool.heard += 1
+                return
+        self.came = data
+        self._pool.answers.join(self)
+
+    def step(self) -> bool:
+        """Hand on what came; then it is its listener's turn."""
+        came, listener = self.came, self._listener
+        if came:
+            self.came = b""
+            self._take_in(came)
+        elif listener is not None:
+            listener.step()
+        listener = self._listener
+        return listener is not None and listener.is_moving
+
+    def broke(self) -> None:
+        """A bug."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _take_in(self, data: bytes) -> None:
         """Parse what came and hand it on in one call."""
         listener = self._listener
         if listener is None or self._parser is None:
@@ -154,10 +199,6 @@ class UpstreamConnection(asyncio.Protocol):
         self.heard = True
         pool = self._pool
         pool.heard += 1
-        if self._is_at_chunk:  # then one that the parser is not shown changes nothing for it
-            head_bytes = wire.chunk_head(data)
-            if head_bytes and listener.relay_chunk(data, head_bytes):
-                return
         is_new = self._is_between
         if is_new and pool.spelling is not None:
             length = pool.spelling.length_of(data)
@@ -242,6 +283,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The engine closed, or we did."""
         self._parser = None
+        self.came = b""
         self._pool.forget(self)
         listener = self._listener
         if listener is None or self.complete:
@@ -249,6 +291,8 @@ class UpstreamConnection(asyncio.Protocol):
         if exc is None and self._head_done and not self.head.is_framed:
             self.complete = True
             listener.relay(self, _NO_PIECES, True)
+            while listener.is_moving:
+                listener.step()
             return
         self._fail("it closed the connection" if exc is None else f"the connection broke ({exc})")
 
@@ -290,13 +334,15 @@ class Pool:
     """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
 
     __slots__ = (
-        "_idle", "_idle_max", "_limits", "_lines", "_loop", "_now_s", "_opening", "_watch", "answer", "chip", "heard", "is_closed", "is_rehearsed",
+        "_idle", "_idle_max", "_limits", "_lines", "_loop", "_now_s", "_opening", "_watch", "answer", "answers", "chip", "heard", "is_closed", "is_rehearsed",
         "is_suspect", "missed", "replica", "spelling", "upstream",
     )  # fmt: skip
 
     def __init__(
-        self, upstream: Upstream, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, watch: Watch
+        self, upstream: Upstream, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, watch: Watch, answers: Cohort
     ) -> None:
+        """`answers` are those of all pools, which are worked on together."""
+        self.answers = answers
         self.upstream = upstream
         """Of it only `is_doubted` ever changes; what a request asks of it is beside it."""
         self.replica = upstream.replica

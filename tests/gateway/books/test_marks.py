@@ -17,6 +17,7 @@ from alliage.gateway.books.accounts import Account, Books
 from alliage.gateway.books.journal import Journal
 from alliage.gateway.books.naming import Naming
 from alliage.gateway.books.reading import Inherited
+from alliage.gateway.cohort import Cohort
 from alliage.gateway.decoded import Ask
 from alliage.gateway.endpoints import Action, Endpoint
 from alliage.gateway.kept import Kept
@@ -51,7 +52,9 @@ def _stream() -> Passing:
     """A stream of which no engine has told anything."""
     loop = asyncio.new_event_loop()
     try:
-        connection = UpstreamConnection(Pool(upstream("a", 1), loop, GatewayLimits(), cast(Watch, None)))
+        connection = UpstreamConnection(
+            Pool(upstream("a", 1), loop, GatewayLimits(), cast(Watch, None), Cohort(lambda work: work()))
+        )
     finally:
         loop.close()
     connection.head = AnswerHead(200, {b"Content-Type": b"text/event-stream"})

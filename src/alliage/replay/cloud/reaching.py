@@ -7,6 +7,7 @@ from typing import cast
 
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
+from alliage.gateway.cohort import Cohort
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.upstream import Pool, renew_pools
 from alliage.replay.cloud.clock import VirtualClock
@@ -29,6 +30,7 @@ class Reaching:
         self._clock = clock
         self._limits = limits
         self._answers = answers
+        self._nobody = Cohort(lambda work: work())
         self._loop = cast(asyncio.AbstractEventLoop, _Loop(clock))
         self._tried_s = clock.t_s
         self.pools: dict[ReplicaId, Pool] = {}
@@ -37,7 +39,7 @@ class Reaching:
 
     def take(self, wanted: Mapping[ReplicaId, Upstream]) -> None:
         """A new table's upstreams."""
-        renew_pools(self.pools, wanted, lambda upstream: Pool(upstream, self._loop, self._limits, self))
+        renew_pools(self.pools, wanted, lambda upstream: Pool(upstream, self._loop, self._limits, self, self._nobody))
 
     def unreachable(self) -> frozenset[ReplicaId]:
         """What it cannot reach now."""
