@@ -31,7 +31,7 @@ MODULES: Final = (
     *(
         f"alliage.gateway.{name}"
         for name in (
-            "admission", "allowances", "allowed", "answer_head", "body", "books.accounts", "books.endings", "books.journal", "books.naming",
+            "admission", "allowances", "allowed", "answer_head", "answering", "body", "books.accounts", "books.endings", "books.journal", "books.naming",
             "books.reading", "buckets",
             "choosing", "chosen", "client", "cohort", "counts", "door", "endpoints", "exchange", "failing", "flights", "footing", "foreseeing", "forms", "grant",
             "handing", "heads", "intake", "kept", "known", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
