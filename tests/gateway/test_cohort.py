@@ -6,10 +6,17 @@ from collections.abc import Callable
 
 from alliage.fleet.limits import Lease, Limits
 from alliage.gateway.cohort import Cohort, Member
+from alliage.gateway.decoded import Ask
+from alliage.gateway.door import Door
+from alliage.gateway.footing import Footing
+from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.naming import named
+from alliage.gateway.problems import Problem
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.request import Request
+from alliage.gateway.timing import Timing
 from alliage.gateway.tracing import Trace
-from tests.gateway.house import Answer, House, chat_body, get, house, post, route, run, table, upstream
+from tests.gateway.house import KEY, Answer, House, Wire, chat_body, get, house, post, route, run, table, upstream
 from tests.gateway.test_admission import HOUSE, limited
 from tests.gateway.upstream import DONE, Call, Engine, chat, event, stream_of, usage_event
 
@@ -39,6 +46,20 @@ class _Walker(Member):
 
     def broke(self) -> None:
         self.is_closed = True
+
+
+class _Reader(Member):
+    """Tells how each thing that it read begins."""
+
+    def __init__(self, told: list[str]) -> None:
+        super().__init__()
+        self._told = told
+
+    def step(self) -> bool:
+        came, self.came = self.came, b""
+        if came:
+            self._told.append(came[:1].decode())
+        return False
 
 
 class _Loop:
@@ -124,6 +145,43 @@ def test_a_bug_closes_its_own_connection_only() -> None:
     assert bad.is_closed
     assert not bad.is_member
     assert told[-3:] == ["good2", "c1", "good1"]
+
+
+def test_what_is_read_is_kept_for_a_moment_and_small() -> None:
+    """A long read, or a second one, is worked on at once, after what waited; so is whoever comes when many wait."""
+    loop, told = _Loop(), list[str]()
+    cohort = _crowded(loop)
+    long, twice = _Reader(told), _Reader(told)
+    cohort.brought(long, b"l" * 20_000)
+    cohort.brought(twice, b"1")
+    assert told == ["l"]
+    cohort.brought(twice, b"2")
+    assert told == ["l", "1", "2"]
+    many = [_Reader(told) for _ in range(300)]
+    for one in many:
+        cohort.brought(one, b"m")
+    assert sum(not one.came for one in many) == 300 - 256 + 1  # `twice` waits too, for nothing
+    assert loop.turn() == 1
+    assert told == ["l", "1", "2", *"m" * 300]
+
+
+def test_a_key_that_was_revoked_meanwhile_lets_nobody_in() -> None:
+    """Judged as the request came, and again where its name is looked up under another table."""
+
+    async def main() -> None:
+        door = Door(asyncio.get_running_loop(), GatewayLimits())
+        door.take_table(table(1, route("m", upstream("r", 1))))
+        request = Request(
+            b"POST", b"/v1/chat/completions", "1.1", {b"authorization": f"Bearer {KEY}".encode()}, True, 0
+        )
+        assert door.judge(request) is None
+        assert isinstance(named(door, request, Ask(model="m")), Footing)
+        door.take_table(table(2, route("m", upstream("r", 1)), keys=()))
+        problem = named(door, request, Ask(model="m"))
+        assert isinstance(problem, Problem)
+        assert problem.status == 401
+
+    run(main())
 
 
 async def _together(place: House, asked: list[bytes]) -> list[Answer]:
@@ -232,6 +290,46 @@ def test_a_bug_in_one_request_spares_the_others() -> None:
             await place.at_rest()
 
     run(main())
+
+
+class _Forgetful(Recorder):
+    """Has a bug that each end of a request meets while it is armed."""
+
+    is_armed = False
+
+    def add(self, request: Request, timing: Timing, transport: asyncio.Transport, status: int) -> None:
+        if self.is_armed:
+            self.is_armed = False
+            raise ValueError("a bug")
+        super().add(request, timing, transport, status)
+
+
+def test_a_bug_at_an_answers_end_closes_the_client_too() -> None:
+    """Nobody knows how far it came, so the connection is not used again; others are."""
+
+    async def main() -> None:
+        recorder = _Forgetful([])
+        async with (
+            Engine() as engine,
+            house(table(1, route("m", upstream("r", engine.port, 256))), recorder=recorder) as place,
+        ):
+            wire, other = await place.dial(), await place.dial()
+            recorder.is_armed = True
+            await wire.send(post(chat_body()))
+            assert await _rest(wire)
+            await other.send(post(chat_body()))
+            assert (await other.answer()).status == 200
+
+    run(main())
+
+
+async def _rest(wire: Wire) -> bool:
+    """Whether it is closed, after whatever is said on it."""
+    try:
+        await asyncio.wait_for(wire.reader.read(), 10)
+    except ConnectionResetError:
+        return True
+    return wire.reader.at_eof()
 
 
 def test_requests_on_one_connection_are_answered_in_order() -> None:

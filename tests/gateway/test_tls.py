@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import openai
@@ -130,6 +130,41 @@ def test_a_handshake_may_come_in_any_pieces(files: TlsFiles) -> None:
             for step in (1, 7, 64 * KIB):
                 assert b'"status":"ok"' in await _raw_handshake(place, files, get("/health", key=None), step)
             await place.alone()
+
+    run(main())
+
+
+async def _ask_and_end(place: House, files: TlsFiles) -> bytes:
+    """Speak TLS by hand: a request and TLS's own end in one write; what was answered."""
+    inside, outside = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = trusting(files).wrap_bio(inside, outside, server_hostname="localhost")
+    wire = await place.dial(plain=True)
+    while True:
+        try:
+            client.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            await wire.send(outside.read())
+            inside.write(await wire.reader.read(64 * KIB))
+    await wire.send(outside.read())
+    await asyncio.sleep(0.01)  # what follows is a round of its own
+    client.write(get("/v1/models"))
+    with suppress(ssl.SSLWantReadError):
+        client.unwrap()
+    await wire.send(outside.read())
+    inside.write(await wire.reader.read())
+    with suppress(ssl.SSLZeroReturnError, ssl.SSLWantReadError):
+        return client.read()
+    return b""
+
+
+def test_who_ends_tls_with_the_request_is_answered(files: TlsFiles) -> None:
+    """One that waits for others of its round of the loop too: of so many some do."""
+
+    async def main() -> None:
+        async with Engine() as engine, _place(files, engine) as place:
+            for _ in range(36):
+                assert (await _ask_and_end(place, files)).startswith(b"HTTP/1.1 200")
 
     run(main())
 

@@ -290,11 +290,13 @@ class Admission:
             return
         line.is_moving = True
         stats, queue = self._stats.of(line.service), line.queue
-        while queue.length and stats.in_flight < stats.slots:
-            place = queue.pop()
-            if place is None:
-                break
+        try:
+            while queue.length and stats.in_flight < stats.slots:
+                place = queue.pop()
+                if place is None:
+                    break
+                stats.queued = queue.length
+                place.waiter.take_turn()
+        finally:
             stats.queued = queue.length
-            place.waiter.take_turn()
-        stats.queued = queue.length
-        line.is_moving = False
+            line.is_moving = False

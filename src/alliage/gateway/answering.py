@@ -27,11 +27,19 @@ from alliage.gateway.timing import Timing
 from alliage.gateway.upstream import Listener, Pool, UpstreamConnection
 
 REST: Final = 0
-"""The steps of an exchange: nothing is to be done until something comes;"""
-COUNT: Final = 1
-"""the answer is whole: it is written down and sent;"""
-END: Final = 2
-"""everybody is told. Those before are `exchange`'s."""
+"""Nothing is to be done until something comes. The steps of a request, which are `exchange`'s:"""
+READ: Final = 1
+"""its body is read,"""
+NAME: Final = 2
+"""whose it is, what it asks for, and what its prompt begins with,"""
+PLACE: Final = 3
+"""it is let in and gets a replica,"""
+ASK: Final = 4
+"""which is asked. The steps of an answer, which is whole:"""
+COUNT: Final = 5
+"""it is written down and sent,"""
+END: Final = 6
+"""and everybody is told."""
 
 
 class Answering(Listener):
@@ -87,6 +95,10 @@ class Answering(Listener):
             self._count_whole()
         elif step == END:
             self._end_whole()
+
+    def broke(self) -> None:
+        """A bug: nobody knows how far it came, so the client is let go."""
+        self._transport.abort()
 
     def _try_another(self, why: str, *, until_reached: bool = False) -> None:
         """The answer has not begun, and the engine failed."""

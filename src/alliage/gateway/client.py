@@ -68,8 +68,12 @@ class ClientConnection(Member):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of this request, or of later ones."""
-        self.came = self.came + data if self.came else data
-        self._door.requests.join(self)
+        self._door.requests.brought(self, data)
+
+    def eof_received(self) -> None:
+        """No more comes. TLS ends both ways at once then, so what came is answered before."""
+        if self.came:
+            self._door.requests.hurry(self)
 
     def step(self) -> bool:
         """Take what came; then it is its exchange's turn."""
@@ -83,7 +87,7 @@ class ClientConnection(Member):
         return exchange is not None and exchange.is_moving
 
     def broke(self) -> None:
-        """A bug."""
+        """A step of it raised."""
         self.abort()
 
     def _take(self, data: bytes) -> None:
@@ -281,8 +285,6 @@ class ClientConnection(Member):
 
     def sweep(self, now_s: float) -> None:
         """Act on what took too long."""
-        if self.came:
-            return  # it is looked at in this round of the loop
         if self._paused_since_s is not None:
             if now_s - self._paused_since_s > self._door.limits.send_stall_s:
                 self.abort()

@@ -7,15 +7,22 @@ all of it from further away. Step by step the code of a step is read once for ma
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import structlog
+
+from alliage.units import KIB
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _TOGETHER: Final = 32
 """Members that go step by step together: of more the data would not stay at hand."""
 _FEW: Final = 3
 """Fewer than these in one round are not worth waiting for each other."""
+_SMALL_BYTES: Final = 16 * KIB
+"""A longer read has enough to do to be worked on at once; and nobody's waits unseen by the limits."""
+_WAITING_MAX: Final = 256
+"""Members that wait; who comes then is worked on at once."""
 _LOOK_EVERY: Final = 32
 """While few come at a time each is worked on at once; the one after so many waits, to see how many come now."""
 
@@ -27,7 +34,7 @@ class Member(asyncio.Protocol):
 
     def __init__(self) -> None:
         self.came = b""
-        """What was read and not looked at yet."""
+        """What was read and not looked at yet: one small read."""
         self.is_member = False
 
     def step(self) -> bool:
@@ -57,14 +64,31 @@ class Cohort:
             return
         member.is_member = True
         members = self._members
-        if not members and self._are_few and self._alone < _LOOK_EVERY:
+        waiting = len(members)
+        if waiting >= _WAITING_MAX:
+            self.hurry(member)
+        elif waiting == 0 and self._are_few and self._alone < _LOOK_EVERY:
             self._alone += 1
-            while self._goes_on(member):
-                pass
-            return
-        members.append(member)
-        if len(members) == 1:
-            self._soon(self._work)
+            self.hurry(member)
+        else:
+            members.append(member)
+            if waiting == 0:
+                self._soon(self._work)
+
+    def brought(self, member: Member, data: bytes) -> None:
+        """The member has read this."""
+        if member.came or len(data) > _SMALL_BYTES:
+            self.hurry(member)  # with what it read before
+            member.came = data
+            self.hurry(member)
+        else:
+            member.came = data
+            self.join(member)
+
+    def hurry(self, member: Member) -> None:
+        """Do its steps now. If it waits, it finds nothing to do then."""
+        while self._goes_on(member):
+            pass
 
     def work(self) -> None:
         """All steps of all that have joined."""
@@ -80,9 +104,11 @@ class Cohort:
         try:
             goes_on = member.step()
         except Exception:  # noqa: BLE001 - whatever it is, the others go on
-            _log.exception("a connection was closed because of a bug")
-            member.broke()
             goes_on = False
+            with suppress(Exception):
+                _log.exception("a connection was closed because of a bug")
+            with suppress(Exception):
+                member.broke()
         if not goes_on:
             member.is_member = False
         return goes_on

@@ -1,7 +1,6 @@
 """One relayed request from its body to its engine: hold, choose, ask, retry, go on with its answer elsewhere. The answer is `answering`'s.
 
-It goes to its engine, and from the answer's last bytes to its end, in steps that it does beside other requests
-(`cohort`). What depends on the others is all in one step: its limits, its turn, its replica.
+It goes there in steps that it does beside other requests (`cohort`). What depends on the others is all in one step: its limits, its turn, its replica.
 
 The replica's count is taken in `_go_to` and given back in `_leave_replica`, nowhere else.
 """
@@ -16,7 +15,7 @@ import structlog
 from alliage.engines.continuing import CONTINUES
 from alliage.fleet.routing import Route, Upstream
 from alliage.gateway import problems
-from alliage.gateway.answering import END, REST, Answering
+from alliage.gateway.answering import ASK, NAME, PLACE, READ, REST, Answering
 from alliage.gateway.body import output_max, read_ask, with_usage
 from alliage.gateway.chosen import candidates, paths
 from alliage.gateway.continuing import Continuation
@@ -37,10 +36,6 @@ from alliage.gateway.upstream import UpstreamConnection
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _now_s: Final = perf_counter
-_READ: Final = 3  # the steps, beside those of `answering`: its body is read,
-_NAME: Final = 4  # whose it is, what it asks for, and what its prompt begins with,
-_PLACE: Final = 5  # it is let in and gets a replica,
-_ASK: Final = 6  # which is asked
 
 
 class Exchange(Answering):
@@ -60,32 +55,28 @@ class Exchange(Answering):
         self._form: bytes | None = None
         self._fresh = False
         self._is_in = False
-        self._next = _READ
+        self._next = READ
 
     def step(self) -> None:
         """Do the next step."""
         step = self._next
-        if step <= END:
+        if step > ASK:
             super().step()
             return
         self._next = REST
-        if step == _READ:
+        if step == READ:
             self._read()
-        elif step == _NAME:
+        elif step == NAME:
             self._name()
-        elif step == _PLACE:
+        elif step == PLACE:
             self._place()
-        else:
+        elif step == ASK:
             self._ask_it()
 
     def _route(self) -> None:
         """Send it to a replica, hold it, or say no: now, not beside others."""
-        self._next = _NAME
-        self._go_on_now()
-
-    def _go_on_now(self) -> None:
-        while self._next != REST:
-            self.step()
+        self._next = NAME
+        self.hurry()
 
     def _read(self) -> None:
         """The body is whole."""
@@ -100,7 +91,7 @@ class Exchange(Answering):
             who = self._request.entry
             if who is not None and who.logs_prompts:
                 self._put_prompt_by()
-            self._next = _NAME
+            self._next = NAME
 
     def _put_prompt_by(self) -> None:
         recorder = self._door.recorder
@@ -116,7 +107,6 @@ class Exchange(Answering):
         elif self._door.draining:
             self._refuse(problems.not_ready("This gateway is stopping; ask again."))
         else:
-            self._request.entry = None  # its key may have been revoked
             self._route()
 
     def take_turn(self) -> None:
@@ -152,7 +142,7 @@ class Exchange(Answering):
             return
         self._timing.named(stats, footing.meter, streams=bool(ask.stream))
         self._choosing.read(footing.service, footing.tenant, self._prompt)
-        self._next = _PLACE
+        self._next = PLACE
 
     def _place(self) -> None:
         door, request, footing, ask = self._door, self._request, self._footing, self._ask
@@ -222,7 +212,7 @@ class Exchange(Answering):
             self._grant.is_sent = True
         self._door.flights.take(replica)
         self._timing.enter(replica, pool.chip, now_s)
-        self._next = _ASK
+        self._next = ASK
 
     def _ask_it(self) -> None:
         pool = self._pool
@@ -336,7 +326,7 @@ class Exchange(Answering):
             failures.seams += 1
             self._joins, self._fresh = True, False
             self._go_to(upstream, now_s)
-            self._go_on_now()
+            self.hurry()
         elif not (failures.may_be_continued(route) and self._hold(route.service)):
             self._break_off(passing, failures.why)
 

@@ -11,8 +11,10 @@ from alliage.gateway.request import Request
 
 def named(door: Door, request: Request, ask: Ask) -> Footing | Problem | None:
     """The footing; None while the gateway has no table yet. Who asks is kept in the request."""
-    if request.entry is None and (problem := door.judge(request)) is not None:
-        return problem
+    if request.entry is None or request.judged != door.tables:  # its key may have been revoked
+        problem = door.judge(request)
+        if problem is not None:
+            return problem
     who = request.entry
     if who is None or door.table is None:
         return None

@@ -48,6 +48,14 @@ class Listener:
     def step(self) -> None:
         """Do the next step."""
 
+    def hurry(self) -> None:
+        """Do all steps that are left now."""
+        while self.is_moving:
+            self.step()
+
+    def broke(self) -> None:
+        """A step of it, or what it was told, raised."""
+
     def connected(self, connection: "UpstreamConnection") -> None:
         """A fresh connection is there; ask on it or close it."""
         raise NotImplementedError
@@ -163,32 +171,32 @@ class UpstreamConnection(Member):
         if listener is None or self._parser is None:
             self.drop()
             return
-        if self.came:
-            self.came += data
-            return
-        if self._is_at_chunk:  # then one that the parser is not shown changes nothing for it
+        if self._is_at_chunk and not self.came:  # then one that the parser is not shown changes nothing for it
             head_bytes = wire.chunk_head(data)
             if head_bytes and listener.relay_chunk(data, head_bytes):
                 self._pool.heard += 1
                 return
-        self.came = data
-        self._pool.answers.join(self)
+        self._pool.answers.brought(self, data)
 
     def step(self) -> bool:
         """Hand on what came; then it is its listener's turn."""
         came, listener = self.came, self._listener
-        if came:
-            self.came = b""
-            self._take_in(came)
-        elif listener is not None:
-            listener.step()
+        try:
+            if came:
+                self.came = b""
+                self._take_in(came)
+            elif listener is not None:
+                listener.step()
+        except Exception:
+            if listener is not None:  # which may have let us go by now
+                listener.broke()
+            raise
         listener = self._listener
         return listener is not None and listener.is_moving
 
     def broke(self) -> None:
-        """A bug."""
-        if self._transport is not None:
-            self._transport.abort()
+        """A step of it raised."""
+        self.drop()
 
     def _take_in(self, data: bytes) -> None:
         """Parse what came and hand it on in one call."""
@@ -291,8 +299,7 @@ class UpstreamConnection(Member):
         if exc is None and self._head_done and not self.head.is_framed:
             self.complete = True
             listener.relay(self, _NO_PIECES, True)
-            while listener.is_moving:
-                listener.step()
+            listener.hurry()
             return
         self._fail("it closed the connection" if exc is None else f"the connection broke ({exc})")
 
