@@ -207,7 +207,7 @@ class Door:
         return replica in self.pools
 
     def sweep(self) -> None:
-        """Look at every deadline, and at running streams."""
+        """Look at running streams and at every deadline but the guests', which `look_at` is for."""
         looked_s, self._looked_s = self._looked_s, self.loop.time()
         passed_s, tick_s = self._looked_s - looked_s, self.limits.tick_s
         late_s = passed_s - tick_s
@@ -217,10 +217,13 @@ class Door:
         self.admission.sweep()
         for pool in self.pools.values():
             pool.sweep(self.now_s)
-        for guest in list(self.guests):
-            guest.sweep(self.now_s)
         if self.recorder is not None:
             self.recorder.hand_on()
+
+    def look_at(self, guest: Guest) -> None:
+        """Act on its deadlines as of the last sweep, unless it has left."""
+        if guest in self.guests:
+            guest.sweep(self.now_s)
 
     def told(self, request: Request | None, status: int, reason: str, transport: asyncio.Transport) -> None:
         """A request was answered without going to a replica; `reason` is a refusal's code, None a request that was not whole."""

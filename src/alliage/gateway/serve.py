@@ -19,6 +19,7 @@ from alliage.gateway.door import Door
 from alliage.gateway.doorstep import Doorsteps
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.metrics import exposition
+from alliage.gateway.parts import in_parts
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.siblings import Siblings
 from alliage.gateway.tls import Tls
@@ -133,9 +134,12 @@ async def _first_of(stop: asyncio.Event, *tasks: asyncio.Task[Any]) -> None:
 
 
 async def _sweep(door: Door) -> None:
+    tick_s, began_s = door.limits.tick_s, door.loop.time()
     while True:
-        await asyncio.sleep(door.limits.tick_s)
+        await asyncio.sleep(max(began_s + tick_s - door.loop.time(), 0.0))
+        began_s = door.loop.time()
         door.sweep()
+        await in_parts(list(door.guests), door.look_at)
         if door.siblings is not None and door.siblings.is_asked():
             door.siblings.tell(exposition(door))
 

@@ -141,3 +141,21 @@ def test_a_slow_reader_is_claimed_by_what_left(tmp_path: Path) -> None:
     books.mark()
     assert _left(tmp_path, journal).output_tokens == 10
     journal.close(is_done=True)
+
+
+def test_one_that_ended_between_the_parts_is_not_marked(tmp_path: Path) -> None:
+    """It was to be marked when the round began, and its record stands by now: nothing comes after that."""
+    journal, pipe = Journal(tmp_path / "usage", bytes_max=MIB, segment_bytes=64 * KIB), _Pipe()
+    books, account = _account(journal, pipe)
+    passing = _stream()
+    for piece in (_chunk(_ROLE), _chunk(event("x")), _chunk(_FINISH)):
+        account.passes(passing, piece, piece.count(EVENT), False)
+    due = books.to_mark()
+    assert due == [account]
+    account.finished(passing)
+    ended = [path.read_bytes() for path in journal.folder.glob("*.seg")]
+    for one in due:
+        one.mark()
+    assert [path.read_bytes() for path in journal.folder.glob("*.seg")] == ended
+    assert not books.to_mark()
+    journal.close(is_done=True)

@@ -69,19 +69,26 @@ class Books:
 
     def mark(self) -> None:
         """Write down how far each is, and what had found no room."""
+        for account in self.to_mark():
+            account.mark()
+
+    def to_mark(self) -> "list[Account]":
+        """Those that are to be marked now; what had found no room is written down."""
         journal = self.journal
         if journal is None:
-            return
+            return []
         self.epoch_s = time() - perf_counter()
         if journal.why_full:
             journal.turn()
         waiting, self.unended = self.unended, []
         for account in waiting:
             account.write()
+        accounts: list[Account] = []
         one = self.first
         while one is not None:
-            one.mark()
+            accounts.append(one)
             one = one.after
+        return accounts
 
 
 class Account:
@@ -196,9 +203,9 @@ class Account:
         self.write()
 
     def mark(self) -> None:
-        """Write down how far it is, where that is news, or where its last word is in an old segment."""
+        """Write down how far it is, where that is news, or where its last word is in an old segment. Nothing where it is over."""
         journal = self._books.journal
-        if journal is None:
+        if journal is None or not self._is_in:
             return
         if not self._place:
             self._open()

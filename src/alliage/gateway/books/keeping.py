@@ -8,12 +8,13 @@ from typing import Final
 
 import structlog
 
-from alliage.gateway.books.accounts import Books
+from alliage.gateway.books.accounts import Account, Books
 from alliage.gateway.books.counting import Counting
 from alliage.gateway.books.journal import Journal, own
 from alliage.gateway.books.reading import Inherited, Written
 from alliage.gateway.books.telling import Teller
 from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.parts import in_parts
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _HEIRS_S: Final = 10.0
@@ -68,7 +69,7 @@ class Keeper:
     async def _mark(self) -> None:
         while True:
             await asyncio.sleep(self._limits.usage_mark_s)
-            self._books.mark()
+            await in_parts(self._books.to_mark(), Account.mark)
             self._say()
 
     async def _tell(self) -> None:
