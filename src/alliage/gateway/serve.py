@@ -134,10 +134,10 @@ async def _first_of(stop: asyncio.Event, *tasks: asyncio.Task[Any]) -> None:
 
 
 async def _sweep(door: Door) -> None:
-    tick_s, began_s = door.limits.tick_s, door.loop.time()
+    due_s = door.loop.time() + door.limits.tick_s
     while True:
-        await asyncio.sleep(max(began_s + tick_s - door.loop.time(), 0.0))
-        began_s = door.loop.time()
+        await asyncio.sleep(due_s - door.loop.time())
+        due_s = door.loop.time() + door.limits.tick_s  # from one beginning to the next
         door.sweep()
         await in_parts(list(door.guests), door.look_at)
         if door.siblings is not None and door.siblings.is_asked():

@@ -67,8 +67,11 @@ class Keeper:
             journal.close(is_done=is_done)
 
     async def _mark(self) -> None:
+        loop, every_s = asyncio.get_running_loop(), self._limits.usage_mark_s
+        due_s = loop.time() + every_s
         while True:
-            await asyncio.sleep(self._limits.usage_mark_s)
+            await asyncio.sleep(due_s - loop.time())
+            due_s = loop.time() + every_s  # from one beginning to the next
             await in_parts(self._books.to_mark(), Account.mark)
             self._say()
 
