@@ -20,7 +20,7 @@ from tests.gateway.house import KEY, Answer, House, Wire, chat_body, get, house,
 from tests.gateway.test_admission import HOUSE, limited
 from tests.gateway.upstream import DONE, Call, Engine, chat, event, stream_of, usage_event
 
-_ENOUGH = 40
+_ENOUGH = 120
 """More than come before one waits for others."""
 
 
@@ -93,13 +93,13 @@ def test_who_comes_alone_does_not_wait() -> None:
     loop, told = _Loop(), list[str]()
     cohort = Cohort(loop.soon)
     at_once = 0
-    for _ in range(66):
+    for _ in range(202):
         before = len(told)
         cohort.join(_Walker("a", 2, told))
         at_once += len(told) > before
         loop.turn()
-    assert told == ["a2", "a1"] * 66
-    assert at_once == 64
+    assert told == ["a2", "a1"] * 202
+    assert at_once == 200
 
 
 def test_those_that_come_together_go_step_by_step() -> None:
@@ -225,8 +225,8 @@ def test_each_is_answered_as_if_it_were_alone() -> None:
             alone = [_plain(await place.ask(raw)) for raw in kinds]
             assert [one[0] for one in alone] == [200, 400, 404, 200, 401, 200, 400, 404, 200]
             for _ in range(3):
-                answers = await _together(place, kinds * 12)
-                assert [_plain(answer) for answer in answers] == alone * 12
+                answers = await _together(place, kinds * 16)
+                assert [_plain(answer) for answer in answers] == alone * 16
             await place.at_rest()
 
     run(main())

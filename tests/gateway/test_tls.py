@@ -163,7 +163,7 @@ def test_who_ends_tls_with_the_request_is_answered(files: TlsFiles) -> None:
 
     async def main() -> None:
         async with Engine() as engine, _place(files, engine) as place:
-            for _ in range(36):
+            for _ in range(104):
                 assert (await _ask_and_end(place, files)).startswith(b"HTTP/1.1 200")
 
     run(main())

@@ -23,8 +23,8 @@ _SMALL_BYTES: Final = 16 * KIB
 """A longer read has enough to do to be worked on at once; and nobody's waits unseen by the limits."""
 _WAITING_MAX: Final = 256
 """Members that wait; who comes then is worked on at once."""
-_LOOK_EVERY: Final = 32
-"""While few come at a time each is worked on at once; the one after so many waits, to see how many come now."""
+_LOOK_EVERY: Final = 100
+"""While few come at a time each is worked on at once; the one after so many waits, to see how many come now. Fewer than a hundredth, so that it is none of the slowest."""
 
 
 class Member(asyncio.Protocol):
