@@ -19,7 +19,7 @@ from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.tls import Tls, TlsFiles, load
 from alliage.units import KIB, MIB
 from tests.gateway.certificates import OPENSSL, WITHOUT, certificate, trusting
-from tests.gateway.house import KEY, House, chat_body, get, house, post, route, run, table, upstream
+from tests.gateway.house import KEY, House, Wire, chat_body, get, house, post, route, run, table, upstream
 from tests.gateway.upstream import DONE, Call, Engine, event, stream_of
 
 pytestmark = pytest.mark.skipif(OPENSSL is None, reason=WITHOUT)
@@ -95,21 +95,29 @@ def test_only_new_versions_and_http_1_1(files: TlsFiles) -> None:
     run(main())
 
 
-async def _raw_handshake(place: House, files: TlsFiles, request: bytes, step: int) -> bytes:
-    """Speak TLS by hand: in pieces of `step`, and the request in one write with the end of the handshake."""
+async def _shaken(
+    place: House, files: TlsFiles, step: int = 64 * KIB
+) -> tuple[Wire, ssl.SSLObject, ssl.MemoryBIO, ssl.MemoryBIO]:
+    """Shake hands by hand, in pieces of `step`: the connection, TLS, what it reads, and what is to be sent, the end of the handshake first."""
     inside, outside = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = trusting(files).wrap_bio(inside, outside, server_hostname="localhost")
     wire = await place.dial(plain=True)
     while True:
         try:
             client.do_handshake()
-            break
         except ssl.SSLWantReadError:
             data = outside.read()
             for start in range(0, len(data), step):
                 await wire.send(data[start : start + step])
                 await asyncio.sleep(0)
             inside.write(await wire.reader.read(64 * KIB))
+        else:
+            return wire, client, inside, outside
+
+
+async def _raw_handshake(place: House, files: TlsFiles, request: bytes, step: int) -> bytes:
+    """The answer to a request that comes in one write with the end of the handshake."""
+    wire, client, inside, outside = await _shaken(place, files, step)
     client.write(request)
     await wire.send(outside.read())
     while True:
@@ -135,17 +143,8 @@ def test_a_handshake_may_come_in_any_pieces(files: TlsFiles) -> None:
 
 
 async def _ask_and_end(place: House, files: TlsFiles) -> bytes:
-    """Speak TLS by hand: a request and TLS's own end in one write; what was answered."""
-    inside, outside = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = trusting(files).wrap_bio(inside, outside, server_hostname="localhost")
-    wire = await place.dial(plain=True)
-    while True:
-        try:
-            client.do_handshake()
-            break
-        except ssl.SSLWantReadError:
-            await wire.send(outside.read())
-            inside.write(await wire.reader.read(64 * KIB))
+    """The answer to a request that comes in one write with TLS's own end."""
+    wire, client, inside, outside = await _shaken(place, files)
     await wire.send(outside.read())
     await asyncio.sleep(0.01)  # what follows is a round of its own
     client.write(get("/v1/models"))

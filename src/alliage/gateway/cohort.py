@@ -62,7 +62,6 @@ class Cohort:
         """Have its steps done: at once, or soon beside others'. Within its own steps this changes nothing."""
         if member.is_member:
             return
-        member.is_member = True
         members = self._members
         waiting = len(members)
         if waiting >= _WAITING_MAX:
@@ -71,6 +70,7 @@ class Cohort:
             self._alone += 1
             self.hurry(member)
         else:
+            member.is_member = True
             members.append(member)
             if waiting == 0:
                 self._soon(self._work)
@@ -87,6 +87,7 @@ class Cohort:
 
     def hurry(self, member: Member) -> None:
         """Do its steps now. If it waits, it finds nothing to do then."""
+        member.is_member = True  # so that to join within its steps changes nothing here either
         while self._goes_on(member):
             pass
 
