@@ -74,7 +74,7 @@ fmt: $(VENV)/.dev ## format and fix what can be fixed
 bench: bench-gateway ## all benchmarks
 
 bench-gateway: $(VENV)/.dev compiled ## the gateway against nginx and others (bench/README.md); bench-rivals installs the others
-	@$(BIN)/python -m bench.gateway.run $(ARGS)
+	@$(BIN)/python -m bench.gateway $(ARGS)
 
 bench-decide: $(VENV)/.dev ## the decisions against published rivals (bench/README.md); ALLIAGE_TEST_DATA names the folder of traces
 	@$(BIN)/python -m bench.decide $(ARGS)

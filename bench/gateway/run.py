@@ -1,4 +1,4 @@
-"""`python -m bench.gateway.run`: what the gateway costs beside nginx and others (see bench/README.md)."""
+"""`python -m bench.gateway`: what the gateway costs beside nginx and others (see bench/README.md)."""
 
 import argparse
 import asyncio
@@ -211,7 +211,3 @@ def main() -> int:
         return INVALID
     ours = (column for turns in report.turns for column in turns.columns if column.name == GATEWAY)
     return NOISY if any(column.ratio is None for column in ours) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

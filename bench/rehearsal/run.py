@@ -183,7 +183,7 @@ async def engines() -> AsyncIterator[Engines]:
         while not path.exists():  # noqa: ASYNC110 - a file of another process
             await asyncio.sleep(0.02)
         reader, writer = await asyncio.open_unix_connection(str(path))
-        line: EnginesLine = Line(reader, writer, msgspec.json.Decoder(FromEngines))
+        line: EnginesLine = Line(reader, writer, msgspec.msgpack.Decoder(FromEngines))
         found = Engines(line)
         hearing = asyncio.create_task(found.hear())
         try:

@@ -21,6 +21,7 @@ SOURCES: Final = Path(__file__).parent.parent
 MODULES: Final = (
     "alliage.fleet.charges",
     "alliage.link.entries",
+    "alliage.link.stretches",
     *(
         f"alliage.decide.{name}"
         for name in (
@@ -39,7 +40,7 @@ MODULES: Final = (
         )
     ),
 )  # fmt: skip
-"""What a request passes."""
+"""What a request passes, and its record on the way to the ledger."""
 
 
 def is_compiled(function: Callable[..., object]) -> bool:

@@ -149,7 +149,7 @@ def test_foreign_work_is_what_the_processes_did_not_do() -> None:
 
 def run_bench(*words: str) -> subprocess.CompletedProcess[str]:
     """Run it as `make bench-gateway` does. On a failure it is told to leave, so that it ends what it started."""
-    argv = (sys.executable, "-m", "bench.gateway.run", *words)
+    argv = (sys.executable, "-m", "bench.gateway", *words)
     bench = subprocess.Popen(
         argv, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
     )

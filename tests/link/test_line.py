@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from alliage.control.actions import StartReplica, StopReplica
@@ -108,17 +109,20 @@ def test_a_closed_line_takes_nothing_more(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+_START = msgspec.msgpack.encode({"type": "start"})
+
+
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
         (struct.pack(">I", FRAME_BYTES_MAX + 1), "the limit is"),
         (struct.pack(">I", 3) + b"{}}", "could not be read"),
-        (struct.pack(">I", 16) + b'{"type":"start"}', "could not be read"),
+        (struct.pack(">I", len(_START)) + _START, "could not be read"),
         (struct.pack(">I", 4) + b"\xff\xff\xff\xff", "could not be read"),
     ],
 )
 def test_what_is_no_message_is_an_error(tmp_path: Path, sent: bytes, said: str) -> None:
-    """Too long, no JSON, the other direction's message, no text: LinkError, not a crash."""
+    """Too long, no MessagePack, the other direction's message, no such type: LinkError, not a crash."""
 
     async def play() -> None:
         async with _lines(tmp_path) as answered:

@@ -106,7 +106,7 @@ async def a_scene() -> AsyncIterator[Scene]:
 async def dialled(path: Path) -> EnginesLine:
     """A line as an agent has it."""
     reader, writer = await asyncio.open_unix_connection(str(path))
-    line: Line[FromEngines, ToEngines] = Line(reader, writer, msgspec.json.Decoder(FromEngines))
+    line: Line[FromEngines, ToEngines] = Line(reader, writer, msgspec.msgpack.Decoder(FromEngines))
     return line
 
 

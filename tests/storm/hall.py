@@ -36,7 +36,7 @@ class Hall:
             await engine.stop()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line: AgentLine = Line(reader, writer, msgspec.json.Decoder(ToEngines))
+        line: AgentLine = Line(reader, writer, msgspec.msgpack.Decoder(ToEngines))
         with suppress(LinkError):
             for told in self._told.values():
                 line.send(told)

@@ -7,7 +7,7 @@ from alliage.compiled import use_compiled
 
 def main() -> int:
     """The process that the arguments name (`processes`)."""
-    why_not = use_compiled() if sys.argv[1:2] == ["gateway"] else ""
+    why_not = use_compiled() if sys.argv[1:2] in (["gateway"], ["control"]) else ""
     from alliage.faces import processes
 
     return processes.main(uncompiled_because=why_not)

@@ -11,6 +11,7 @@ from alliage.errors import LinkError
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import RoutingTable
 from alliage.gateway.door import Door
+from alliage.gateway.parts import lull
 from alliage.link.line import DialledLine, dial
 from alliage.link.messages import PROTOCOL, GatewayHello, GatewayReport, NewLeases, NewTable, Refused, UsageTaken
 
@@ -148,6 +149,7 @@ class ControlLine:
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(self._door.limits.heartbeat_s)
+            await lull(self._door.flights)
             self._report_all()
 
     def _lost(self, why: str) -> None:

@@ -1,12 +1,16 @@
-"""Work on thousands of things in parts, so that nobody's answer waits for all of it."""
+"""The process's own work, done so that no answer waits for all of it: on thousands of things in parts, and in lulls what can wait."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
+from alliage.gateway.flights import Flights
+
 _PARTS: Final = 8
 """No more of them, because under load each may wait for a whole round of the loop."""
 _PART_MIN: Final = 64
+_LULL_S: Final = 0.005
+"""So long is waited for a lull; where engines take long or many ask there is none, and the work is little beside theirs."""
 _Item = TypeVar("_Item")
 
 
@@ -18,3 +22,10 @@ async def in_parts(items: Sequence[_Item], act: Callable[[_Item], None]) -> None
             await asyncio.sleep(0)
         for item in items[first : first + size]:
             act(item)
+
+
+async def lull(flights: Flights) -> None:
+    """Wait until no request is in work, if that is soon. A timer is no such moment: it goes off when a request wakes the loop."""
+    none_left = flights.none_left()
+    if none_left is not None:
+        await asyncio.wait((none_left,), timeout=_LULL_S)

@@ -118,7 +118,8 @@ def _keeper(door: Door, usage: Path | None) -> Keeper | None:
     except OSError as error:
         _log.error("usage cannot be written down; requests are served", folder=str(usage), why=str(error))
         return None
-    return Keeper(usage, door.books, door.teller, Counting(door.books, door.pools, upstreams), door.limits)
+    counting = Counting(door.books, door.pools, upstreams)
+    return Keeper(usage, door.books, door.teller, counting, flights=door.flights, limits=door.limits)
 
 
 async def _first_of(stop: asyncio.Event, *tasks: asyncio.Task[Any]) -> None:

@@ -1,4 +1,4 @@
-"""One line: a Unix stream socket with JSON messages, each behind its length. Both ends may speak at any time."""
+"""One line: a Unix stream socket with MessagePack messages, each behind its length. Both ends may speak at any time."""
 
 import asyncio
 import struct
@@ -13,7 +13,7 @@ from alliage.link.messages import FromControl, ToControl
 
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 _LENGTH: Final = struct.Struct(">I")
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
 
 Incoming = TypeVar("Incoming")
 Outgoing = TypeVar("Outgoing")
@@ -28,7 +28,7 @@ class Line(Generic[Incoming, Outgoing]):
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        decoder: msgspec.json.Decoder[Incoming],
+        decoder: msgspec.msgpack.Decoder[Incoming],
     ) -> None:
         self._reader = reader
         self._writer = writer
@@ -71,14 +71,14 @@ async def dial(path: Path) -> DialledLine:
         reader, writer = await asyncio.open_unix_connection(str(path))
     except OSError as error:
         raise LinkError(f"control cannot be reached at {path}: {error.strerror}") from error
-    return Line(reader, writer, msgspec.json.Decoder(FromControl))
+    return Line(reader, writer, msgspec.msgpack.Decoder(FromControl))
 
 
 async def listen(path: Path, answer: Callable[[AnsweredLine], Awaitable[None]]) -> asyncio.Server:
     """Serve diallers, one `answer` each; the socket replaces a dead one of the same path and is 0600."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line: AnsweredLine = Line(reader, writer, msgspec.json.Decoder(ToControl))
+        line: AnsweredLine = Line(reader, writer, msgspec.msgpack.Decoder(ToControl))
         try:
             await answer(line)
         finally:

@@ -13,7 +13,7 @@ from alliage.fleet.nodes import Node
 from alliage.fleet.routing import RoutingTable
 from alliage.fleet.traffic import ReplicaTraffic, Traffic
 
-PROTOCOL: Final = 4
+PROTOCOL: Final = 5
 """Moves when messages change in a way that an older side cannot read; a hello with another one is refused. So it does with `entries.FORMAT`."""
 
 

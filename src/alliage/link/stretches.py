@@ -20,7 +20,8 @@ from alliage.link.entries import (
     UNSEEN,
     Names,
     Whole,
-    entries,
+    is_sound,
+    lengths,
     payload,
     read_names,
     read_whole,
@@ -28,6 +29,10 @@ from alliage.link.entries import (
 from alliage.link.messages import UsageTold
 
 _SECOND_US: Final = 1e6
+
+
+_READ: Final = frozenset({END, NAMES, FIRST})
+"""Kinds of entries that say something to the ledger; the others are for the heirs of the gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,9 @@ class StretchReader:
 
 def _records(told: UsageTold, known: _Known) -> list[UsageRecord]:
     found = []
-    for at, kind, length in entries(told.entries):
+    for at, kind, length in lengths(told.entries):
+        if kind in _READ and not is_sound(told.entries, at, kind, length):
+            break
         known.upto = told.at + at + length
         if kind == END:
             whole = read_whole(told.entries, at, length, told.at + at)

@@ -116,7 +116,7 @@ class _Hall:
         while True:
             with contextlib.suppress(OSError, LinkError):
                 reader, writer = await asyncio.open_unix_connection(str(self._engines_path))
-                line: EnginesLine = Line(reader, writer, msgspec.json.Decoder(FromEngines))
+                line: EnginesLine = Line(reader, writer, msgspec.msgpack.Decoder(FromEngines))
                 self._engines = line
                 try:
                     while (message := await line.receive()) is not None:

@@ -46,6 +46,11 @@ def _dies(journal: Journal) -> None:
     os.close(journal._lock)
 
 
+def _mapped(folder: Path) -> int:
+    """Segments of a journal that this process holds, also those that are unlinked."""
+    return Path("/proc/self/maps").read_text().count(f"{folder}/")
+
+
 def test_it_is_private_and_has_one_owner(tmp_path: Path) -> None:
     """Folder 0700, files 0600, set aside in full; nobody else gets the lock while its process lives."""
     journal = _journal(tmp_path)
@@ -70,10 +75,30 @@ def test_records_come_in_order_across_segments_once(tmp_path: Path) -> None:
     assert len({each.id for each in found}) == 200
     journal.flush()
     journal.flush()
+    held = _mapped(journal.folder)
     source.take(source.taken)
     assert journal.segments == [journal.current]
+    assert [path.name for path in journal.folder.glob("*.seg")] == [journal.segments[0].path.name]
+    assert _mapped(journal.folder) == held > 4  # to let go of them is for the thread that flushes
+    journal.flush()
+    assert _mapped(journal.folder) == 2  # the spare one too
     assert all_of(source) == []
     journal.close(is_done=True)
+    assert _mapped(journal.folder) == 0
+
+
+def test_what_was_forgotten_is_let_go_of_at_the_end(tmp_path: Path) -> None:
+    """Also where nothing is flushed any more."""
+    journal, names = _journal(tmp_path), _names()
+    source = Written(journal)
+    for number in range(100):
+        _put(journal, names, END, f"r{number}")
+    all_of(source)
+    journal.flush()
+    journal.flush()
+    source.take(source.taken)
+    journal.close(is_done=True)
+    assert _mapped(journal.folder) == 0
 
 
 def test_what_was_told_and_not_taken_is_told_again(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import mmap
 import os
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -156,7 +157,7 @@ class Journal:
     """Append-only. `why_full` says why nothing can be written now, "" while it can."""
 
     __slots__ = (
-        "_again_s", "_allocate", "_bytes_max", "_flushing", "_lock", "_segment_bytes", "_spare", "_unflushed", "current", "folder", "name",
+        "_again_s", "_allocate", "_bytes_max", "_flushing", "_forgotten", "_lock", "_segment_bytes", "_spare", "_unflushed", "current", "folder", "name",
         "opened", "others_bytes", "segments", "why_full",
     )  # fmt: skip
 
@@ -193,6 +194,8 @@ class Journal:
         """For the records of what is open, when there is no room for a segment: what was promised is kept."""
         self._unflushed: list[Segment] = []
         self._flushing: list[Segment] = []
+        self._forgotten: deque[Segment] = deque()
+        """Removed, and still to be closed, which gives their room back and takes milliseconds."""
         self.segments: list[Segment] = []
         self.current: Segment | None = None
         self.opened = 0
@@ -287,15 +290,16 @@ class Journal:
         return Segment(path, 0, self._segment_bytes, self._allocate)
 
     def flush(self) -> None:
-        """Have all that was written on the disk. For a thread: it blocks."""
+        """Have all that was written on the disk, and let go of what was forgotten. For a thread: it blocks."""
         self._flushing = self._unflushed  # at any time each segment is in one of the two until it is flushed
         self._unflushed = [] if self.current is None else [self.current]
         for segment in self._flushing:
             segment.flush()
         self._flushing = []
+        self._close_forgotten()
 
     def forget(self, upto: int) -> None:
-        """Remove segments of which all is taken up to there, and that no open request needs."""
+        """Remove segments of which all is taken up to there, and that no open request needs; their room is back with the next flush."""
         kept = []
         for segment in self.segments:
             is_needed = segment is self.current or segment.pins > 0 or segment.start + segment.size > upto
@@ -303,11 +307,16 @@ class Journal:
                 kept.append(segment)
                 continue
             segment.path.unlink(missing_ok=True)
-            segment.close()
+            self._forgotten.append(segment)
         self.segments = kept
+
+    def _close_forgotten(self) -> None:
+        while self._forgotten:
+            self._forgotten.popleft().close()
 
     def close(self, *, is_done: bool) -> None:
         """Let go of it; with all told and nothing open it is removed, else the next process of this home finds it."""
+        self._close_forgotten()
         for segment in self.segments:
             segment.close()
         if self._spare is not None:

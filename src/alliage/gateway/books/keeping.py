@@ -13,8 +13,9 @@ from alliage.gateway.books.counting import Counting
 from alliage.gateway.books.journal import Journal, own
 from alliage.gateway.books.reading import Inherited, Written
 from alliage.gateway.books.telling import Teller
+from alliage.gateway.flights import Flights
 from alliage.gateway.limits import GatewayLimits
-from alliage.gateway.parts import in_parts
+from alliage.gateway.parts import in_parts, lull
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _HEIRS_S: Final = 10.0
@@ -26,11 +27,14 @@ _LAST_S: Final = 2.0
 class Keeper:
     """`run` until cancelled, then `close`."""
 
-    def __init__(self, folder: Path, books: Books, teller: Teller, counting: Counting, limits: GatewayLimits) -> None:
+    def __init__(
+        self, folder: Path, books: Books, teller: Teller, counting: Counting, *, flights: Flights, limits: GatewayLimits
+    ) -> None:
         self._folder = folder
         self._books = books
         self._teller = teller
         self._counting = counting
+        self._flights = flights
         self._limits = limits
         self._inherited: list[Inherited] = []
         self._full = ""
@@ -78,6 +82,7 @@ class Keeper:
     async def _tell(self) -> None:
         while True:
             await asyncio.sleep(self._limits.usage_tell_s)
+            await lull(self._flights)
             self._counting.look()
             self._teller.tell()
 
