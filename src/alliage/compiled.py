@@ -35,7 +35,7 @@ MODULES: Final = (
             "admission", "allowances", "allowed", "answer_head", "answering", "body", "books.accounts", "books.endings", "books.journal", "books.naming",
             "books.reading", "buckets",
             "choosing", "chosen", "client", "cohort", "counts", "door", "endpoints", "exchange", "failing", "flights", "footing", "foreseeing", "forms", "grant",
-            "handing", "heads", "intake", "kept", "known", "limiting", "limits", "local", "naming", "passing", "problems", "queueing", "request", "room",
+            "handing", "heads", "intake", "kept", "known", "limiting", "limits", "local", "naming", "passing", "pools", "problems", "queueing", "request", "room",
             "serving", "sse", "stats", "sums", "timing", "tracing", "upstream", "utf8", "wire",
         )
     ),

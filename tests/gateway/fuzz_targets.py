@@ -25,11 +25,12 @@ from alliage.gateway.decoded import Ask
 from alliage.gateway.intake import Intake
 from alliage.gateway.known import KnownHeads
 from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.pools import Pool
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request, check_head
 from alliage.gateway.room import Room
 from alliage.gateway.sse import UsageTap
-from alliage.gateway.upstream import Listener, Pool, UpstreamConnection
+from alliage.gateway.upstream import Listener, UpstreamConnection
 
 Read = tuple[bytes, bytes, bytes]
 """Method, target and body of one request."""

@@ -15,9 +15,10 @@ from alliage.gateway.endpoints import Action, Endpoint
 from alliage.gateway.kept import Kept
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.passing import Passing
+from alliage.gateway.pools import Pool, Watch
 from alliage.gateway.request import Request
 from alliage.gateway.sse import EVENT
-from alliage.gateway.upstream import Listener, Pool, UpstreamConnection, Watch
+from alliage.gateway.upstream import Listener, UpstreamConnection
 from alliage.units import MIB
 from tests.conftest import examples
 from tests.gateway.house import upstream

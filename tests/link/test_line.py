@@ -109,6 +109,8 @@ def test_a_closed_line_takes_nothing_more(tmp_path: Path) -> None:
     asyncio.run(play())
 
 
+_NO_TEXT = b"\x81\xa4type\xa2\xff\xfe"
+_DEEP = b"\x82\xa4type\xadgateway_hello\xa1x" + b"\x91" * 5000 + b"\x01"
 _START = msgspec.msgpack.encode({"type": "start"})
 
 
@@ -119,10 +121,12 @@ _START = msgspec.msgpack.encode({"type": "start"})
         (struct.pack(">I", 3) + b"{}}", "could not be read"),
         (struct.pack(">I", len(_START)) + _START, "could not be read"),
         (struct.pack(">I", 4) + b"\xff\xff\xff\xff", "could not be read"),
+        (struct.pack(">I", len(_NO_TEXT)) + _NO_TEXT, "could not be read"),
+        (struct.pack(">I", len(_DEEP)) + _DEEP, "could not be read"),
     ],
 )
 def test_what_is_no_message_is_an_error(tmp_path: Path, sent: bytes, said: str) -> None:
-    """Too long, no MessagePack, the other direction's message, no such type: LinkError, not a crash."""
+    """Too long, no MessagePack, the other direction's message, no text, nested without end: LinkError, not a crash."""
 
     async def play() -> None:
         async with _lines(tmp_path) as answered:

@@ -19,12 +19,13 @@ from alliage.gateway.failing import Failures
 from alliage.gateway.footing import Footing
 from alliage.gateway.grant import Grant
 from alliage.gateway.passing import Passing
+from alliage.gateway.pools import Pool
 from alliage.gateway.problems import Problem
 from alliage.gateway.request import Request
 from alliage.gateway.sse import EVENT
 from alliage.gateway.stats import CLIENT_GONE, ServiceStats
 from alliage.gateway.timing import Timing
-from alliage.gateway.upstream import Listener, Pool, UpstreamConnection
+from alliage.gateway.upstream import Listener, UpstreamConnection
 
 REST: Final = 0
 """Nothing is to be done until something comes. The steps of a request, which are `exchange`'s:"""

@@ -21,6 +21,7 @@ from alliage.gateway.guessing import Guessing
 from alliage.gateway.kept import Kept
 from alliage.gateway.known import KnownHeads
 from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.pools import Pool, renew_pools
 from alliage.gateway.problems import Problem
 from alliage.gateway.reach import Reach
 from alliage.gateway.recorder import Recorder
@@ -29,7 +30,6 @@ from alliage.gateway.room import Room
 from alliage.gateway.serving import Serving
 from alliage.gateway.siblings import Siblings
 from alliage.gateway.stats import Stats
-from alliage.gateway.upstream import Pool, renew_pools
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _LATE_S: Final = 0.15

@@ -6,8 +6,8 @@ from alliage.engines.continuing import CONTINUES
 from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Route
 from alliage.gateway import problems
+from alliage.gateway.pools import Pool
 from alliage.gateway.problems import Problem
-from alliage.gateway.upstream import Pool
 
 _NOBODY: Final[frozenset[ReplicaId]] = frozenset()
 _LOSSES_MAX: Final = 1

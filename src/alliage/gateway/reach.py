@@ -13,7 +13,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.limits import GatewayLimits
-from alliage.gateway.upstream import Pool, authority
+from alliage.gateway.pools import Pool, authority
 
 _TRIES_MAX: Final = 256
 """At the same time; a hall that is lost is tried in so many at once."""

@@ -1,33 +1,20 @@
-"""Connections to engines: one response parser each, kept alive in a pool per replica. Knows nothing of clients."""
+"""A connection to an engine: one response parser, one request at a time, kept alive. Knows nothing of clients; who keeps it is `pools`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import httptools
 
-from alliage.fleet.ids import ReplicaId
-from alliage.fleet.routing import Upstream
 from alliage.gateway import wire
 from alliage.gateway.answer_head import NO_HEAD, OK, AnswerHead
 from alliage.gateway.cohort import Cohort, Member
-from alliage.gateway.descriptors import NONE_LEFT
 from alliage.gateway.heads import Spelling, cut, may_be_known
-from alliage.gateway.limits import GatewayLimits
 from alliage.units import MIB, format_bytes
 
 _NO_PIECES: Final = b""
 _NEWLINE: Final = ord("\n")
-_NO_DESCRIPTOR_S: Final = 0.05
 _DRY_BYTES_MAX: Final = MIB
 """Of one answer that are no body and came without any: chunk heads that come alone are many in a long stream."""
-
-
-def authority(upstream: Upstream) -> str:
-    """`host:port` as the Host header has it."""
-    host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
-    return f"{host}:{upstream.port}"
 
 
 class Listener:
@@ -77,30 +64,67 @@ class Listener:
         raise NotImplementedError
 
 
-class Watch(Protocol):
-    """Whoever minds which pools can be reached."""
+class Owner:
+    """Whose connections they are: what all those to one upstream share, and where they go when they are not in use."""
 
-    def accepted(self, pool: "Pool") -> None:
-        """It accepted a connection: its machine is on, whatever its programs do."""
+    __slots__ = ("answer", "answers", "heard", "spelling")
 
-    def reached(self, pool: "Pool") -> None:
-        """It answered."""
+    def __init__(self, answers: Cohort) -> None:
+        self.answers = answers
+        """Those of all upstreams, which are worked on together."""
+        self.heard = 0
+        """Reads that brought something of an answer, until now."""
+        self.spelling: Spelling | None = None
+        """Of the head of its last answer, where that is known (`heads`); `answer` is what was read of it."""
+        self.answer = NO_HEAD
 
-    def missed(self, pool: "Pool") -> None:
-        """It did not."""
+    @property
+    def has_failed(self) -> bool:
+        """It failed, and has answered nothing since."""
+        raise NotImplementedError
+
+    def answered(self) -> None:
+        """It did not only accept."""
+        raise NotImplementedError
+
+    def put(self, connection: "UpstreamConnection") -> None:
+        """The connection is idle."""
+        raise NotImplementedError
+
+    def forget(self, connection: "UpstreamConnection") -> None:
+        """The connection is closed."""
+        raise NotImplementedError
 
 
 class UpstreamConnection(Member):
     """One connection; it answers one listener at a time."""
 
     __slots__ = (
-        "_dry_bytes", "_head_done", "_headers", "_is_at_chunk", "_is_between", "_keep", "_kept_pieces", "_listener", "_parser", "_paused", "_pieces", "_pool", "_transport",
-        "complete", "head", "heard", "idle_since_s", "length", "on_body", "on_header",
+        "_dry_bytes",
+        "_head_done",
+        "_headers",
+        "_is_at_chunk",
+        "_is_between",
+        "_keep",
+        "_kept_pieces",
+        "_listener",
+        "_owner",
+        "_parser",
+        "_paused",
+        "_pieces",
+        "_transport",
+        "complete",
+        "head",
+        "heard",
+        "idle_since_s",
+        "length",
+        "on_body",
+        "on_header",
     )  # fmt: skip
 
-    def __init__(self, pool: "Pool") -> None:
+    def __init__(self, owner: Owner) -> None:
         super().__init__()
-        self._pool = pool
+        self._owner = owner
         self._transport: asyncio.Transport | None = None
         self._listener: Listener | None = None
         self._headers: dict[bytes, bytes] = {}
@@ -148,8 +172,8 @@ class UpstreamConnection(Member):
             self._keep = False
             return
         status = parser.get_status_code()
-        if self._pool.has_failed:
-            self._pool.answered()
+        if self._owner.has_failed:
+            self._owner.answered()
         if status >= 200:  # 100 Continue and its like are followed by the answer proper
             self._head_done = True
             self.head = head = AnswerHead(status, self._headers)
@@ -174,9 +198,9 @@ class UpstreamConnection(Member):
         if self._is_at_chunk and not self.came:  # then one that the parser is not shown changes nothing for it
             head_bytes = wire.chunk_head(data)
             if head_bytes and listener.relay_chunk(data, head_bytes):
-                self._pool.heard += 1
+                self._owner.heard += 1
                 return
-        self._pool.answers.brought(self, data)
+        self._owner.answers.brought(self, data)
 
     def step(self) -> bool:
         """Hand on what came; then it is its listener's turn."""
@@ -205,13 +229,13 @@ class UpstreamConnection(Member):
             self.drop()
             return
         self.heard = True
-        pool = self._pool
-        pool.heard += 1
+        owner = self._owner
+        owner.heard += 1
         is_new = self._is_between
-        if is_new and pool.spelling is not None:
-            length = pool.spelling.length_of(data)
+        if is_new and owner.spelling is not None:
+            length = owner.spelling.length_of(data)
             if length >= 0:
-                self._take(pool.answer, length, listener, data[len(data) - length :])
+                self._take(owner.answer, length, listener, data[len(data) - length :])
                 return
         if not self._parse(self._parser, data):
             return
@@ -268,8 +292,8 @@ class UpstreamConnection(Member):
 
     def _take(self, known: AnswerHead, length: int, listener: Listener, body: bytes) -> None:
         """A whole answer with a head that was parsed before."""
-        if self._pool.has_failed:
-            self._pool.answered()
+        if self._owner.has_failed:
+            self._owner.answered()
         self.head = known
         self.length = length
         self._head_done = self._keep = self.complete = True
@@ -281,8 +305,8 @@ class UpstreamConnection(Member):
             return
         whole = cut(data)
         if whole is not None and may_be_known(whole.key):
-            self._pool.spelling = whole.spelling
-            self._pool.answer = self.head
+            self._owner.spelling = whole.spelling
+            self._owner.answer = self.head
 
     def on_message_begin(self) -> None:
         """Called by the parser: something has come of an answer."""
@@ -292,7 +316,7 @@ class UpstreamConnection(Member):
         """The engine closed, or we did."""
         self._parser = None
         self.came = b""
-        self._pool.forget(self)
+        self._owner.forget(self)
         listener = self._listener
         if listener is None or self.complete:
             return
@@ -326,7 +350,7 @@ class UpstreamConnection(Member):
         self._listener = None
         self.resume()
         if self._keep:  # whoever takes it looks whether it is still open
-            self._pool.put(self)
+            self._owner.put(self)
         else:
             self.drop()
 
@@ -335,162 +359,3 @@ class UpstreamConnection(Member):
         self._listener = None
         if self._transport is not None:
             self._transport.abort()
-
-
-class Pool:
-    """The connections to one upstream. The last one given back is used first, so that the others can grow old."""
-
-    __slots__ = (
-        "_idle", "_idle_max", "_limits", "_lines", "_loop", "_now_s", "_opening", "_watch", "answer", "answers", "chip", "heard", "is_closed", "is_rehearsed",
-        "is_suspect", "missed", "replica", "spelling", "upstream",
-    )  # fmt: skip
-
-    def __init__(
-        self, upstream: Upstream, loop: asyncio.AbstractEventLoop, limits: GatewayLimits, watch: Watch, answers: Cohort
-    ) -> None:
-        """`answers` are those of all pools, which are worked on together."""
-        self.answers = answers
-        self.upstream = upstream
-        """Of it only `is_doubted` ever changes; what a request asks of it is beside it."""
-        self.replica = upstream.replica
-        self.chip: str = upstream.origin.chip
-        self.is_rehearsed = upstream.is_rehearsed
-        self._idle_max = max(upstream.concurrency, 1)
-        self._loop = loop
-        self._limits = limits
-        self._watch = watch
-        self.missed = 0
-        """Connections in a row that were not accepted, and tries that were not answered."""
-        self.is_suspect = False
-        """It broke off an answer, and has answered nothing since."""
-        self.heard = 0
-        """Reads that brought something of an answer, until now."""
-        self.is_closed = False
-        """The replica left the table, or listens elsewhere now."""
-        self.spelling: Spelling | None = None
-        """Of the head of its last answer, where that is known (`heads`); `answer` is what was read of it."""
-        self.answer = NO_HEAD
-        self._idle: list[UpstreamConnection] = []
-        self._lines = b"Host: %b\r\nAuthorization: Bearer %b\r\n" % (
-            authority(upstream).encode(),
-            upstream.key.encode(),
-        )
-        self._opening: set[asyncio.Task[None]] = set()
-        self._now_s = loop.time()
-
-    @property
-    def has_failed(self) -> bool:
-        """It failed, and has answered nothing since."""
-        return self.is_suspect or self.missed > 0
-
-    @property
-    def is_in_doubt(self) -> bool:
-        """Whether it should be tried."""
-        return self.has_failed or self.upstream.is_doubted
-
-    @property
-    def is_unreachable(self) -> bool:
-        """Where control still hears its agent, one miss is not enough."""
-        return self.missed > (0 if self.upstream.is_doubted else 1)
-
-    @property
-    def is_lost(self) -> bool:
-        """Neither control nor we reach it; the last word on a pool that is closed."""
-        return self.missed > 0 and self.upstream.is_doubted
-
-    def request(self, line: bytes, lines: bytes, request_id: bytes, body: bytes) -> bytes:
-        """A whole request as bytes: its request line, what is said to this upstream alone, and `lines`, which are whole header lines."""
-        return b"%b%b%bX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n%b" % (
-            line, self._lines, lines, request_id, len(body), body,
-        )  # fmt: skip
-
-    def take(self) -> UpstreamConnection | None:
-        """An idle connection, or None: then `open` one."""
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.usable:
-                return connection
-        return None
-
-    def put(self, connection: UpstreamConnection) -> None:
-        """Keep an idle connection, but no more than the engine has slots: an engine may hold a thread for each."""
-        if self.is_closed or len(self._idle) >= self._idle_max:
-            connection.drop()
-            return
-        connection.idle_since_s = self._now_s
-        self._idle.append(connection)
-
-    def forget(self, connection: UpstreamConnection) -> None:
-        """It is closed."""
-        if connection in self._idle:
-            self._idle.remove(connection)
-
-    def answered(self) -> None:
-        """It did not only accept."""
-        self._watch.reached(self)
-
-    def open(self, listener: Listener) -> None:
-        """Connect; the listener is told how it went."""
-        task = self._loop.create_task(self._open(listener))
-        self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
-
-    async def _open(self, listener: Listener) -> None:
-        limit_s = self._limits.upstream_connect_s
-        try:
-            async with asyncio.timeout(limit_s):
-                connection = await self._connect()
-        except TimeoutError:
-            self._watch.missed(self)
-            listener.unreachable(f"it did not accept a connection within {limit_s:g} s")
-        except OSError as error:
-            if error.errno not in NONE_LEFT:  # which says nothing of the engine
-                self._watch.missed(self)
-            listener.unreachable(f"it cannot be reached ({error.strerror or error})")
-        else:
-            self._watch.accepted(self)
-            listener.connected(connection)
-
-    async def _connect(self) -> UpstreamConnection:
-        """A connection. While this process has no descriptor left one is waited for, for half of the time there is."""
-        upstream, since_s = self.upstream, self._loop.time()
-        while True:
-            try:
-                _, connection = await self._loop.create_connection(
-                    lambda: UpstreamConnection(self), upstream.host, upstream.port
-                )
-            except OSError as error:
-                if error.errno not in NONE_LEFT or self._loop.time() - since_s > self._limits.upstream_connect_s / 2:
-                    raise
-                await asyncio.sleep(_NO_DESCRIPTOR_S)
-            else:
-                return connection
-
-    def sweep(self, now_s: float) -> None:
-        """Close what has been idle too long."""
-        self._now_s = now_s
-        oldest_s = now_s - self._limits.upstream_idle_s
-        while self._idle and self._idle[0].idle_since_s < oldest_s:
-            self._idle.pop(0).drop()
-
-    def close(self) -> None:
-        """Drop what is idle now, and what is in use when it is given back."""
-        self.is_closed = True
-        while self._idle:
-            self._idle.pop().drop()
-
-
-def renew_pools(
-    pools: dict[ReplicaId, Pool], wanted: Mapping[ReplicaId, Upstream], opened: Callable[[Upstream], Pool]
-) -> None:
-    """For a new table's upstreams: a replica that is as it was keeps its pool, whether it is doubted or not."""
-    for replica, pool in list(pools.items()):
-        upstream = wanted.get(replica)
-        if upstream is not None and replace(upstream, is_doubted=pool.upstream.is_doubted) == pool.upstream:
-            pool.upstream = upstream
-        else:
-            pool.close()
-            del pools[replica]
-    for replica, upstream in wanted.items():
-        if replica not in pools:
-            pools[replica] = opened(upstream)

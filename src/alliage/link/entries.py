@@ -241,6 +241,11 @@ def names_payload(who: KeyEntry | None, service: str, endpoint: str, upstream: U
     )
 
 
+def length_of(data: bytes) -> int:
+    """Of the entry that the data begin with; 0 where they are too short to tell."""
+    return int(_HEAD.unpack_from(data)[0]) if len(data) >= FRAME_BYTES else 0
+
+
 def lengths(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Place in `data`, kind and length of each entry that is there to its end. Nothing is checked."""
     at, limit = 0, len(data)

@@ -43,7 +43,7 @@ class Line(Generic[Incoming, Outgoing]):
             return self._decoder.decode(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LinkError(f"a message could not be read: {error}") from error
 
     def send(self, message: Outgoing) -> None:

@@ -1,9 +1,14 @@
 """Telling control of usage: nothing counts as told that was not sent."""
 
+import os
 from pathlib import Path
 
+import pytest
+
+from alliage.fleet.usage import UsageRecord
 from alliage.gateway.books.journal import Journal, Names
-from alliage.gateway.books.reading import Written
+from alliage.gateway.books.keeping import inherited
+from alliage.gateway.books.reading import Source, Written
 from alliage.gateway.books.telling import Teller
 from alliage.link.entries import END, TOLD, names_payload
 from alliage.link.messages import UsageTaken, UsageTold
@@ -92,3 +97,30 @@ def test_a_late_answer_is_as_good(tmp_path: Path) -> None:
     assert (teller.taken, teller.is_done) == (1, True)
     assert written.stretch(KIB) is None
     journal.close(is_done=True)
+
+
+@pytest.mark.parametrize("is_dead", [False, True])
+def test_an_entry_longer_than_a_stretch_is_told_alone(tmp_path: Path, *, is_dead: bool) -> None:
+    """Names that somebody made 100 KiB long hold up nothing: neither what is before them nor what comes behind."""
+    journal = Journal(tmp_path / "usage", bytes_max=MIB, segment_bytes=256 * KIB)
+    teller, told, reader = Teller(), list[UsageTold](), StretchReader()
+    long = Names(names_payload(None, "m" * 100 * KIB, "/v1/completions", None), None)
+    _put(journal, b"before")
+    for request in (b"a", b"b"):
+        journal.put(whole(END, 0, journal.named(long), request, state=TOLD | 1))
+    _put(journal, b"behind")
+    source: Source = Written(journal)
+    if is_dead:
+        os.close(journal._lock)
+        (source,) = inherited(tmp_path / "usage")
+    teller.sources[source.name] = source
+    teller.begin(told.append)
+    teller.tell()
+    found: list[UsageRecord] = []
+    for each in told:  # grows as it is heard
+        read = reader.read(each)
+        found += read.records
+        teller.hear(_taken(each, read))
+    assert [record.request for record in found] == ["before", "a", "b", "behind"]
+    assert {len(record.service) for record in found} == {1, 100 * KIB}
+    assert teller.is_done

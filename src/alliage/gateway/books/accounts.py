@@ -16,16 +16,7 @@ from alliage.gateway.books.naming import Naming
 from alliage.gateway.counts import sane
 from alliage.gateway.passing import Passing
 from alliage.gateway.stats import CLIENT_GONE
-from alliage.link.entries import (
-    CONTINUED,
-    END,
-    MARK_BYTES,
-    OPEN,
-    TOLD,
-    UNSEEN,
-    mark_entry,
-    request_check,
-)
+from alliage.link.entries import CONTINUED, END, MARK_BYTES, OPEN, TOLD, UNSEEN, mark_entry, request_check
 
 _CUT: Final = 0
 _FINISHED: Final = 1

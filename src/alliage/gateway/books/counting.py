@@ -15,7 +15,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.books.accounts import Account, Books
 from alliage.gateway.continuing import read_said
-from alliage.gateway.upstream import Pool, authority
+from alliage.gateway.pools import Pool, authority
 from alliage.units import MIB
 
 WITHIN_S: Final = 3.0

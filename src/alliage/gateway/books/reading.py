@@ -25,6 +25,7 @@ from alliage.link.entries import (
     Whole,
     entries,
     entry,
+    length_of,
     own_names,
     payload,
     put_whole,
@@ -62,7 +63,7 @@ class Source(Protocol):
     """The ledger has all up to there."""
 
     def stretch(self, bytes_max: int) -> Stretch | None:
-        """What comes next, as far as it fits; None where there is nothing new."""
+        """What comes next, as far as it fits, or one entry that does not; None where there is nothing new."""
 
     def again(self) -> None:
         """Nothing is known any more of what was told and not taken."""
@@ -90,6 +91,8 @@ class Written:
         names = None if segment is self._segment else own_names(segment.read(0, at - segment.start))
         self._segment = segment
         data = segment.read(at - segment.start, bytes_max)
+        if length_of(data) > bytes_max:
+            data = segment.read(at - segment.start, length_of(data))
         is_last = segment is self._journal.current and at + len(data) == segment.start + segment.used
         return Stretch(at, data, names, is_last=is_last)
 
@@ -173,7 +176,8 @@ class Inherited:
                 return None
             self._part = part
             names = own_names(self._data[: at - part.start])
-        data = self._data[at - part.start : at - part.start + bytes_max]
+        left = self._data[at - part.start :]
+        data = left[: max(bytes_max, length_of(left))]
         return Stretch(at, data, names, is_last=at + len(data) == self._parts[-1].end)
 
     def again(self) -> None:

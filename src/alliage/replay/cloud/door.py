@@ -17,9 +17,9 @@ from alliage.fleet.services import UNASKED
 from alliage.gateway import problems
 from alliage.gateway.failing import no_upstream, waited_for
 from alliage.gateway.limits import GatewayLimits
+from alliage.gateway.pools import Pool
 from alliage.gateway.problems import Problem
 from alliage.gateway.stats import ReplicaStats, ServiceStats
-from alliage.gateway.upstream import Pool
 from alliage.replay.cloud.clock import VirtualClock
 from alliage.replay.cloud.engines import Engines
 from alliage.replay.cloud.fates import Fate, Piece

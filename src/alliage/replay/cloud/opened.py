@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from alliage.decide.routing.lane import Stay
 from alliage.fleet.ids import ReplicaId
 from alliage.gateway.failing import Failures
-from alliage.gateway.upstream import Pool
+from alliage.gateway.pools import Pool
 from alliage.replay.cloud.fates import Fate
 from alliage.speed.batching import Ask
 

@@ -9,7 +9,7 @@ from alliage.fleet.ids import ReplicaId
 from alliage.fleet.routing import Upstream
 from alliage.gateway.cohort import Cohort
 from alliage.gateway.limits import GatewayLimits
-from alliage.gateway.upstream import Pool, renew_pools
+from alliage.gateway.pools import Pool, renew_pools
 from alliage.replay.cloud.clock import VirtualClock
 
 
