@@ -77,4 +77,4 @@ def test_a_lull_is_not_waited_for_long() -> None:
         flights.give_back(one)
         assert flights.none_left() is None
 
-    asyncio.run(asyncio.wait_for(main(), 30))
+    asyncio.run(asyncio.wait_for(main(), 3))

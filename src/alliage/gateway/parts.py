@@ -25,7 +25,7 @@ async def in_parts(items: Sequence[_Item], act: Callable[[_Item], None]) -> None
 
 
 async def lull(flights: Flights) -> None:
-    """Wait until no request is in work, if that is soon. A timer is no such moment: it goes off when a request wakes the loop."""
+    """Wait until no replica has a request of this gateway, if that is soon. A timer is no such moment: it goes off when a request wakes the loop."""
     none_left = flights.none_left()
     if none_left is not None:
         await asyncio.wait((none_left,), timeout=_LULL_S)

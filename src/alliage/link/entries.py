@@ -260,7 +260,7 @@ def lengths(data: bytes) -> Iterator[tuple[int, int, int]]:
 def entries(data: bytes) -> Iterator[tuple[int, int, int]]:
     """The same, up to the first that is not as it was written."""
     for at, kind, length in lengths(data):
-        if not is_sound(data, at, kind, length):
+        if not _is_sound(data, at, kind, length):
             return
         yield at, kind, length
 
@@ -306,8 +306,7 @@ def read_names(data: bytes) -> Names:
     return _decode_names(data)
 
 
-def is_sound(data: bytes, at: int, kind: int, length: int) -> bool:
-    """Whether an entry that is there to its end is as it was written."""
+def _is_sound(data: bytes, at: int, kind: int, length: int) -> bool:
     if kind == BEGIN:
         if length < _BEGIN_BYTES:
             return False

@@ -20,8 +20,7 @@ from alliage.link.entries import (
     UNSEEN,
     Names,
     Whole,
-    is_sound,
-    lengths,
+    entries,
     payload,
     read_names,
     read_whole,
@@ -29,10 +28,6 @@ from alliage.link.entries import (
 from alliage.link.messages import UsageTold
 
 _SECOND_US: Final = 1e6
-
-
-_READ: Final = frozenset({END, NAMES, FIRST})
-"""Kinds of entries that say something to the ledger; the others are for the heirs of the gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +71,7 @@ class StretchReader:
 
 def _records(told: UsageTold, known: _Known) -> list[UsageRecord]:
     found = []
-    for at, kind, length in lengths(told.entries):
-        if kind in _READ and not is_sound(told.entries, at, kind, length):
-            break
+    for at, kind, length in entries(told.entries):
         known.upto = told.at + at + length
         if kind == END:
             whole = read_whole(told.entries, at, length, told.at + at)

@@ -101,6 +101,46 @@ def test_what_was_forgotten_is_let_go_of_at_the_end(tmp_path: Path) -> None:
     assert _mapped(journal.folder) == 0
 
 
+def test_a_disk_that_fails_keeps_nothing_open(tmp_path: Path) -> None:
+    """What was forgotten is let go of though what is written now cannot be flushed, and counts as held until then."""
+    journal, names = _journal(tmp_path), _names()
+    source = Written(journal)
+    for number in range(100):
+        _put(journal, names, END, f"r{number}")
+    all_of(source)
+    journal.flush()
+    journal.flush()
+    held = journal.held_bytes
+    source.take(source.taken)
+    assert (journal.held_bytes, len(journal.segments)) == (held, 1)
+    assert journal.current is not None
+    reading, writing = os.pipe()  # of which nothing can be put on a disk
+    os.dup2(writing, journal.current._file)
+    with pytest.raises(OSError, match="Invalid argument"):
+        journal.flush()
+    assert _mapped(journal.folder) == 2
+    assert journal.held_bytes == 2 * _SEGMENT
+    for each in (reading, writing):
+        os.close(each)
+    journal.close(is_done=True)
+
+
+def test_what_was_forgotten_makes_room_when_it_is_asked_for(tmp_path: Path) -> None:
+    """At the bound nobody waits for a flush."""
+    journal, names = _journal(tmp_path, bytes_max=4 * _SEGMENT), _names()
+    source, written = Written(journal), 0
+    while journal.room(512):
+        _put(journal, names, END, f"r{written}")
+        written += 1
+    assert len(all_of(source)) == written
+    journal.flush()
+    journal.flush()
+    source.take(source.taken)
+    journal._again_s = 0.0  # a second later
+    assert journal.room(512)
+    journal.close(is_done=True)
+
+
 def test_what_was_told_and_not_taken_is_told_again(tmp_path: Path) -> None:
     """From the last taken place on, also in the middle of a segment, with the same ids."""
     journal, names = _journal(tmp_path), _names()

@@ -1,15 +1,20 @@
 """Telling control of usage: nothing counts as told that was not sent."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
+from alliage.fleet.ids import ReplicaId
 from alliage.fleet.usage import UsageRecord
+from alliage.gateway.books.counting import Counting
 from alliage.gateway.books.journal import Journal, Names
-from alliage.gateway.books.keeping import inherited
+from alliage.gateway.books.keeping import Keeper, inherited, open_books
 from alliage.gateway.books.reading import Source, Written
 from alliage.gateway.books.telling import Teller
+from alliage.gateway.flights import Flights
+from alliage.gateway.limits import GatewayLimits
 from alliage.link.entries import END, TOLD, names_payload
 from alliage.link.messages import UsageTaken, UsageTold
 from alliage.link.stretches import Read, StretchReader
@@ -124,3 +129,28 @@ def test_an_entry_longer_than_a_stretch_is_told_alone(tmp_path: Path, *, is_dead
     assert [record.request for record in found] == ["before", "a", "b", "behind"]
     assert {len(record.service) for record in found} == {1, 100 * KIB}
     assert teller.is_done
+
+
+def test_telling_waits_for_a_lull(tmp_path: Path) -> None:
+    """While a request is in work nothing is told for some milliseconds, and then all the same."""
+
+    async def main() -> float:
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        limits = GatewayLimits(usage_tell_s=0.001)
+        books, teller, flights = open_books(tmp_path / "usage", MIB), Teller(), Flights(lambda _: None)
+        counting = Counting(books, {}, lambda _: ())
+        keeper = Keeper(tmp_path / "usage", books, teller, counting, flights=flights, limits=limits)
+        assert books.journal is not None
+        _put(books.journal, b"a")
+        flights.take(ReplicaId("one"))
+        began_s = loop.time()
+        teller.begin(lambda _: told.set())
+        running = asyncio.create_task(keeper.run())
+        await asyncio.wait_for(told.wait(), 30)
+        took_s = loop.time() - began_s
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        books.journal.close(is_done=True)
+        return took_s
+
+    assert asyncio.run(main()) > 0.0055

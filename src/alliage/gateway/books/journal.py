@@ -246,7 +246,7 @@ class Journal:
     @property
     def held_bytes(self) -> int:
         """What it takes of the disk."""
-        return (len(self.segments) + (self._spare is not None)) * self._segment_bytes
+        return (len(self.segments) + len(self._forgotten) + (self._spare is not None)) * self._segment_bytes
 
     def turn(self) -> bool:
         """Begin a new segment; False where there is no room for one and another beside it. It is tried about once a second then."""
@@ -284,22 +284,36 @@ class Journal:
         self.current = segment
 
     def _made(self) -> Segment:
-        if self.held_bytes + self.others_bytes + self._segment_bytes > self._bytes_max:
+        if self._holds_all:
+            self._close_forgotten()
+        if self._holds_all:
             raise OSError(0, f"the journals hold all of the {self._bytes_max} bytes that they may")
         path = self.folder / f"{os.urandom(4).hex()}.new"
-        return Segment(path, 0, self._segment_bytes, self._allocate)
+        try:
+            return Segment(path, 0, self._segment_bytes, self._allocate)
+        except OSError:
+            if not self._forgotten:
+                raise
+            self._close_forgotten()
+            return Segment(path, 0, self._segment_bytes, self._allocate)
+
+    @property
+    def _holds_all(self) -> bool:
+        return self.held_bytes + self.others_bytes + self._segment_bytes > self._bytes_max
 
     def flush(self) -> None:
         """Have all that was written on the disk, and let go of what was forgotten. For a thread: it blocks."""
         self._flushing = self._unflushed  # at any time each segment is in one of the two until it is flushed
         self._unflushed = [] if self.current is None else [self.current]
-        for segment in self._flushing:
-            segment.flush()
-        self._flushing = []
-        self._close_forgotten()
+        try:
+            for segment in self._flushing:
+                segment.flush()
+            self._flushing = []
+        finally:
+            self._close_forgotten()
 
     def forget(self, upto: int) -> None:
-        """Remove segments of which all is taken up to there, and that no open request needs; their room is back with the next flush."""
+        """Remove segments of which all is taken up to there, and that no open request needs. Their room is back with the next flush, or when it is asked for."""
         kept = []
         for segment in self.segments:
             is_needed = segment is self.current or segment.pins > 0 or segment.start + segment.size > upto
@@ -311,8 +325,10 @@ class Journal:
         self.segments = kept
 
     def _close_forgotten(self) -> None:
-        while self._forgotten:
-            self._forgotten.popleft().close()
+        """The thread that flushes does it, and where room is short the loop's, maybe at the same time."""
+        with suppress(IndexError):
+            while True:
+                self._forgotten.popleft().close()
 
     def close(self, *, is_done: bool) -> None:
         """Let go of it; with all told and nothing open it is removed, else the next process of this home finds it."""

@@ -17,6 +17,7 @@ from alliage.link.entries import (
     END,
     FIRST,
     FORMAT,
+    FRAME_BYTES,
     MARK,
     NAMES,
     OPEN,
@@ -176,8 +177,8 @@ class Inherited:
                 return None
             self._part = part
             names = own_names(self._data[: at - part.start])
-        left = self._data[at - part.start :]
-        data = left[: max(bytes_max, length_of(left))]
+        begin = at - part.start
+        data = self._data[begin : begin + max(bytes_max, length_of(self._data[begin : begin + FRAME_BYTES]))]
         return Stretch(at, data, names, is_last=at + len(data) == self._parts[-1].end)
 
     def again(self) -> None:
