@@ -30,7 +30,10 @@ def test_one_model_is_measured_on_both_engines(tmp_path: Path, vllm_python: str)
             MODEL: ("llama.cpp", "measured"),
             "by-vllm": ("vllm", "measured"),
         }
-        found: list[dict[str, Any]] = cloud.ask("probe", "--list")["measurements"]
+        every: list[dict[str, Any]] = cloud.ask("probe", "--list")["measurements"]
+        found = [
+            each for each in every if each["origin"] == "probe"
+        ]  # the gateway may have learned from its requests, too
         assert [(each["engine"], each["concurrency"]) for each in found] == [
             ("vllm", 4),
             ("vllm", 1),
@@ -42,11 +45,12 @@ def test_one_model_is_measured_on_both_engines(tmp_path: Path, vllm_python: str)
             assert each["throughput_tps"] > 0
             assert (each["estimated"] is None) == bool(each["unknown"])
         table = cloud.run("probe", "--list").stdout
-        assert table.count("measured") == table.count("estimated") == 4
+        assert table.count("measured") == table.count("estimated") >= len(every)
         for service, engine in ((MODEL, "llama.cpp Q4_1"), ("by-vllm", "vllm BF16")):
             text = cloud.run("explain", service).stdout.split("Measured:\n")[1]
-            assert text.count(engine) == 2
-            assert text.count("\n  - ") <= 1
+            lines = [line for line in text.splitlines() if line.startswith("  - ")]
+            assert len(lines) >= 2
+            assert all(line.startswith(f"  - {engine} on ") for line in lines)
 
 
 def _folder_of(cloud: Cloud, tmp_path: Path, vllm_python: str) -> Path:
