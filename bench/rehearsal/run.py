@@ -16,7 +16,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import msgspec
 import uvloop
 
 from alliage.catalog.loader import load_catalog
@@ -183,7 +182,7 @@ async def engines() -> AsyncIterator[Engines]:
         while not path.exists():  # noqa: ASYNC110 - a file of another process
             await asyncio.sleep(0.02)
         reader, writer = await asyncio.open_unix_connection(str(path))
-        line: EnginesLine = Line(reader, writer, msgspec.msgpack.Decoder(FromEngines))
+        line: EnginesLine = Line(reader, writer, FromEngines)
         found = Engines(line)
         hearing = asyncio.create_task(found.hear())
         try:

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ParamSpec
 
-import msgspec
-
 from alliage.control.observed import EngineState
 from alliage.fleet.ids import ReplicaId
 from alliage.link.line import Line
@@ -106,7 +104,7 @@ async def a_scene() -> AsyncIterator[Scene]:
 async def dialled(path: Path) -> EnginesLine:
     """A line as an agent has it."""
     reader, writer = await asyncio.open_unix_connection(str(path))
-    line: Line[FromEngines, ToEngines] = Line(reader, writer, msgspec.msgpack.Decoder(FromEngines))
+    line: Line[FromEngines, ToEngines] = Line(reader, writer, FromEngines)
     return line
 
 

@@ -4,8 +4,6 @@ import asyncio
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from alliage.control.observed import EngineState
 from alliage.errors import LinkError
 from alliage.fleet.ids import ReplicaId
@@ -36,7 +34,7 @@ class Hall:
             await engine.stop()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line: AgentLine = Line(reader, writer, msgspec.msgpack.Decoder(ToEngines))
+        line: AgentLine = Line(reader, writer, ToEngines)
         with suppress(LinkError):
             for told in self._told.values():
                 line.send(told)

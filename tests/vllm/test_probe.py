@@ -31,9 +31,8 @@ def test_one_model_is_measured_on_both_engines(tmp_path: Path, vllm_python: str)
             "by-vllm": ("vllm", "measured"),
         }
         every: list[dict[str, Any]] = cloud.ask("probe", "--list")["measurements"]
-        found = [
-            each for each in every if each["origin"] == "probe"
-        ]  # the gateway may have learned from its requests, too
+        # The gateway may have learned from the probe's requests, too.
+        found = [each for each in every if each["origin"] == "probe"]
         assert [(each["engine"], each["concurrency"]) for each in found] == [
             ("vllm", 4),
             ("vllm", 1),

@@ -24,6 +24,20 @@ async def in_parts(items: Sequence[_Item], act: Callable[[_Item], None]) -> None
             act(item)
 
 
+class Beat:
+    """Moments in a row, from one beginning to the next however long what is done then takes."""
+
+    def __init__(self, every_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._every_s = every_s
+        self._due_s = self._loop.time() + every_s
+
+    async def come(self) -> None:
+        """Wait for the next one."""
+        await asyncio.sleep(self._due_s - self._loop.time())
+        self._due_s = self._loop.time() + self._every_s
+
+
 async def lull(flights: Flights) -> None:
     """Wait until no replica has a request of this gateway, if that is soon. A timer is no such moment: it goes off when a request wakes the loop."""
     none_left = flights.none_left()

@@ -19,7 +19,7 @@ from alliage.gateway.door import Door
 from alliage.gateway.doorstep import Doorsteps
 from alliage.gateway.limits import GatewayLimits
 from alliage.gateway.metrics import exposition
-from alliage.gateway.parts import in_parts
+from alliage.gateway.parts import Beat, in_parts
 from alliage.gateway.recorder import Recorder
 from alliage.gateway.siblings import Siblings
 from alliage.gateway.tls import Tls
@@ -135,10 +135,9 @@ async def _first_of(stop: asyncio.Event, *tasks: asyncio.Task[Any]) -> None:
 
 
 async def _sweep(door: Door) -> None:
-    due_s = door.loop.time() + door.limits.tick_s
+    beat = Beat(door.limits.tick_s)
     while True:
-        await asyncio.sleep(due_s - door.loop.time())
-        due_s = door.loop.time() + door.limits.tick_s  # from one beginning to the next
+        await beat.come()
         door.sweep()
         await in_parts(list(door.guests), door.look_at)
         if door.siblings is not None and door.siblings.is_asked():

@@ -28,11 +28,12 @@ class Line(Generic[Incoming, Outgoing]):
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        decoder: msgspec.msgpack.Decoder[Incoming],
+        incoming: object,
     ) -> None:
+        """`incoming` is the type `Incoming` once more, to decode by."""
         self._reader = reader
         self._writer = writer
-        self._decoder = decoder
+        self._decoder: msgspec.msgpack.Decoder[Incoming] = msgspec.msgpack.Decoder(incoming)
 
     async def receive(self) -> Incoming | None:
         """The next message, None at the end of the line; raises LinkError on what is not a message."""
@@ -71,14 +72,14 @@ async def dial(path: Path) -> DialledLine:
         reader, writer = await asyncio.open_unix_connection(str(path))
     except OSError as error:
         raise LinkError(f"control cannot be reached at {path}: {error.strerror}") from error
-    return Line(reader, writer, msgspec.msgpack.Decoder(FromControl))
+    return Line(reader, writer, FromControl)
 
 
 async def listen(path: Path, answer: Callable[[AnsweredLine], Awaitable[None]]) -> asyncio.Server:
     """Serve diallers, one `answer` each; the socket replaces a dead one of the same path and is 0600."""
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        line: AnsweredLine = Line(reader, writer, msgspec.msgpack.Decoder(ToControl))
+        line: AnsweredLine = Line(reader, writer, ToControl)
         try:
             await answer(line)
         finally:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, assert_never
 
-import msgspec
 import structlog
 
 from alliage.control.actions import StartReplica
@@ -116,7 +115,7 @@ class _Hall:
         while True:
             with contextlib.suppress(OSError, LinkError):
                 reader, writer = await asyncio.open_unix_connection(str(self._engines_path))
-                line: EnginesLine = Line(reader, writer, msgspec.msgpack.Decoder(FromEngines))
+                line: EnginesLine = Line(reader, writer, FromEngines)
                 self._engines = line
                 try:
                     while (message := await line.receive()) is not None:

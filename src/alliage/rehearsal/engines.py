@@ -9,7 +9,6 @@ import contextlib
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import structlog
 
 from alliage.control.observed import EngineState
@@ -41,7 +40,7 @@ class Engines:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one agent's line to its end; a later one takes its place. What there is is told first."""
-        line: AgentLine = Line(reader, writer, msgspec.msgpack.Decoder(ToEngines))
+        line: AgentLine = Line(reader, writer, ToEngines)
         if self._agent is not None:
             self._agent.close()
         self._agent = line

@@ -41,6 +41,18 @@ def _put(journal: Journal, names: Names, kind: int, request: str, *, first: int 
     return journal.current.begin(number, 1, request.encode(), request_check(request.encode()))
 
 
+def _read_and_flushed(folder: Path) -> tuple[Journal, Written]:
+    """One of many segments, all of them read and on the disk: those that are taken are forgotten."""
+    journal, names = _journal(folder), _names()
+    source = Written(journal)
+    for number in range(100):
+        _put(journal, names, END, f"r{number}")
+    all_of(source)
+    journal.flush()
+    journal.flush()
+    return journal, source
+
+
 def _dies(journal: Journal) -> None:
     """As the kernel leaves it: files as they are, the lock let go."""
     os.close(journal._lock)
@@ -89,13 +101,7 @@ def test_records_come_in_order_across_segments_once(tmp_path: Path) -> None:
 
 def test_what_was_forgotten_is_let_go_of_at_the_end(tmp_path: Path) -> None:
     """Also where nothing is flushed any more."""
-    journal, names = _journal(tmp_path), _names()
-    source = Written(journal)
-    for number in range(100):
-        _put(journal, names, END, f"r{number}")
-    all_of(source)
-    journal.flush()
-    journal.flush()
+    journal, source = _read_and_flushed(tmp_path)
     source.take(source.taken)
     journal.close(is_done=True)
     assert _mapped(journal.folder) == 0
@@ -103,13 +109,7 @@ def test_what_was_forgotten_is_let_go_of_at_the_end(tmp_path: Path) -> None:
 
 def test_a_disk_that_fails_keeps_nothing_open(tmp_path: Path) -> None:
     """What was forgotten is let go of though what is written now cannot be flushed, and counts as held until then."""
-    journal, names = _journal(tmp_path), _names()
-    source = Written(journal)
-    for number in range(100):
-        _put(journal, names, END, f"r{number}")
-    all_of(source)
-    journal.flush()
-    journal.flush()
+    journal, source = _read_and_flushed(tmp_path)
     held = journal.held_bytes
     source.take(source.taken)
     assert (journal.held_bytes, len(journal.segments)) == (held, 1)

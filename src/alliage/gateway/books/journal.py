@@ -284,22 +284,17 @@ class Journal:
         self.current = segment
 
     def _made(self) -> Segment:
-        if self._holds_all:
+        try:
+            return self._set_aside()
+        except OSError:
             self._close_forgotten()
-        if self._holds_all:
+            return self._set_aside()
+
+    def _set_aside(self) -> Segment:
+        if self.held_bytes + self.others_bytes + self._segment_bytes > self._bytes_max:
             raise OSError(0, f"the journals hold all of the {self._bytes_max} bytes that they may")
         path = self.folder / f"{os.urandom(4).hex()}.new"
-        try:
-            return Segment(path, 0, self._segment_bytes, self._allocate)
-        except OSError:
-            if not self._forgotten:
-                raise
-            self._close_forgotten()
-            return Segment(path, 0, self._segment_bytes, self._allocate)
-
-    @property
-    def _holds_all(self) -> bool:
-        return self.held_bytes + self.others_bytes + self._segment_bytes > self._bytes_max
+        return Segment(path, 0, self._segment_bytes, self._allocate)
 
     def flush(self) -> None:
         """Have all that was written on the disk, and let go of what was forgotten. For a thread: it blocks."""

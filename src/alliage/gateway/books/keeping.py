@@ -15,7 +15,7 @@ from alliage.gateway.books.reading import Inherited, Written
 from alliage.gateway.books.telling import Teller
 from alliage.gateway.flights import Flights
 from alliage.gateway.limits import GatewayLimits
-from alliage.gateway.parts import in_parts, lull
+from alliage.gateway.parts import Beat, in_parts, lull
 
 _log: Final = structlog.get_logger("alliage.gateway")
 _HEIRS_S: Final = 10.0
@@ -71,11 +71,9 @@ class Keeper:
             journal.close(is_done=is_done)
 
     async def _mark(self) -> None:
-        loop, every_s = asyncio.get_running_loop(), self._limits.usage_mark_s
-        due_s = loop.time() + every_s
+        beat = Beat(self._limits.usage_mark_s)
         while True:
-            await asyncio.sleep(due_s - loop.time())
-            due_s = loop.time() + every_s  # from one beginning to the next
+            await beat.come()
             await in_parts(self._books.to_mark(), Account.mark)
             self._say()
 

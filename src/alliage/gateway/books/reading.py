@@ -91,9 +91,8 @@ class Written:
         at = max(self.taken, segment.start)
         names = None if segment is self._segment else own_names(segment.read(0, at - segment.start))
         self._segment = segment
-        data = segment.read(at - segment.start, bytes_max)
-        if length_of(data) > bytes_max:
-            data = segment.read(at - segment.start, length_of(data))
+        begin = at - segment.start
+        data = segment.read(begin, max(bytes_max, length_of(segment.read(begin, FRAME_BYTES))))
         is_last = segment is self._journal.current and at + len(data) == segment.start + segment.used
         return Stretch(at, data, names, is_last=is_last)
 
